@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: MIT
+"""Builds the core, the services, the guests and the host tests: meson once, then ninja; quiet unless it fails."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from bulkhead.errors import UserError
+from bulkhead.paths import CHECKOUT, build_folder
+
+FRESH = "BULKHEAD_FRESH"  # set for the tests: the build has just been done, once, for all of them
+
+
+def build() -> Path:
+    """Brings the build folder up to date and returns it; a failed build is a UserError with the compiler's text."""
+    folder = build_folder()
+    if os.environ.get(FRESH) == str(folder):
+        return folder
+    if not (CHECKOUT / "meson.build").is_file():
+        raise UserError(
+            f"{CHECKOUT} has no meson.build", code="build", hint="is the checkout whole?"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    console = Console(stderr=True)
+    with _alone(folder), _status(console, "building"):
+        if not (folder / "build.ninja").is_file():
+            cross = CHECKOUT / "tools" / "meson" / "aarch64.ini"
+            _call(["meson", "setup", str(folder), str(CHECKOUT), "--cross-file", str(cross)])
+        _call(["ninja", "-C", str(folder)])
+    return folder
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Two tools at once (the tests' workers) build one after the other."""
+    with (folder / ".bulkhead.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def _status(console: Console, text: str) -> Iterator[None]:
+    if not sys.stderr.isatty():
+        yield
+        return
+    with console.status(text):
+        yield
+
+
+def _call(command: Sequence[str]) -> None:
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace"
+        )
+    except FileNotFoundError:
+        raise UserError(
+            f"there is no {command[0]} on the PATH", code="build", hint="run `tools/bulkhead setup`"
+        ) from None
+    if done.returncode != 0:
+        text = (done.stdout + done.stderr).strip()
+        raise UserError(f"the build failed: {' '.join(command)}\n{text}", code="build")
