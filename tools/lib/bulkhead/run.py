@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import shutil
 import sys
 import time
@@ -102,8 +103,6 @@ class Run:
                 pattern.see_prompt(stream, now, self._transcript.streams)
 
     def _keys(self) -> Ending | None:
-        import select
-
         if not select.select([sys.stdin], [], [], 0)[0]:
             return None
         data = os.read(sys.stdin.fileno(), 4096)
@@ -192,17 +191,15 @@ def run(
 ) -> Ending:
     """Boots QEMU with `command`; the terminal is as before when this returns or raises."""
     interactive = terminal.is_terminal()
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(terminal.ending_signals())
-        try:
-            machine = stack.enter_context(Machine(command))
+    try:
+        with terminal.ending_signals(), Machine(command) as machine:
             boot = Run(machine, patterns, timeout, interactive)
             with terminal.raw_mode() if interactive else contextlib.nullcontext():
                 ending = boot.loop()
-        except terminal.Interrupted as signal:
-            return Ending(1, f"ended by {signal}")
-        except BrokenPipeError:
-            return Ending(1, "nobody reads the output")
-        for line in boot.symbolized():
-            print(line, file=sys.stderr)
-        return ending
+    except terminal.Interrupted as signal:
+        return Ending(1, f"ended by {signal}")
+    except BrokenPipeError:
+        return Ending(1, "nobody reads the output")
+    for line in boot.symbolized():
+        print(line, file=sys.stderr)
+    return ending

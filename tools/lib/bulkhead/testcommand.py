@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: MIT
+"""`bulkhead test`: the host tests and pytest, one summary, and as the last line `N passed, N failed`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Sequence
+from pathlib import Path
+
+from bulkhead.build import FRESH, build
+from bulkhead.errors import UserError
+from bulkhead.hosttests import Tally, run_host_tests
+from bulkhead.paths import CHECKOUT, build_folder
+
+OWN = CHECKOUT / "test"
+_NO_TESTS = 5
+_USAGE = 4
+
+
+def run_tests(paths: Sequence[Path], keyword: str | None, quick: bool) -> Tally:
+    """All tests of the project, or those at `paths` or chosen by `keyword` (then without the host tests)."""
+    tally = Tally()
+    if not paths and keyword is None:
+        tally.add(run_host_tests())
+    elif any(_is_own(path) for path in paths) or not paths:
+        build()
+    tally.add(run_pytest(paths, keyword, quick))
+    return tally
+
+
+def _is_own(path: Path) -> bool:
+    return OWN in (path.absolute(), *path.absolute().parents)
+
+
+def run_pytest(paths: Sequence[Path], keyword: str | None, quick: bool) -> Tally:
+    """Runs pytest with the plugin; in the user's own project with the user's own settings."""
+    own = not paths or all(_is_own(path) for path in paths)
+    with tempfile.TemporaryDirectory() as scratch:
+        report = Path(scratch) / "report.xml"
+        command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}"]
+        command += ["-c", str(OWN / "pytest.ini"), "--rootdir", str(OWN)] if own else []
+        command += ["-p", "bulkhead.pytest_plugin", "-p", "no:cacheprovider"]
+        command += ["-n", str(min(2, os.cpu_count() or 1))] if _pays(paths) else []
+        command += ["-k", keyword] if keyword is not None else []
+        command += ["-m", "not slow"] if quick else []
+        command += [str(path) for path in paths] or [str(OWN)]
+        environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+        if own and (build_folder() / "build.ninja").is_file():
+            environment[FRESH] = str(build_folder())
+        status = subprocess.run(command, env=environment).returncode
+        return _tally(status, report)
+
+
+def _pays(paths: Sequence[Path]) -> bool:
+    """Workers cost a second to start: not for a single file or test."""
+    return not paths or any(path.is_dir() for path in paths)
+
+
+def _tally(status: int, report: Path) -> Tally:
+    if status == _NO_TESTS:
+        raise UserError("no test was chosen", code="no-tests", hint="see the PATHs and -k")
+    if status == _USAGE or not report.exists():
+        raise UserError(f"pytest ended with status {status} before it ran a test", code="pytest")
+    tally = count_junit(report.read_text(errors="replace"))
+    if status != 0 and not tally.failed:
+        tally.failed, tally.failures = 1, [f"pytest ended with status {status}"]
+    return tally
+
+
+def count_junit(report: str) -> Tally:
+    """The tests in pytest's report; an error counts as a failure."""
+    tally = Tally()
+    results: dict[str, str] = {}
+    for case in ElementTree.fromstring(report).iter("testcase"):
+        name = f"{case.get('classname')}.{case.get('name')}"
+        bad = case.find("failure") is not None or case.find("error") is not None
+        result = "failed" if bad else "skipped" if case.find("skipped") is not None else "passed"
+        if results.get(name) != "failed":
+            results[name] = result
+    for name, result in results.items():
+        setattr(tally, result, getattr(tally, result) + 1)
+        if result == "failed":
+            tally.failures.append(name)
+    return tally
+
+
+def summarize(tally: Tally) -> None:
+    """Prints the summary; its last line is `N passed, N failed`."""
+    for failure in tally.failures:
+        print(f"failed: {failure}")
+    if tally.skipped:
+        print(f"{tally.skipped} skipped")
+    print(f"{tally.passed} passed, {tally.failed} failed", flush=True)
