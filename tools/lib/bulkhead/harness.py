@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, overload
 
 from bulkhead import framed, qemu
 from bulkhead.errors import UserError
@@ -76,6 +76,27 @@ class Harness:
         self.pump()
         return [each for each in self.transcript.events if each.matches(event, **keys)]
 
+    @overload
+    def expect(
+        self,
+        text: str | re.Pattern[str],
+        partition: str | None = None,
+        *,
+        timeout: float | None = None,
+    ) -> re.Match[str]:
+        ...
+
+    @overload
+    def expect(
+        self,
+        *,
+        event: str,
+        partition: str | None = None,
+        timeout: float | None = None,
+        **keys: Value,
+    ) -> Event:
+        ...
+
     def expect(
         self,
         text: str | re.Pattern[str] | None = None,
@@ -90,42 +111,21 @@ class Harness:
         Text is read on from the last match in that stream; an event is found once, in any order.
         """
         __tracebackhide__ = True
-        if (text is None) == (event is None):
-            raise TypeError("expect() takes either a text or event=…")
-        if event is not None:
-            wanted = keys if partition is None else {**keys, "partition": partition}
+        if event is not None and text is None:
+            wanted = dict(keys)
+            if partition is not None:
+                wanted["partition"] = partition
             return self._wait(
                 lambda: self._find_event(event, wanted), f"event {event} {wanted}", timeout
             )
-        if keys:
-            raise TypeError(f"only events have the keys {', '.join(keys)}")
-        pattern = re.compile(re.escape(text) if isinstance(text, str) else text or "", re.MULTILINE)
-        if isinstance(text, re.Pattern):
+        if event is not None or text is None or keys:
+            raise TypeError("expect() takes either a text, or event=… and its keys")
+        if isinstance(text, str):
+            pattern = re.compile(re.escape(text))
+        else:
             pattern = re.compile(text.pattern, text.flags | re.MULTILINE)
         what = f"{text!r} in {partition or 'any stream'}"
         return self._wait(lambda: self._find_text(pattern, partition), what, timeout)
-
-    def expect_text(
-        self,
-        text: str | re.Pattern[str],
-        partition: str | None = None,
-        *,
-        timeout: float | None = None,
-    ) -> re.Match[str]:
-        """`expect` for text, typed."""
-        __tracebackhide__ = True
-        found = self.expect(text, partition, timeout=timeout)
-        assert isinstance(found, re.Match)
-        return found
-
-    def expect_event(self, event: str, *, timeout: float | None = None, **keys: Value) -> Event:
-        """`expect` for an event, typed."""
-        __tracebackhide__ = True
-        partition = keys.pop("partition", None)
-        wanted = keys if partition is None else {**keys, "partition": partition}
-        return self._wait(
-            lambda: self._find_event(event, wanted), f"event {event} {wanted}", timeout
-        )
 
     def send(self, partition: str, text: str | bytes) -> None:
         """Types `text` on the keyboard of `partition`, wherever the focus is; nothing is lost."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
+from _pytest.terminal import TerminalReporter
 
 from bulkhead import packing
 from bulkhead.build import build
@@ -87,11 +89,11 @@ def record_figure(request: pytest.FixtureRequest) -> RecordFigure:
     return record
 
 
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, None, None]:
+@pytest.hookimpl(hookwrapper=True)  # type: ignore[misc]
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
     """Attaches every stream to the report of a failure."""
     outcome = yield
-    report: pytest.TestReport = outcome.get_result()  # type: ignore[attr-defined]
+    report = outcome.get_result()
     harness = item.stash.get(_machine, None)
     if report.failed and harness is not None:
         report.sections += harness.sections()
@@ -102,11 +104,10 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.when == "teardown":
         for name, value in report.user_properties:
             if name == _FIGURE:
-                figure, number, unit, bar = value  # type: ignore[misc]
-                _figures.append((figure, number, unit, bar))
+                _figures.append(cast(Figure, tuple(cast(Sequence[object], value))))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
     """Prints the figures as a table."""
     if not _figures:
         return
