@@ -97,7 +97,7 @@ class Harness:
     ) -> Event:
         ...
 
-    def expect(
+    def expect(  # type: ignore[misc]  # mypy 1.0 takes **keys for the named arguments, too
         self,
         text: str | re.Pattern[str] | None = None,
         partition: str | None = None,
@@ -112,11 +112,11 @@ class Harness:
         """
         __tracebackhide__ = True
         if event is not None and text is None:
-            wanted = dict(keys)
+            name, wanted = event, dict(keys)
             if partition is not None:
                 wanted["partition"] = partition
             return self._wait(
-                lambda: self._find_event(event, wanted), f"event {event} {wanted}", timeout
+                lambda: self._find_event(name, wanted), f"event {name} {wanted}", timeout
             )
         if event is not None or text is None or keys:
             raise TypeError("expect() takes either a text, or event=… and its keys")

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: MIT
+"""`bulkhead run`: why it ends and with which status, with and without a terminal."""
+
+import os
+import signal
+import subprocess
+import sys
+import termios
+
+import pexpect
+import pytest
+from fakes import fake_image
+
+from bulkhead import qemu
+from bulkhead.framed import encode
+from bulkhead.run import run
+
+NAMES = encode(0, b"streams 1=core 2=guest0 3=lifecycle\nfocus 2\n")
+PROGRAM = (
+    "import sys\nfrom bulkhead.run import run\nend = run({command!r}, {until!r}, {timeout!r})\n"
+)
+PROGRAM += "print('ended:', end.reason, file=sys.stderr)\nsys.exit(end.status)\n"
+
+
+def boot(tmp_path, blob, then="off", until=(), timeout=30.0, extra=()):
+    fake = fake_image(tmp_path, blob, then)
+    command = qemu.command(fake, qemu.Options(extra=extra))
+    program = PROGRAM.format(command=command, until=until, timeout=timeout)
+    return subprocess.run(
+        [sys.executable, "-c", program], stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+
+
+def off(reason: bytes) -> bytes:
+    return encode(1, b"[  0.100000] machine: off reason=" + reason + b"\n")
+
+
+def test_an_ordered_end_is_0(tmp_path):
+    done = boot(tmp_path, NAMES + encode(2, b"hello\r\n") + off(b"poweroff"))
+    assert done.returncode == 0, done.stderr
+    assert "guest0     | hello\n" in done.stdout
+    assert "reason=poweroff" in done.stderr
+
+
+@pytest.mark.parametrize("reason", [b"policy partition=guest0", b"panic", b"surprise"])
+def test_any_other_reason_is_1(tmp_path, reason):
+    done = boot(tmp_path, NAMES + off(reason))
+    assert done.returncode == 1
+    assert f"reason={reason.decode()}" in done.stderr
+
+
+def test_matched_patterns_are_0_and_end_it(tmp_path):
+    blob = NAMES + encode(2, b"\x1b[1mone\x1b[0m\r\n=> ")
+    done = boot(tmp_path, blob, "spin", until=("guest0:^one$", "guest0:^=> $"))
+    assert (done.returncode, "all patterns matched" in done.stderr) == (0, True), done.stderr
+
+
+def test_an_end_before_the_patterns_matched_is_1(tmp_path):
+    done = boot(
+        tmp_path, NAMES + encode(2, b"one\n") + off(b"poweroff"), until=("one", "guest0:two")
+    )
+    assert done.returncode == 1
+    assert "not matched: 'guest0:two'" in done.stderr and "'one'" not in done.stderr
+
+
+def test_a_timeout_is_1_and_names_what_is_missing(tmp_path):
+    done = boot(tmp_path, NAMES, "spin", until=("nobody:x",), timeout=1.0)
+    assert done.returncode == 1
+    assert "timeout after 1 s; not matched: 'nobody:x' (no stream is called nobody)" in done.stderr
+
+
+def test_a_panic_is_1_also_if_the_machine_hangs(tmp_path):
+    done = boot(tmp_path, NAMES + b"core: panic cpu=0 what=assert\ncore: panic end\n", "spin")
+    assert done.returncode == 1
+    assert "the core panicked: core: panic cpu=0 what=assert" in done.stderr
+    assert "core       | core: panic cpu=0" in done.stdout
+
+
+def test_a_silent_end_is_3(tmp_path):
+    done = boot(tmp_path, NAMES)
+    assert done.returncode == 3
+    assert "without a `machine: off` line" in done.stderr
+
+
+def test_qemus_failure_is_3_with_its_words(tmp_path):
+    done = boot(tmp_path, b"", extra=("-bogus",))
+    assert done.returncode == 3
+    assert "QEMU failed with status 1" in done.stderr and "-bogus" in done.stderr
+
+
+def test_a_missing_qemu_is_a_machine_error():
+    with pytest.raises(Exception, match="cannot start") as caught:
+        run(["/nonexistent/qemu"])
+    assert caught.value.status == 3
+
+
+@pytest.fixture
+def console(tmp_path):
+    fake = fake_image(tmp_path, NAMES + encode(2, b"=> "), "echo")
+    program = PROGRAM.format(command=qemu.command(fake), until=(), timeout=60.0)
+    child = pexpect.spawn(sys.executable, ["-c", program], timeout=20, encoding="utf-8")
+    child.delaybeforesend = None
+    yield child
+    child.close(force=True)
+
+
+def test_keys_go_to_the_focus_and_the_quit_key_ends_it(console):
+    console.expect("q quit")
+    console.expect("=> ")
+    console.send("ab")
+    console.expect("\x02a?b")  # the program echoes the frame's own bytes, too
+    console.send("\x1cp")
+    console.expect("the keys go to lifecycle")
+    console.send("\x1c9")
+    console.expect("no such stream")
+    console.send("\x1c?")
+    console.expect("streams 1=core 2=guest0 3=lifecycle")
+    console.send("\x03\x1a\x1c\x1c\x1cq")  # neither Ctrl-C nor Ctrl-Z ends it, Ctrl-\ twice neither
+    console.expect("ended: quit by the key")
+    console.expect(pexpect.EOF)
+    console.wait()
+    assert console.exitstatus == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_the_terminal_is_given_back_after_a_signal(console, number):
+    before = termios.tcgetattr(console.child_fd)
+    console.expect("=> ")
+    assert termios.tcgetattr(console.child_fd)[3] != before[3]
+    os.kill(console.pid, number)
+    console.expect(f"ended: ended by {number.name}")
+    assert termios.tcgetattr(console.child_fd) == before
+    console.expect(pexpect.EOF)
+    console.wait()
+    assert console.exitstatus == 1
