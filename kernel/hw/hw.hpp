@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: MIT
+// The machine, for real: the core's only inline assembly. test/fake/hw.hpp has the same names for host tests; exactly one of the
+// two folders is on the include path. No function here hides a barrier: the caller says isb() or dsb() and why.
+#pragma once
+#include "lib/types.hpp"
+#include "regs/el2.hpp"
+#include "vcpu/state.hpp"
+
+namespace bulkhead::hw {
+
+template <class R> Value<R> read();
+template <class R> void write(Value<R> value);
+
+/// Declares how the register type R is accessed.
+#define SYSTEM_REGISTER(R, name)                                                                   \
+    template <> inline Value<R> read<R>() {                                                        \
+        uint64_t bits;                                                                             \
+        asm volatile("mrs %0, " #name : "=r"(bits));                                               \
+        return {bits};                                                                             \
+    }                                                                                              \
+    template <> inline void write<R>(Value<R> value) {                                             \
+        asm volatile("msr " #name ", %x0" : : "rZ"(value.bits) : "memory");                         \
+    }
+
+struct ElrEl2; struct SpsrEl2; struct FarEl2; struct HpfarEl2; struct VttbrEl2; struct VmpidrEl2; struct CntvoffEl2;
+struct CnthpCtl; struct CnthpCval; struct Cntpct; struct Cntfrq; struct TpidrEl2; struct Ttbr0El2; struct MairEl2;
+struct VbarEl2; struct IsrEl1; struct MpidrEl1; struct MidrEl1; struct VpidrEl2; struct CntvCtl; struct CntvCval;
+struct IccIar1; struct IccEoir1; struct IccDir; struct IccPmr; struct IccIgrpen1; struct IccCtlr; struct IccSgi1r;
+struct IccSreEl2; struct IccBpr1; struct IccHppir1; struct IchVtr; struct IchEisr; struct IchElrsr; struct IchVmcr;
+struct IchAp0r0; struct IchAp1r0; struct IchMisr; struct ParEl1; struct EsrEl1; struct ElrEl1; struct SpsrEl1; struct FarEl1;
+struct SctlrEl1; struct VbarEl1; struct SpEl0; struct SpEl1; struct CnthctlSetup; struct HstrEl2; struct PmcrEl0;
+struct IdAa64Pfr0; struct IdAa64Dfr0; struct IdAa64Mmfr0; struct MdscrEl1; struct ActlrEl2;
+
+SYSTEM_REGISTER(HcrEl2, hcr_el2)
+SYSTEM_REGISTER(VtcrEl2, vtcr_el2)
+SYSTEM_REGISTER(TcrEl2, tcr_el2)
+SYSTEM_REGISTER(SctlrEl2, sctlr_el2)
+SYSTEM_REGISTER(CptrEl2, cptr_el2)
+SYSTEM_REGISTER(MdcrEl2, mdcr_el2)
+SYSTEM_REGISTER(CnthctlEl2, cnthctl_el2)
+SYSTEM_REGISTER(IchHcrEl2, s3_4_c12_c11_0)
+SYSTEM_REGISTER(EsrEl2, esr_el2)
+SYSTEM_REGISTER(ElrEl2, elr_el2)
+SYSTEM_REGISTER(SpsrEl2, spsr_el2)
+SYSTEM_REGISTER(FarEl2, far_el2)
+SYSTEM_REGISTER(HpfarEl2, hpfar_el2)
+SYSTEM_REGISTER(VttbrEl2, vttbr_el2)
+SYSTEM_REGISTER(VmpidrEl2, vmpidr_el2)
+SYSTEM_REGISTER(VpidrEl2, vpidr_el2)
+SYSTEM_REGISTER(CntvoffEl2, cntvoff_el2)
+SYSTEM_REGISTER(CnthpCtl, cnthp_ctl_el2)
+SYSTEM_REGISTER(CnthpCval, cnthp_cval_el2)
+SYSTEM_REGISTER(Cntpct, cntpct_el0)
+SYSTEM_REGISTER(Cntfrq, cntfrq_el0)
+SYSTEM_REGISTER(TpidrEl2, tpidr_el2)
+SYSTEM_REGISTER(Ttbr0El2, ttbr0_el2)
+SYSTEM_REGISTER(MairEl2, mair_el2)
+SYSTEM_REGISTER(VbarEl2, vbar_el2)
+SYSTEM_REGISTER(HstrEl2, hstr_el2)
+SYSTEM_REGISTER(ActlrEl2, actlr_el2)
+SYSTEM_REGISTER(IsrEl1, isr_el1)
+SYSTEM_REGISTER(MpidrEl1, mpidr_el1)
+SYSTEM_REGISTER(MidrEl1, midr_el1)
+SYSTEM_REGISTER(CntvCtl, cntv_ctl_el0)
+SYSTEM_REGISTER(CntvCval, cntv_cval_el0)
+SYSTEM_REGISTER(IccIar1, s3_0_c12_c12_0)
+SYSTEM_REGISTER(IccEoir1, s3_0_c12_c12_1)
+SYSTEM_REGISTER(IccDir, s3_0_c12_c11_1)
+SYSTEM_REGISTER(IccPmr, s3_0_c4_c6_0)
+SYSTEM_REGISTER(IccIgrpen1, s3_0_c12_c12_7)
+SYSTEM_REGISTER(IccCtlr, s3_0_c12_c12_4)
+SYSTEM_REGISTER(IccSgi1r, s3_0_c12_c11_5)
+SYSTEM_REGISTER(IccSreEl2, s3_4_c12_c9_5)
+SYSTEM_REGISTER(IccBpr1, s3_0_c12_c12_3)
+SYSTEM_REGISTER(IccHppir1, s3_0_c12_c12_2)
+SYSTEM_REGISTER(IchVtr, s3_4_c12_c11_1)
+SYSTEM_REGISTER(IchMisr, s3_4_c12_c11_2)
+SYSTEM_REGISTER(IchEisr, s3_4_c12_c11_3)
+SYSTEM_REGISTER(IchElrsr, s3_4_c12_c11_5)
+SYSTEM_REGISTER(IchVmcr, s3_4_c12_c11_7)
+SYSTEM_REGISTER(IchAp0r0, s3_4_c12_c8_0)
+SYSTEM_REGISTER(IchAp1r0, s3_4_c12_c9_0)
+SYSTEM_REGISTER(ParEl1, par_el1)
+SYSTEM_REGISTER(EsrEl1, esr_el1)
+SYSTEM_REGISTER(ElrEl1, elr_el1)
+SYSTEM_REGISTER(SpsrEl1, spsr_el1)
+SYSTEM_REGISTER(FarEl1, far_el1)
+SYSTEM_REGISTER(SctlrEl1, sctlr_el1)
+SYSTEM_REGISTER(VbarEl1, vbar_el1)
+SYSTEM_REGISTER(SpEl0, sp_el0)
+SYSTEM_REGISTER(SpEl1, sp_el1)
+SYSTEM_REGISTER(MdscrEl1, mdscr_el1)
+SYSTEM_REGISTER(IdAa64Pfr0, id_aa64pfr0_el1)
+SYSTEM_REGISTER(IdAa64Dfr0, id_aa64dfr0_el1)
+SYSTEM_REGISTER(IdAa64Mmfr0, id_aa64mmfr0_el1)
+#undef SYSTEM_REGISTER
+
+inline void isb() { asm volatile("isb" ::: "memory"); }
+inline void dsb_ish() { asm volatile("dsb ish" ::: "memory"); }
+inline void dsb_ishst() { asm volatile("dsb ishst" ::: "memory"); }
+inline void dsb_nsh() { asm volatile("dsb nsh" ::: "memory"); }
+inline void dsb_sy() { asm volatile("dsb sy" ::: "memory"); }
+inline void wfi() { asm volatile("wfi" ::: "memory"); }
+inline void wfe() { asm volatile("wfe" ::: "memory"); }
+inline void sev() { asm volatile("sev" ::: "memory"); }
+inline void yield() { asm volatile("yield" ::: "memory"); }
+
+// TLB and cache maintenance. Those with `ish` reach all cores; stage-2 ones use the VMID in VTTBR_EL2.
+inline void tlbi_ipas2e1is(GuestAddr ipa) { asm volatile("tlbi ipas2e1is, %0" : : "r"(ipa.value >> 12) : "memory"); }
+inline void tlbi_vmalle1is() { asm volatile("tlbi vmalle1is" ::: "memory"); }
+inline void tlbi_vmalle1() { asm volatile("tlbi vmalle1" ::: "memory"); }
+inline void tlbi_vmalls12e1is() { asm volatile("tlbi vmalls12e1is" ::: "memory"); }
+inline void tlbi_vae2is(uint64_t address) { asm volatile("tlbi vae2is, %0" : : "r"(address >> 12) : "memory"); }
+inline void tlbi_alle2() { asm volatile("tlbi alle2" ::: "memory"); }
+inline void tlbi_alle1() { asm volatile("tlbi alle1" ::: "memory"); }
+inline void ic_iallu() { asm volatile("ic iallu" ::: "memory"); }
+inline void ic_ialluis() { asm volatile("ic ialluis" ::: "memory"); }
+inline void dc_civac(uint64_t address) { asm volatile("dc civac, %0" : : "r"(address) : "memory"); }
+
+/// The core's address space is an identity map of what it may touch.
+template <class T> T* pointer(PhysAddr address) { return reinterpret_cast<T*>(address.value); }
+inline PhysAddr physical(const void* pointer) { return {reinterpret_cast<uint64_t>(pointer)}; }
+
+inline uint32_t load32(PhysAddr address) {
+    uint32_t value;
+    asm volatile("ldr %w0, [%1]" : "=r"(value) : "r"(address.value) : "memory");
+    return value;
+}
+inline void store32(PhysAddr address, uint32_t value) {
+    asm volatile("str %w0, [%1]" : : "rZ"(value), "r"(address.value) : "memory");
+}
+inline void store64(PhysAddr address, uint64_t value) {
+    asm volatile("str %x0, [%1]" : : "rZ"(value), "r"(address.value) : "memory");
+}
+
+/// An interrupt is pending for this core (ISR_EL1): long work at EL2 looks here between its steps.
+inline bool interrupt_pending() { return read<IsrEl1>().bits != 0; }
+
+/// List register n, 0..15 (ICH_LRn_EL2).
+uint64_t read_lr(unsigned n);
+void write_lr(unsigned n, uint64_t value);
+
+/// SMC to the firmware (PSCI): returns x0.
+inline uint64_t smc(uint64_t function, uint64_t a1, uint64_t a2, uint64_t a3) {
+    register uint64_t x0 asm("x0") = function;
+    register uint64_t x1 asm("x1") = a1;
+    register uint64_t x2 asm("x2") = a2;
+    register uint64_t x3 asm("x3") = a3;
+    asm volatile("smc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3) : : "memory", "x4", "x5", "x6", "x7", "x8", "x9", "x10",
+                 "x11", "x12", "x13", "x14", "x15", "x16", "x17");
+    return x0;
+}
+
+} // namespace bulkhead::hw

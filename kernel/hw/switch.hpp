@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+// Moving register state between the hardware and memory: what the shortest way from a guest to a service is made of.
+#pragma once
+#include "vcpu/state.hpp"
+#include <cstddef>
+
+namespace bulkhead::hw {
+
+/// Saves what a VM owns and a native partition could touch; stops its CNTV.
+inline void save_el1(Context& context, EagerState& state) {
+    static_assert(offsetof(Context, pc) == 248 && offsetof(Context, pstate) == 256 && offsetof(Context, sp) == 264);
+    static_assert(offsetof(EagerState, cntv_cval_el0) == 112);
+    asm volatile("mrs x9, elr_el2\n mrs x10, spsr_el2\n mrs x11, sp_el1\n"
+                 "str x9, [%0, #248]\n stp x10, x11, [%0, #256]\n"
+                 "mrs x9, sp_el0\n mrs x10, elr_el1\n stp x9, x10, [%1]\n"
+                 "mrs x9, spsr_el1\n mrs x10, esr_el1\n stp x9, x10, [%1, #16]\n"
+                 "mrs x9, far_el1\n mrs x10, vbar_el1\n stp x9, x10, [%1, #32]\n"
+                 "mrs x9, tpidr_el0\n mrs x10, tpidrro_el0\n stp x9, x10, [%1, #48]\n"
+                 "mrs x9, tpidr_el1\n mrs x10, sctlr_el1\n stp x9, x10, [%1, #64]\n"
+                 "mrs x9, cntkctl_el1\n mrs x10, par_el1\n stp x9, x10, [%1, #80]\n"
+                 "mrs x9, csselr_el1\n mrs x10, cntv_ctl_el0\n stp x9, x10, [%1, #96]\n"
+                 "mrs x9, cntv_cval_el0\n str x9, [%1, #112]\n"
+                 "msr cntv_ctl_el0, xzr\n"
+                 :
+                 : "r"(&context), "r"(&state)
+                 : "x9", "x10", "x11", "memory");
+}
+
+/// Loads them again. CVAL before CTL: an old CVAL must not fire.
+inline void load_el1(const Context& context, const EagerState& state) {
+    asm volatile("ldr x9, [%0, #248]\n ldp x10, x11, [%0, #256]\n"
+                 "msr elr_el2, x9\n msr spsr_el2, x10\n msr sp_el1, x11\n"
+                 "ldp x9, x10, [%1]\n msr sp_el0, x9\n msr elr_el1, x10\n"
+                 "ldp x9, x10, [%1, #16]\n msr spsr_el1, x9\n msr esr_el1, x10\n"
+                 "ldp x9, x10, [%1, #32]\n msr far_el1, x9\n msr vbar_el1, x10\n"
+                 "ldp x9, x10, [%1, #48]\n msr tpidr_el0, x9\n msr tpidrro_el0, x10\n"
+                 "ldp x9, x10, [%1, #64]\n msr tpidr_el1, x9\n msr sctlr_el1, x10\n"
+                 "ldp x9, x10, [%1, #80]\n msr cntkctl_el1, x9\n msr par_el1, x10\n"
+                 "ldp x9, x10, [%1, #96]\n ldr x11, [%1, #112]\n"
+                 "msr csselr_el1, x9\n msr cntv_cval_el0, x11\n msr cntv_ctl_el0, x10\n"
+                 :
+                 : "r"(&context), "r"(&state)
+                 : "x9", "x10", "x11", "memory");
+}
+
+/// A native partition's own three: PC, PSTATE, SP.
+inline void save_native(Context& context) {
+    asm volatile("mrs x9, elr_el2\n mrs x10, spsr_el2\n mrs x11, sp_el1\n"
+                 "str x9, [%0, #248]\n stp x10, x11, [%0, #256]\n"
+                 :
+                 : "r"(&context)
+                 : "x9", "x10", "x11", "memory");
+}
+inline void load_native(const Context& context) {
+    asm volatile("ldr x9, [%0, #248]\n ldp x10, x11, [%0, #256]\n"
+                 "msr elr_el2, x9\n msr spsr_el2, x10\n msr sp_el1, x11\n"
+                 :
+                 : "r"(&context)
+                 : "x9", "x10", "x11", "memory");
+}
+
+/// What a native partition finds in the registers that a VM used: nothing of the VM.
+inline void clear_el1(uint64_t sctlr, uint64_t vbar) {
+    asm volatile("msr sctlr_el1, %0\n msr vbar_el1, %1\n"
+                 "msr sp_el0, xzr\n msr elr_el1, xzr\n msr spsr_el1, xzr\n msr par_el1, xzr\n"
+                 "msr tpidr_el0, xzr\n msr tpidrro_el0, xzr\n msr tpidr_el1, xzr\n msr cntkctl_el1, xzr\n"
+                 :
+                 : "r"(sctlr), "r"(vbar)
+                 : "memory");
+}
+
+inline void load_controls(const Controls& controls) {
+    static_assert(sizeof(Controls) == 48);
+    asm volatile("ldp x9, x10, [%0]\n msr vttbr_el2, x9\n msr hcr_el2, x10\n"
+                 "ldp x9, x10, [%0, #16]\n msr cptr_el2, x9\n msr s3_4_c12_c11_0, x10\n"
+                 "ldp x9, x10, [%0, #32]\n msr vmpidr_el2, x9\n msr cntvoff_el2, x10\n"
+                 :
+                 : "r"(&controls)
+                 : "x9", "x10", "memory");
+}
+
+/// Between two VMs: the registers that trap in native partitions and so stayed behind.
+inline void save_lazy(LazyState& state) {
+    asm volatile("mrs x9, ttbr0_el1\n mrs x10, ttbr1_el1\n stp x9, x10, [%0]\n"
+                 "mrs x9, tcr_el1\n mrs x10, mair_el1\n stp x9, x10, [%0, #16]\n"
+                 "mrs x9, amair_el1\n mrs x10, contextidr_el1\n stp x9, x10, [%0, #32]\n"
+                 "mrs x9, afsr0_el1\n mrs x10, afsr1_el1\n stp x9, x10, [%0, #48]\n"
+                 "mrs x9, cpacr_el1\n mrs x10, mdscr_el1\n stp x9, x10, [%0, #64]\n"
+                 "mrs x9, s3_4_c12_c11_7\n mrs x10, s3_4_c12_c8_0\n stp x9, x10, [%0, #80]\n"
+                 "mrs x9, s3_4_c12_c9_0\n str x9, [%0, #96]\n"
+                 :
+                 : "r"(&state)
+                 : "x9", "x10", "memory");
+}
+inline void load_lazy(const LazyState& state) {
+    static_assert(offsetof(LazyState, ich_ap1r0) == 96);
+    asm volatile("ldp x9, x10, [%0]\n msr ttbr0_el1, x9\n msr ttbr1_el1, x10\n"
+                 "ldp x9, x10, [%0, #16]\n msr tcr_el1, x9\n msr mair_el1, x10\n"
+                 "ldp x9, x10, [%0, #32]\n msr amair_el1, x9\n msr contextidr_el1, x10\n"
+                 "ldp x9, x10, [%0, #48]\n msr afsr0_el1, x9\n msr afsr1_el1, x10\n"
+                 "ldp x9, x10, [%0, #64]\n msr cpacr_el1, x9\n msr mdscr_el1, x10\n"
+                 "ldp x9, x10, [%0, #80]\n ldr x11, [%0, #96]\n"
+                 "msr s3_4_c12_c11_7, x9\n msr s3_4_c12_c8_0, x10\n msr s3_4_c12_c9_0, x11\n"
+                 :
+                 : "r"(&state)
+                 : "x9", "x10", "x11", "memory");
+}
+
+void save_fp(FpState& state); // entry/fp.S
+void load_fp(const FpState& state);
+
+} // namespace bulkhead::hw

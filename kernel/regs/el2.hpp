@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: MIT
+// The EL2 registers that the core programs: their fields, from the Arm ARM (DDI 0487), chapter D17, and GICv3 (IHI 0069).
+#pragma once
+#include "regs/register.hpp"
+
+namespace bulkhead {
+
+struct HcrEl2 {
+    template <unsigned lsb, unsigned width = 1> using F = Field<HcrEl2, lsb, width>;
+    static constexpr F<0> vm{};
+    static constexpr F<1> swio{};
+    static constexpr F<3> fmo{};
+    static constexpr F<4> imo{};
+    static constexpr F<5> amo{};
+    static constexpr F<8> vse{};
+    static constexpr F<9> fb{};
+    static constexpr F<10, 2> bsu{};
+    static constexpr F<12> dc{};
+    static constexpr F<13> twi{};
+    static constexpr F<14> twe{};
+    static constexpr F<15> tid0{};
+    static constexpr F<16> tid1{};
+    static constexpr F<18> tid3{};
+    static constexpr F<19> tsc{};
+    static constexpr F<20> tidcp{};
+    static constexpr F<21> tacr{};
+    static constexpr F<22> tsw{};
+    static constexpr F<26> tvm{};
+    static constexpr F<30> trvm{};
+    static constexpr F<31> rw{};
+    static constexpr F<35> tlor{};
+    static constexpr F<36> terr{};
+    static constexpr F<40> apk{};
+    static constexpr F<41> api{};
+};
+
+struct VtcrEl2 {
+    template <unsigned lsb, unsigned width = 1> using F = Field<VtcrEl2, lsb, width>;
+    static constexpr F<0, 6> t0sz{};
+    static constexpr F<6, 2> sl0{};
+    static constexpr F<8, 2> irgn0{};
+    static constexpr F<10, 2> orgn0{};
+    static constexpr F<12, 2> sh0{};
+    static constexpr F<14, 2> tg0{};
+    static constexpr F<16, 3> ps{};
+    static constexpr F<31> res1{};
+};
+
+struct TcrEl2 {
+    template <unsigned lsb, unsigned width = 1> using F = Field<TcrEl2, lsb, width>;
+    static constexpr F<0, 6> t0sz{};
+    static constexpr F<8, 2> irgn0{};
+    static constexpr F<10, 2> orgn0{};
+    static constexpr F<12, 2> sh0{};
+    static constexpr F<14, 2> tg0{};
+    static constexpr F<16, 3> ps{};
+    static constexpr F<23> res1_23{};
+    static constexpr F<31> res1_31{};
+};
+
+struct SctlrEl2 {
+    template <unsigned lsb, unsigned width = 1> using F = Field<SctlrEl2, lsb, width>;
+    static constexpr F<0> m{};
+    static constexpr F<1> a{};
+    static constexpr F<2> c{};
+    static constexpr F<3> sa{};
+    static constexpr F<12> i{};
+    static constexpr F<19> wxn{};
+    static constexpr uint64_t res1 = 0x30c5'0830;
+};
+
+struct CptrEl2 {
+    template <unsigned lsb, unsigned width = 1> using F = Field<CptrEl2, lsb, width>;
+    static constexpr F<8> tz{};
+    static constexpr F<10> tfp{};
+    static constexpr F<12> tsm{};
+    static constexpr F<20> tta{};
+    static constexpr F<30> tam{};
+    static constexpr F<31> tcpac{};
+    static constexpr F<0, 8> res1_low{};
+    static constexpr F<9> res1_9{};
+    static constexpr F<13> res1_13{};
+};
+
+struct MdcrEl2 {
+    template <unsigned lsb, unsigned width = 1> using F = Field<MdcrEl2, lsb, width>;
+    static constexpr F<0, 5> hpmn{};
+    static constexpr F<5> tpmcr{};
+    static constexpr F<6> tpm{};
+    static constexpr F<8> tde{};
+    static constexpr F<9> tda{};
+    static constexpr F<10> tdosa{};
+    static constexpr F<11> tdra{};
+    static constexpr F<14> tpms{};
+    static constexpr F<19> ttrf{};
+};
+
+struct CnthctlEl2 {
+    template <unsigned lsb, unsigned width = 1> using F = Field<CnthctlEl2, lsb, width>;
+    static constexpr F<0> el1pcten{};
+    static constexpr F<1> el1pcen{};
+};
+
+struct IchHcrEl2 {
+    template <unsigned lsb, unsigned width = 1> using F = Field<IchHcrEl2, lsb, width>;
+    static constexpr F<0> en{};
+    static constexpr F<1> uie{};
+    static constexpr F<3> npie{};
+    static constexpr F<10> tc{};
+    static constexpr F<11> tall0{};
+    static constexpr F<12> tall1{};
+};
+
+struct IchLr {
+    template <unsigned lsb, unsigned width = 1> using F = Field<IchLr, lsb, width>;
+    static constexpr F<0, 32> vintid{};
+    static constexpr F<32, 10> pintid{};
+    static constexpr F<41> eoi{}; ///< when hw is 0
+    static constexpr F<48, 8> priority{};
+    static constexpr F<60> group{};
+    static constexpr F<61> hw{};
+    static constexpr F<62, 2> state{};
+    static constexpr uint64_t invalid = 0, pending = 1, active = 2, pending_active = 3;
+};
+
+/// ESR_EL2, ESR_EL1: exception class and the ISS forms that the core decodes.
+struct EsrEl2 {
+    template <unsigned lsb, unsigned width = 1> using F = Field<EsrEl2, lsb, width>;
+    static constexpr F<26, 6> ec{};
+    static constexpr F<25> il{};
+    static constexpr F<0, 25> iss{};
+    // data and instruction aborts
+    static constexpr F<0, 6> fsc{};
+    static constexpr F<6> wnr{};
+    static constexpr F<7> s1ptw{};
+    static constexpr F<8> cm{};
+    static constexpr F<10> fnv{};
+    static constexpr F<15> sf{};
+    static constexpr F<16, 5> srt{};
+    static constexpr F<21> sse{};
+    static constexpr F<22, 2> sas{};
+    static constexpr F<24> isv{};
+    // HVC, SMC
+    static constexpr F<0, 16> imm16{};
+    // MSR, MRS
+    static constexpr F<0> read{};
+    static constexpr F<5, 5> rt{};
+    // WFx
+    static constexpr F<0, 2> ti{};
+};
+
+namespace ec {
+constexpr uint64_t wfx = 0x01, fp = 0x07, hvc32 = 0x12, smc32 = 0x13, hvc64 = 0x16, smc64 = 0x17, msr = 0x18, sve = 0x19,
+                   instruction_abort = 0x20, data_abort = 0x24, data_abort_same = 0x25;
+} // namespace ec
+
+} // namespace bulkhead

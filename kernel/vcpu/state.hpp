@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+// The register state of a vCPU, by how it is switched: by entry code, on every way to a service, between VMs, or on demand.
+#pragma once
+#include <cstdint>
+
+namespace bulkhead {
+
+/// What the entry code saves and restores by itself; its offsets are known to entry/vectors.S.
+struct Context {
+    uint64_t x[31];
+    uint64_t pc;
+    uint64_t pstate;
+    uint64_t sp; ///< SP_EL1
+};
+
+/// A VM's EL1 registers that are switched on every way to a service and back: what the hardware uses, or a native partition could
+/// read or write without a trap.
+struct EagerState {
+    uint64_t sp_el0, elr_el1, spsr_el1, esr_el1, far_el1, vbar_el1, tpidr_el0, tpidrro_el0, tpidr_el1, sctlr_el1, cntkctl_el1,
+        par_el1, csselr_el1, cntv_ctl_el0, cntv_cval_el0, reserved;
+};
+
+/// A VM's registers that stay in the hardware while services run for it (they trap there): switched between VMs.
+struct LazyState {
+    uint64_t ttbr0_el1, ttbr1_el1, tcr_el1, mair_el1, amair_el1, contextidr_el1, afsr0_el1, afsr1_el1, cpacr_el1, mdscr_el1;
+    uint64_t ich_vmcr, ich_ap0r0, ich_ap1r0;
+};
+
+struct FpState {
+    alignas(16) uint64_t v[64]; ///< v0..v31, 128 bits each
+    uint64_t fpcr, fpsr;
+};
+
+/// EL2 controls, packed ready to write.
+struct Controls {
+    uint64_t vttbr, hcr, cptr, ich_hcr, vmpidr, cntvoff;
+};
+
+} // namespace bulkhead

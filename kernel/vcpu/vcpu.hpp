@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+// A vCPU: the execution context of a partition, what it waits for, and its place in the scheduler.
+#pragma once
+#include "abi/message.hpp"
+#include "cap/partition.hpp"
+#include "vcpu/state.hpp"
+#include <atomic>
+
+namespace bulkhead {
+
+using abi::FaultReason;
+using abi::VcpuState;
+
+constexpr unsigned max_list_registers = 16;
+/// A vCPU's own interrupts (INTIDs 0..31) and what its list registers hold. Owned by irq/virtual.
+struct VcpuInterrupts {
+    uint64_t word[32];                         ///< state of INTIDs 0..31 (irq/virtual.hpp)
+    std::atomic<uint64_t> candidates[4];       ///< pending and enabled and targeted here, not in a list register; by INTID
+    uint64_t lr[max_list_registers];           ///< shadow, valid while the vCPU is not resident
+    uint16_t lr_intid[max_list_registers];     ///< what list register n holds, 0xffff: free
+    std::atomic<bool> dirty;                   ///< list registers are to be filled anew before the guest runs
+};
+
+struct FaultRecord {
+    FaultReason reason;
+    uint64_t detail[3];
+};
+
+/// Requests that other cores make; handled by the vCPU's own core when it takes the inter-processor interrupt.
+namespace request {
+constexpr uint32_t wake = 1, stop = 2, pause = 4, interrupts = 8, write_back = 16, resume = 32, start = 64;
+} // namespace request
+
+struct Vcpu {
+    static constexpr ObjectType type = ObjectType::vcpu;
+
+    Context context;
+    bool native;
+    uint8_t index;            ///< in its partition
+    uint8_t core;             ///< where it runs
+    uint8_t priority;
+    VcpuState state;
+    bool paused;
+    bool throttled;           ///< its budget is used up
+    bool parked;              ///< calls a server that is stopped or faulted
+    bool queued;              ///< in a ready queue
+    bool serving_own;         ///< a server that runs on its own priority and budget (signals, or a caller that went away)
+    bool took_signals;        ///< the last delivery was of signals: calls go first now
+    bool may_repeat;          ///< its open request was delivered before
+    Controls controls;
+    EagerState eager;
+
+    Partition* partition;
+    uint16_t object_index;
+
+    // The open trapped access or call
+    uint64_t esr;             ///< syndrome of the trap that left last
+    uint64_t ipa;             ///< of a data abort
+    uint64_t sequence;        ///< of the open, or last, request
+    uint64_t badge;           ///< that the open request carries
+    ObjectRef endpoint;       ///< that the open request goes to
+    Vcpu* callee;             ///< server that this one waits for
+    Vcpu* caller;             ///< whose request this server handles
+    uint64_t max_ticks;       ///< for the request in hand
+    Notification* notification; ///< whose signals it takes
+    uint64_t signal_badge;
+
+    // Scheduling
+    Vcpu* ready_next;
+    Vcpu* ready_previous;
+    Vcpu* timer_next;
+    uint64_t timer_at;        ///< CNTPCT; deadline of a wait or replenishment; meaningful while timer_armed
+    bool timer_armed;
+    uint64_t budget_ticks, period_ticks; ///< 0: unlimited
+    uint64_t budget_left, period_end;
+    uint64_t cpu_ticks;
+    uint64_t watch_ticks, watch_used;    ///< watchdog: bound, and time used by the request with...
+    uint64_t watch_sequence;             ///< ...this sequence number
+    Vcpu* watch_caller;
+
+    // Requests from other cores
+    std::atomic<uint32_t> requests;
+    Vcpu* inbox_next;
+
+    FaultRecord fault;
+    uint64_t exits[6];        ///< all, MMIO, system registers, SMCCC, WFx, interrupts
+
+    uint64_t start_entry, start_x0, start_x1, start_stack; ///< arguments of a start made by another core
+
+    LazyState lazy;
+    VcpuInterrupts interrupts;
+    FpState fp;
+};
+static_assert(sizeof(Vcpu) <= page_size);
+
+} // namespace bulkhead
