@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+// The core's two locks: one for mutations of mappings, derivation and capability tables, which nobody waits for at EL2 (a hypercall
+// that finds it taken restarts), and short spin locks for a VM's interrupt state.
+#pragma once
+#include "hw.hpp"
+#include <atomic>
+
+namespace bulkhead {
+
+/// Taken for the length of a scope, or not at all.
+class TryLock {
+  public:
+    explicit TryLock(std::atomic<bool>& flag) : flag_(flag), held_(!flag.exchange(true, std::memory_order_acquire)) {}
+    ~TryLock() {
+        if (held_) { flag_.store(false, std::memory_order_release); }
+    }
+    TryLock(const TryLock&) = delete;
+    TryLock& operator=(const TryLock&) = delete;
+    explicit operator bool() const { return held_; }
+
+  private:
+    std::atomic<bool>& flag_;
+    bool held_;
+};
+
+/// Held for a few hundred instructions at most, interrupts masked: the holder always runs.
+class SpinLock {
+  public:
+    void lock() {
+        while (flag_.exchange(true, std::memory_order_acquire)) { hw::yield(); }
+    }
+    void unlock() { flag_.store(false, std::memory_order_release); }
+
+  private:
+    std::atomic<bool> flag_{false};
+};
+
+class SpinGuard {
+  public:
+    explicit SpinGuard(SpinLock& lock) : lock_(lock) { lock_.lock(); }
+    ~SpinGuard() { lock_.unlock(); }
+    SpinGuard(const SpinGuard&) = delete;
+    SpinGuard& operator=(const SpinGuard&) = delete;
+
+  private:
+    SpinLock& lock_;
+};
+
+/// Taken by every hypercall that changes mappings, derivation, capability tables or objects.
+extern std::atomic<bool> mutation;
+
+} // namespace bulkhead

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+// What one core asks of another: every request is a flag in a vCPU's inbox and an inter-processor interrupt; nobody waits at EL2.
+#pragma once
+#include "sched/core.hpp"
+
+namespace bulkhead {
+
+/// Asks the vCPU's core for `requests` (namespace request); done at once if it is this core.
+void ask(Core& core, Vcpu& vcpu, uint32_t requests);
+/// True once the vCPU is off and its registers are in memory on its core; else asks for it: restart and try again.
+bool stopped(Core& core, Vcpu& vcpu);
+/// Every core has left EL2 since the ticket was drawn, so nobody holds a pointer to what was unlinked before. A zero ticket
+/// is drawn anew. False: not yet; restart and try again.
+bool quiescent(Core& core, uint64_t& ticket);
+
+} // namespace bulkhead
