@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+// The two ends of an abi::RingHeader ring. Positions come from the other side and are believed only
+// within the capacity.
+#pragma once
+#include "abi/ring.hpp"
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace service {
+
+/// What both ends share: where the header and the data are. A default-made end has no memory and is
+/// neither used nor valid.
+class Ring {
+public:
+    constexpr Ring() = default;
+    Ring(void* memory, uint64_t size)
+        : header_(static_cast<abi::RingHeader*>(memory)),
+          data_(static_cast<uint8_t*>(memory) + sizeof(abi::RingHeader)),
+          mask_(abi::ring_capacity(size) - 1) {}
+
+    bool valid() const { return header_ != nullptr; }
+    uint32_t capacity() const { return mask_ + 1; }
+    uint32_t head() const { return __atomic_load_n(&header_->head, __ATOMIC_ACQUIRE); }
+    uint32_t tail() const { return __atomic_load_n(&header_->tail, __ATOMIC_ACQUIRE); }
+
+    /// Bytes between two positions, at most the capacity.
+    uint32_t used(uint32_t head, uint32_t tail) const {
+        uint32_t count = head - tail;
+        return count <= capacity() ? count : capacity();
+    }
+    uint32_t used() const { return used(head(), tail()); }
+    uint8_t at(uint32_t position) const { return data_[position & mask_]; }
+
+protected:
+    abi::RingHeader* header_ = nullptr;
+    uint8_t* data_ = nullptr;
+    uint32_t mask_ = 0;
+};
+
+/// What a producer must do after it published.
+enum class Wake : bool { no = false, yes = true };
+
+class RingProducer : public Ring {
+public:
+    using Ring::Ring;
+
+    uint32_t free() const { return capacity() - used(); }
+
+    /// Stores a byte ahead of the published ones, `ahead` bytes behind the head; publish() makes it
+    /// visible.
+    void store(uint32_t position, uint8_t byte) { data_[position & mask_] = byte; }
+
+    /// Makes everything up to `head` visible: the one committing store. Wake::yes: the consumer had
+    /// taken all that was there before and may sleep, so signal it.
+    Wake publish(uint32_t head) {
+        uint32_t before = header_->head;
+        __atomic_store_n(&header_->head, head, __ATOMIC_RELEASE);
+        __atomic_thread_fence(
+            __ATOMIC_SEQ_CST); // the consumer stores its tail, then looks at the head
+        return Wake{__atomic_load_n(&header_->tail, __ATOMIC_RELAXED) == before};
+    }
+
+    /// Writes all of `bytes` or nothing.
+    bool write(std::span<uint8_t const> bytes, Wake& wake) {
+        wake = Wake::no;
+        if (bytes.size() > free()) {
+            return false;
+        }
+        uint32_t head = header_->head;
+        for (size_t i = 0; i < bytes.size(); ++i) {
+            store(head + static_cast<uint32_t>(i), bytes[i]);
+        }
+        if (!bytes.empty()) {
+            wake = publish(head + static_cast<uint32_t>(bytes.size()));
+        }
+        return true;
+    }
+
+    /// Asks the consumer for a signal when there is room. Look at free() again afterwards: room may
+    /// have come meanwhile.
+    void ask_for_room() {
+        __atomic_store_n(&header_->waiting, 1, __ATOMIC_RELAXED);
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    }
+    bool asked_for_room() const {
+        return __atomic_load_n(&header_->waiting, __ATOMIC_RELAXED) != 0;
+    }
+};
+
+class RingConsumer : public Ring {
+public:
+    using Ring::Ring;
+
+    bool empty() const { return used() == 0; }
+
+    /// The bytes that lie in one piece at the tail (not all, if they wrap).
+    std::span<uint8_t const> peek() const {
+        uint32_t tail_position = header_->tail;
+        uint32_t count = used(head(), tail_position);
+        uint32_t to_end = capacity() - (tail_position & mask_);
+        return {data_ + (tail_position & mask_), count < to_end ? count : to_end};
+    }
+
+    /// Gives `count` bytes back: the one committing store.
+    void consume(uint32_t count) { set_tail(header_->tail + count); }
+    void set_tail(uint32_t tail) {
+        __atomic_store_n(&header_->tail, tail, __ATOMIC_RELEASE);
+        __atomic_thread_fence(
+            __ATOMIC_SEQ_CST); // before the next look at the head, and at `waiting`
+    }
+
+    /// True once after a producer asked for room: signal it.
+    bool take_request_for_room() {
+        if (__atomic_load_n(&header_->waiting, __ATOMIC_RELAXED) == 0) {
+            return false;
+        }
+        __atomic_store_n(&header_->waiting, 0, __ATOMIC_RELAXED);
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        return true;
+    }
+};
+
+} // namespace service

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+// Makes a VM pristine: zeroes its RAM, copies its payloads, resets its services; in steps, so that
+// calls are served in between.
+#pragma once
+#include "port.hpp"
+#include "system.hpp"
+
+namespace lifecycle {
+
+class Loader {
+public:
+    enum class Progress : uint8_t {
+        more,  ///< call step() again at once
+        later, ///< a service cannot be reset just now: again in a millisecond
+        done,
+        failed, ///< see failure()
+    };
+
+    explicit Loader(Port& port) : port_(port) {}
+
+    Vm* vm() const { return vm_; }
+    /// The VM's vCPUs are off.
+    void begin(Vm& vm);
+    Progress step();
+    /// Ends the work on vm(), done or not.
+    void end();
+    /// Frees the window for another use; the next step takes it again.
+    void release();
+
+    uint64_t microseconds() const { return port_.microseconds(port_.ticks() - started_); }
+    std::string_view failure() const { return failure_; }
+
+private:
+    static constexpr uint64_t step_bytes = 1 << 20;
+    static constexpr unsigned max_tries = 2000; ///< of a reset, one per millisecond
+
+    Progress fill_step();
+    Progress reset_step();
+    Progress fail(std::string_view why);
+    void copy_payloads(std::span<uint8_t> chunk) const;
+    bool payloads_fit() const;
+
+    Port& port_;
+    Vm* vm_ = nullptr;
+    std::span<uint8_t> window_;
+    uint64_t offset_ = 0;  ///< RAM below it is done
+    unsigned service_ = 0; ///< next to be reset
+    unsigned tries_ = 0;
+    uint64_t started_ = 0;
+    std::string_view failure_;
+};
+
+} // namespace lifecycle
