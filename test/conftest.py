@@ -1,4 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""Loads Bulkhead's plugin for all tests of the project."""
+"""Loads Bulkhead's plugin for all tests of the project, and keeps hypothesis steady and out of the tree."""
+
+import tempfile
+from pathlib import Path
+
+import hypothesis
+import hypothesis.configuration
 
 pytest_plugins = ["bulkhead.pytest_plugin"]
+
+# A slow machine is no failure, and CI is to say the same every time.
+hypothesis.settings.register_profile("bulkhead", deadline=None, database=None, derandomize=True)
+hypothesis.settings.load_profile("bulkhead")
+hypothesis.configuration.set_hypothesis_home_dir(
+    Path(tempfile.gettempdir()) / "bulkhead-hypothesis"
+)

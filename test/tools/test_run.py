@@ -94,6 +94,56 @@ def test_a_missing_qemu_is_a_machine_error():
     assert caught.value.status == 3
 
 
+COMMAND = """
+import sys
+sys.path.insert(0, {here!r})
+from pathlib import Path
+from fakes import fake_image
+from bulkhead import build, cli, packages, packing
+def pack(system, output):
+    print("packing", system.parent.name, "to", output.name, file=sys.stderr)
+    return fake_image(Path({folder!r}), {blob!r}, "spin")
+build.build = lambda: print("building", file=sys.stderr)
+packing.pack = pack
+sys.argv[1:] = {arguments!r}
+cli.main()
+"""
+
+
+def test_the_command_builds_packs_boots_and_passes_the_options_on(tmp_path):
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "system.toml").write_text("")
+    arguments = [
+        "run",
+        str(tmp_path / "own" / "system.toml"),
+        "--cpu",
+        "max",
+        "--smp",
+        "2",
+        "--icount",
+    ]
+    arguments += [
+        "--until",
+        "guest0:hello",
+        "--timeout",
+        "30",
+        "--qemu-arg=-name",
+        "--qemu-arg=a b",
+    ]
+    program = COMMAND.format(
+        here=os.path.dirname(__file__),
+        folder=str(tmp_path),
+        blob=NAMES + encode(2, b"hello\n"),
+        arguments=arguments,
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    steps = ["building", "packing own to system.img", "bulkhead: all patterns matched"]
+    assert done.stderr.splitlines() == steps
+
+
 @pytest.fixture
 def console(tmp_path):
     fake = fake_image(tmp_path, NAMES + encode(2, b"=> "), "echo")

@@ -8,6 +8,7 @@ import os
 import subprocess
 import tempfile
 import xml.etree.ElementTree as ElementTree
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,8 +43,9 @@ def run_host_tests() -> Tally:
     if done.returncode != 0:
         raise UserError(f"meson introspect failed: {done.stdout}{done.stderr}", code="build")
     tally = Tally()
-    for test in json.loads(done.stdout):
-        tally.add(_run_one(test))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for result in pool.map(_run_one, json.loads(done.stdout)):
+            tally.add(result)
     return tally
 
 
@@ -55,6 +57,8 @@ def _run_one(test: dict[str, Any]) -> Tally:
         options = ["--reporter", "xml", "--out", str(report)]
         status, said = _execute([*command, *options], environment, test.get("workdir"))
         tally = count_cases(name, report.read_text(errors="replace") if report.exists() else "")
+    if tally is None and status == 0:
+        tally = Tally(passed=1)  # no Catch2 program: its status is its result
     if tally is None or (status != 0 and not tally.failed):
         tally = Tally(failed=1, failures=[f"{name} (ended with status {status})"])
     print(f"host: {name}: {tally.passed} passed, {tally.failed} failed", flush=True)

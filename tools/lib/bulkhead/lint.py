@@ -52,7 +52,7 @@ def clang_format() -> bool:
 def black() -> bool:
     """The Python files are formatted by black, 100 columns."""
     folders = [str(CHECKOUT / "tools"), str(CHECKOUT / "test")]
-    return _check("black", ["black", "--check", "-q", "--config", str(_SETTINGS), *folders])
+    return _check("black", ["black", "--check", "--config", str(_SETTINGS), *folders])
 
 
 def mypy() -> bool:
