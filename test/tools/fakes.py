@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import subprocess
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from bulkhead.qemu import Bare
 
 CC = "aarch64-linux-gnu-gcc"
 
@@ -51,18 +52,7 @@ blob_end:
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Fake:
-    """Has what `bulkhead.qemu.Packed` asks for."""
-
-    image: Path
-    board_qemu: list[str] = field(default_factory=lambda: ["-M", "virt,gic-version=3"])
-    cpus: int = 1
-    memory_mib: int = 64
-    default_cpu: str = "cortex-a72"
-
-
-def fake_image(folder: Path, blob: bytes, then: str = "off") -> Fake:
+def fake_image(folder: Path, blob: bytes, then: str = "off") -> Bare:
     """Assembles the program into `folder`."""
     (folder / "blob.bin").write_bytes(blob)
     source = folder / "fake.S"
@@ -72,4 +62,4 @@ def fake_image(folder: Path, blob: bytes, then: str = "off") -> Fake:
         [CC, "-nostdlib", "-static", "-Wl,-Ttext=0x40080000", "-o", str(image), str(source)],
         check=True,
     )
-    return Fake(image)
+    return Bare(image)

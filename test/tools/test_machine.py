@@ -61,8 +61,28 @@ def test_send_is_framed_and_lossless(machine, tmp_path):
 def test_deterministic_time_is_an_option(tmp_path):
     command = qemu.command(fake_image(tmp_path, b""), qemu.Options("max", 2, True, ("-d", "int")))
     text = " ".join(command)
-    assert "-cpu max -smp 2 -m 64M" in text and text.endswith("-d int")
+    assert "-cpu max -smp 2 -m 128M" in text and text.endswith("-d int")
     assert "-icount shift=0,sleep=off -seed 1 -rtc base=2026-01-01,clock=vm" in text
+
+
+def test_a_plain_serial_line(machine, tmp_path):
+    machine.boot(fake_image(tmp_path, b"hello\r\n", then="echo"))
+    machine.expect("hello", "core")
+    machine.send_raw("x")
+    machine.expect("x", "stream2")
+
+
+def test_a_firmware_may_load_the_image(tmp_path):
+    command = qemu.command(
+        fake_image(tmp_path, b""), qemu.Options(kernel=False, extra=("-bios", "x"))
+    )
+    assert "-kernel" not in command and command[-2:] == ["-bios", "x"]
+
+
+def test_an_endless_talker_can_be_stopped(machine, tmp_path):
+    machine.boot(fake_image(tmp_path, b"talk\n" * 100_000, then="spin"))
+    machine.expect("talk", "core")
+    machine.stop()
 
 
 def test_a_panic_ends_the_wait(machine, tmp_path):

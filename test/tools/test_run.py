@@ -55,6 +55,11 @@ def test_matched_patterns_are_0_and_end_it(tmp_path):
     assert (done.returncode, "all patterns matched" in done.stderr) == (0, True), done.stderr
 
 
+def test_a_prompt_at_the_very_end_counts(tmp_path):
+    done = boot(tmp_path, NAMES + off(b"poweroff") + encode(2, b"=> "), until=("guest0:=> $",))
+    assert done.returncode == 0, done.stderr
+
+
 def test_an_end_before_the_patterns_matched_is_1(tmp_path):
     done = boot(
         tmp_path, NAMES + encode(2, b"one\n") + off(b"poweroff"), until=("one", "guest0:two")

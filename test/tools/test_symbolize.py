@@ -6,9 +6,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from fakes import Fake
 
 from bulkhead.errors import UserError
+from bulkhead.qemu import Bare
 from bulkhead.symbolize import Symbolizer, describe, panics
 
 PROGRAM = r"""
@@ -127,7 +127,7 @@ def line_of(mark: str) -> int:
 
 
 def test_every_frame_is_named_with_its_line(machine, program):
-    machine.boot(Fake(program), may_panic=True)
+    machine.boot(Bare(program), may_panic=True)
     machine.expect("core: panic end", "core")
     text = describe(machine.transcript.panic, program)
     assert text[0] == "panic: cpu=0 what=test"

@@ -22,6 +22,7 @@ _TICK_S = 0.02
 _PROMPT_QUIET_S = 0.15
 _TAIL = 12
 _LONGEST_LOG = 400
+_LAST_READS = 100
 
 Pack = Callable[[str | Path], Packed]
 T = TypeVar("T")
@@ -43,6 +44,10 @@ class Harness:
         self._read_to: dict[str, int] = {}
         self._taken: set[int] = set()
 
+    def pack(self, system: str | Path) -> Packed:
+        """Packs (once per session) `system` without starting it."""
+        return self._pack(system)
+
     def boot(
         self,
         system: str | Path | Packed,
@@ -53,14 +58,18 @@ class Harness:
         qemu_args: Sequence[str] = (),
         timeout: float = 60.0,
         may_panic: bool = False,
+        kernel: bool = True,
     ) -> Harness:
-        """Packs (once per session) and starts `system`; a machine that ran before is stopped."""
+        """Packs (once per session) and starts `system`; a machine that ran before is stopped.
+
+        `kernel=False` leaves out `-kernel`, for a firmware that loads the image.
+        """
         self.stop()
-        packed = self._pack(system) if isinstance(system, (str, Path)) else system
+        packed = self.pack(system) if isinstance(system, (str, Path)) else system
         self.transcript = Transcript()
         self._timeout, self._may_panic = timeout, may_panic
         self._read_to, self._taken = {}, set()
-        options = qemu.Options(cpu, smp, icount, tuple(qemu_args))
+        options = qemu.Options(cpu, smp, icount, tuple(qemu_args), kernel)
         self._machine = Machine(qemu.command(packed, options))
         self._machine.start()
         return self
@@ -133,6 +142,12 @@ class Harness:
         data = text.encode() if isinstance(text, str) else text
         self._send_frames(lambda stream: framed.encode(stream, data), partition)
 
+    def send_raw(self, text: str | bytes) -> None:
+        """Sends bytes as a plain serial line would: for a program that is no packed system."""
+        assert self._machine is not None
+        self._machine.write(text.encode() if isinstance(text, str) else text)
+        self.pump()
+
     def focus(self, partition: str) -> None:
         """Moves the keyboard's focus and waits until the console says so."""
         __tracebackhide__ = True
@@ -164,7 +179,9 @@ class Harness:
     def stop(self) -> None:
         """Ends the machine. Its streams and events stay."""
         if self._machine is not None:
-            while not self._ended and (data := self._machine.read(0.0)):
+            for _ in range(_LAST_READS):
+                if self._ended or not (data := self._machine.read(0.0)):
+                    break
                 self.transcript.feed(data)
             self._machine.stop()
 

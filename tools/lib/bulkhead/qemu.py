@@ -38,6 +38,17 @@ class Packed(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Bare:
+    """A program that no packer made, on the plain board: a guest by itself, for a comparison."""
+
+    image: Path
+    board_qemu: Sequence[str] = ("-M", "virt,gic-version=3")
+    cpus: int = 1
+    memory_mib: int = 128
+    default_cpu: str = "cortex-a72"
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """What the caller changes; None keeps what the packed system says."""
 
@@ -45,6 +56,7 @@ class Options:
     smp: int | None = None
     icount: bool = False
     extra: tuple[str, ...] = ()
+    kernel: bool = True
 
 
 def command(packed: Packed, options: Options = Options()) -> list[str]:
@@ -55,4 +67,5 @@ def command(packed: Packed, options: Options = Options()) -> list[str]:
     arguments += ["-m", f"{packed.memory_mib}M"]
     arguments += ["-nic", "none", "-display", "none", "-monitor", "none"]
     arguments += ICOUNT if options.icount else []
-    return [*arguments, "-kernel", str(packed.image), *options.extra]
+    arguments += ["-kernel", str(packed.image)] if options.kernel else []
+    return [*arguments, *options.extra]

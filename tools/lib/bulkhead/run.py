@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import select
 import shutil
@@ -97,7 +98,8 @@ class Run:
         return self._keys() if self._interactive else None
 
     def _see_prompts(self) -> None:
-        now = time.monotonic()
+        # Once it has ended, no line can go on.
+        now = math.inf if self._machine.closed else time.monotonic()
         for stream in self._transcript.streams.values():
             for pattern in self._until:
                 pattern.see_prompt(stream, now, self._transcript.streams)
@@ -144,10 +146,10 @@ class Run:
         transcript = self._transcript
         if self._until and all(pattern.matched for pattern in self._until):
             return Ending(0, "all patterns matched")
-        if transcript.off is not None:
-            return self._off(transcript.off.keys.get("reason", "unknown"), transcript.off.line)
         if transcript.panic and (transcript.panic_ended or self._machine.closed or self._waited()):
             return Ending(1, f"the core panicked: {transcript.panic[0]}")
+        if transcript.off is not None:
+            return self._off(transcript.off.keys.get("reason", "unknown"), transcript.off.line)
         if self._machine.closed:
             return self._died()
         if self._timeout is not None and elapsed >= self._timeout:
