@@ -58,23 +58,20 @@ inline uint64_t this_affinity() { return MpidrEl1::read() & 0xff'00ff'ffff; }
 
 /// Masks IRQ for a scope.
 class IrqGuard {
-  public:
-    IrqGuard() {
-        asm volatile("mrs %0, daif; msr daifset, #2" : "=r"(daif_) : : "memory");
-    }
+public:
+    IrqGuard() { asm volatile("mrs %0, daif; msr daifset, #2" : "=r"(daif_) : : "memory"); }
     ~IrqGuard() { asm volatile("msr daif, %0" : : "r"(daif_) : "memory"); }
-    IrqGuard(const IrqGuard &) = delete;
-    IrqGuard &operator=(const IrqGuard &) = delete;
+    IrqGuard(const IrqGuard&) = delete;
+    IrqGuard& operator=(const IrqGuard&) = delete;
 
-  private:
+private:
     uint64_t daif_;
 };
 
 /// Sleeps until an interrupt unless `awake()` holds, with no gap in which a wake-up could be lost.
 template <typename Condition> void sleep_unless(Condition awake) {
     IrqGuard masked;
-    if (!awake())
-        wfi();
+    if (!awake()) wfi();
 }
 
 /// Device registers.

@@ -9,27 +9,25 @@ namespace {
 
 enum Token : uint32_t { begin_node = 1, end_node = 2, prop = 3, nop = 4 };
 
-uint32_t big_endian(const uint8_t *at) {
+uint32_t big_endian(const uint8_t* at) {
     return uint32_t{at[0]} << 24 | uint32_t{at[1]} << 16 | uint32_t{at[2]} << 8 | at[3];
 }
 
-uint32_t text_size(const uint8_t *text) {
+uint32_t text_size(const uint8_t* text) {
     uint32_t size = 1;
-    while (text[size - 1])
-        ++size;
+    while (text[size - 1]) ++size;
     return size;
 }
 
 constexpr uint32_t aligned(uint32_t size) { return (size + 3) & ~3u; }
 
 /// The bytes that the property token at `at` takes.
-uint32_t prop_size(const uint8_t *at) { return 12 + aligned(big_endian(at + 4)); }
+uint32_t prop_size(const uint8_t* at) { return 12 + aligned(big_endian(at + 4)); }
 
 } // namespace
 
-bool same_text(const char *a, const char *b) {
-    while (*a && *a == *b)
-        ++a, ++b;
+bool same_text(const char* a, const char* b) {
+    while (*a && *a == *b) ++a, ++b;
     return *a == *b;
 }
 
@@ -39,20 +37,18 @@ uint32_t Property::cell(uint32_t index) const {
 
 uint64_t Property::number(uint32_t index, uint32_t count) const {
     uint64_t value = 0;
-    for (uint32_t i = 0; i < count; ++i)
-        value = value << 32 | cell(index + i);
+    for (uint32_t i = 0; i < count; ++i) value = value << 32 | cell(index + i);
     return value;
 }
 
-bool Property::lists(const char *text) const {
+bool Property::lists(const char* text) const {
     for (uint32_t at = 0; at < size; at += text_size(data + at))
-        if (same_text(reinterpret_cast<const char *>(data + at), text))
-            return true;
+        if (same_text(reinterpret_cast<const char*>(data + at), text)) return true;
     return false;
 }
 
-Property FdtNode::property(const char *name) const {
-    for (const uint8_t *at = properties_;;) {
+Property FdtNode::property(const char* name) const {
+    for (const uint8_t* at = properties_;;) {
         uint32_t token = big_endian(at);
         if (token == nop) {
             at += 4;
@@ -79,8 +75,7 @@ Range FdtNode::reg(uint32_t index) const {
 
 uint32_t FdtNode::intid(uint32_t index) const {
     Property interrupts = property("interrupts");
-    if (3 * index + 2 >= interrupts.cells())
-        return 0;
+    if (3 * index + 2 >= interrupts.cells()) return 0;
     bool ppi = interrupts.cell(3 * index) == 1;
     return interrupts.cell(3 * index + 1) + (ppi ? 16 : 32);
 }
@@ -101,11 +96,10 @@ Fdt::Walk Fdt::start() const {
     return walk;
 }
 
-bool Fdt::next(Walk &walk, FdtNode &node) const {
+bool Fdt::next(Walk& walk, FdtNode& node) const {
     while (walk.at < walk.end) {
         uint32_t token = big_endian(walk.at);
-        if (token == begin_node)
-            break;
+        if (token == begin_node) break;
         if (token == prop) {
             walk.at += prop_size(walk.at);
         } else if (token == nop || (token == end_node && walk.depth > 0)) {
@@ -115,11 +109,10 @@ bool Fdt::next(Walk &walk, FdtNode &node) const {
             return false;
         }
     }
-    if (walk.at >= walk.end || walk.depth + 1 >= max_depth)
-        return false;
+    if (walk.at >= walk.end || walk.depth + 1 >= max_depth) return false;
     walk.at += 4 + aligned(text_size(walk.at + 4));
     node.properties_ = walk.at;
-    node.strings_ = reinterpret_cast<const char *>(blob_ + header(3));
+    node.strings_ = reinterpret_cast<const char*>(blob_ + header(3));
     node.address_cells_ = walk.address_cells[walk.depth];
     node.size_cells_ = walk.size_cells[walk.depth];
     ++walk.depth;

@@ -43,12 +43,11 @@ void start_cpu_interface() {
 
 } // namespace
 
-Gic &gic() { return the_gic; }
+Gic& gic() { return the_gic; }
 
 void Gic::wait_for_writes(uint64_t control) const {
     uint32_t pending = control == distributor_ ? gicd_rwp : gicr_rwp;
-    while (get(control) & pending)
-        yield();
+    while (get(control) & pending) yield();
 }
 
 void Gic::start_distributor(uint64_t distributor) {
@@ -56,15 +55,13 @@ void Gic::start_distributor(uint64_t distributor) {
     set(distributor + ctlr, 0);
     wait_for_writes(distributor);
     uint32_t lines = 32 * ((get(distributor + typer) & 0x1f) + 1);
-    if (lines > first_special)
-        lines = first_special;
+    if (lines > first_special) lines = first_special;
     for (uint32_t i = 32; i < lines; i += 32) {
         set(distributor + icenabler + i / 8, ~0u);
         set(distributor + icpendr + i / 8, ~0u);
         set(distributor + igroupr + i / 8, ~0u);
     }
-    for (uint32_t i = 32; i < lines; i += 4)
-        set(distributor + ipriorityr + i, priority);
+    for (uint32_t i = 32; i < lines; i += 4) set(distributor + ipriorityr + i, priority);
     wait_for_writes(distributor);
     set(distributor + ctlr, ctlr_affinity | ctlr_group1);
     wait_for_writes(distributor);
@@ -75,20 +72,17 @@ bool Gic::start_cpu(uint64_t redistributors, uint64_t size) {
     uint64_t at = redistributors;
     for (uint64_t type = mmio_read<uint64_t>(at + gicr_typer); type >> 32 != wanted;) {
         at += type & typer_vlpis ? frame_quad : frame_pair;
-        if (type & typer_last || at - redistributors >= size)
-            return false;
+        if (type & typer_last || at - redistributors >= size) return false;
         type = mmio_read<uint64_t>(at + gicr_typer);
     }
     redistributor_[this_cpu()] = at;
     set(at + waker, get(at + waker) & ~processor_sleep);
-    while (get(at + waker) & children_asleep)
-        yield();
+    while (get(at + waker) & children_asleep) yield();
     uint64_t frame = at + sgi_frame;
     set(frame + icenabler, ~0u);
     set(frame + icpendr, ~0u);
     set(frame + igroupr, ~0u);
-    for (uint32_t i = 0; i < 32; i += 4)
-        set(frame + ipriorityr + i, priority);
+    for (uint32_t i = 0; i < 32; i += 4) set(frame + ipriorityr + i, priority);
     wait_for_writes(at);
     start_cpu_interface();
     return true;
@@ -100,11 +94,9 @@ uint64_t Gic::bank(uint32_t intid) const {
 }
 
 bool Gic::enable(uint32_t intid, Handler handler) {
-    if (intid >= max_intid)
-        return false;
+    if (intid >= max_intid) return false;
     handler_[this_cpu()][intid] = handler;
-    if (intid >= 32)
-        mmio_write<uint64_t>(distributor_ + irouter + 8 * intid, this_affinity());
+    if (intid >= 32) mmio_write<uint64_t>(distributor_ + irouter + 8 * intid, this_affinity());
     dsb(); // the handler is there before the interrupt can be
     set(bank(intid) + isenabler + intid / 32 * 4, 1u << intid % 32);
     return true;
@@ -127,11 +119,9 @@ void Gic::send_sgi(uint32_t intid, uint64_t affinity) {
 void Gic::dispatch() {
     for (;;) {
         auto intid = static_cast<uint32_t>(IccIar1El1::read() & 0xff'ffff);
-        if (intid >= first_special && intid < 1024)
-            return;
+        if (intid >= first_special && intid < 1024) return;
         dsb(); // acknowledged before the device is looked at
-        if (Handler handler = intid < max_intid ? handler_[this_cpu()][intid] : nullptr)
-            handler();
+        if (Handler handler = intid < max_intid ? handler_[this_cpu()][intid] : nullptr) handler();
         IccEoir1El1::write(intid);
         isb();
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Owns the GICv3: distributor, this CPU's redistributor and CPU interface, and who handles an INTID.
+// Owns the GICv3: distributor, this CPU's redistributor and CPU interface, and who handles an
+// INTID.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +8,7 @@
 namespace guest {
 
 class Gic {
-  public:
+public:
     using Handler = void (*)();
     static constexpr uint32_t max_intid = 128;
 
@@ -23,7 +24,7 @@ class Gic {
     /// Acknowledges, handles and completes what is pending. From the IRQ vector only.
     void dispatch();
 
-  private:
+private:
     uint64_t bank(uint32_t intid) const;
     void wait_for_writes(uint64_t control) const;
 
@@ -32,6 +33,6 @@ class Gic {
     Handler handler_[2][max_intid] = {};
 };
 
-Gic &gic();
+Gic& gic();
 
 } // namespace guest

@@ -13,9 +13,8 @@ namespace guest {
 
 bool start_machine() {
     TpidrEl1::write(0);
-    const Machine &m = machine();
-    if (m.uart.size)
-        uart().start(m.uart.base);
+    const Machine& m = machine();
+    if (m.uart.size) uart().start(m.uart.base);
     print("hello");
     print_machine();
     if (!m.distributor.size || !m.redistributors.size) {
@@ -34,9 +33,8 @@ bool start_machine() {
 
 bool start_secondary(unsigned index) {
     TpidrEl1::write(index);
-    const Range &frames = machine().redistributors;
-    if (!gic().start_cpu(frames.base, frames.size))
-        return false;
+    const Range& frames = machine().redistributors;
+    if (!gic().start_cpu(frames.base, frames.size)) return false;
     unmask_interrupts();
     return true;
 }

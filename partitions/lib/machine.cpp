@@ -14,24 +14,21 @@ namespace {
 
 constinit Machine found;
 
-void learn_memory(const FdtNode &node) {
+void learn_memory(const FdtNode& node) {
     auto image = reinterpret_cast<uint64_t>(_start);
     for (uint32_t bank = 0;; ++bank) {
         Range range = node.reg(bank);
-        if (range.size == 0)
-            return;
-        if (range.contains(image))
-            found.ram = range;
+        if (range.size == 0) return;
+        if (range.contains(image)) found.ram = range;
     }
 }
 
-void learn_cpu(const FdtNode &node) {
-    if (found.cpus < Machine::max_listed_cpus)
-        found.affinity[found.cpus] = node.reg(0).base;
+void learn_cpu(const FdtNode& node) {
+    if (found.cpus < Machine::max_listed_cpus) found.affinity[found.cpus] = node.reg(0).base;
     ++found.cpus;
 }
 
-void learn_psci(const FdtNode &node) {
+void learn_psci(const FdtNode& node) {
     Property method = node.property("method");
     if (method.lists("hvc"))
         found.psci = PsciMethod::hvc;
@@ -39,9 +36,8 @@ void learn_psci(const FdtNode &node) {
         found.psci = PsciMethod::smc;
 }
 
-void learn(const FdtNode &node) {
-    if (!node.enabled())
-        return;
+void learn(const FdtNode& node) {
+    if (!node.enabled()) return;
     if (node.is_device_type("memory")) {
         learn_memory(node);
     } else if (node.is_device_type("cpu")) {
@@ -62,13 +58,12 @@ void learn(const FdtNode &node) {
 
 } // namespace
 
-const Machine &machine() { return found; }
+const Machine& machine() { return found; }
 
 /// Runs with the MMU off, before anything can be printed.
-extern "C" void guest_discover(const void *device_tree) {
+extern "C" void guest_discover(const void* device_tree) {
     Fdt fdt(device_tree);
-    if (fdt.valid())
-        fdt.for_each_node(learn);
+    if (fdt.valid()) fdt.for_each_node(learn);
     mmu_map_device(found.uart);
     mmu_map_device(found.distributor);
     mmu_map_device(found.redistributors);
@@ -76,7 +71,7 @@ extern "C" void guest_discover(const void *device_tree) {
 }
 
 void print_machine() {
-    const Machine &m = machine();
+    const Machine& m = machine();
     print("dt ram base={x} size={x}", m.ram.base, m.ram.size);
     print("dt cpus={}", m.cpus);
     print("dt uart base={x} intid={}", m.uart.base, m.uart_intid);

@@ -24,7 +24,7 @@ struct Machine {
 };
 
 /// Filled before C++ proper starts; constant afterwards.
-const Machine &machine();
+const Machine& machine();
 
 /// Prints the facts, on lines `<guest>: dt …`.
 void print_machine();

@@ -36,30 +36,25 @@ constinit Table mmu_level1;
 namespace {
 
 /// The level-2 table of a GiB; what a block covered before stays covered. Null when none is left.
-Table *split(uint64_t base) {
-    uint64_t &entry = mmu_level1.entry[base / gib];
-    if ((entry & 0b11) == table_descriptor)
-        return reinterpret_cast<Table *>(entry & ~0xfffull);
-    if (level2_used == spare_tables)
-        return nullptr;
-    Table *table = &level2[level2_used++];
-    for (unsigned i = 0; i < entries; ++i)
-        table->entry[i] = entry ? entry + i * block : 0;
+Table* split(uint64_t base) {
+    uint64_t& entry = mmu_level1.entry[base / gib];
+    if ((entry & 0b11) == table_descriptor) return reinterpret_cast<Table*>(entry & ~0xfffull);
+    if (level2_used == spare_tables) return nullptr;
+    Table* table = &level2[level2_used++];
+    for (unsigned i = 0; i < entries; ++i) table->entry[i] = entry ? entry + i * block : 0;
     entry = reinterpret_cast<uint64_t>(table) | table_descriptor;
     return table;
 }
 
 } // namespace
 
-void mmu_map_device(const Range &range) {
-    if (range.size == 0)
-        return;
+void mmu_map_device(const Range& range) {
+    if (range.size == 0) return;
     for (uint64_t at = range.base & ~(gib - 1); at < range.base + range.size; at += gib)
-        if (at / gib < entries)
-            mmu_level1.entry[at / gib] = at | device;
+        if (at / gib < entries) mmu_level1.entry[at / gib] = at | device;
 }
 
-void mmu_map_ram(const Range &range) {
+void mmu_map_ram(const Range& range) {
     uint64_t at = (range.base + block - 1) & ~(block - 1);
     uint64_t end = (range.base + range.size) & ~(block - 1);
     while (at < end && at / gib < entries) {
@@ -68,8 +63,7 @@ void mmu_map_ram(const Range &range) {
             at += gib;
             continue;
         }
-        if (Table *table = split(at))
-            table->entry[at % gib / block] = at | normal;
+        if (Table* table = split(at)) table->entry[at % gib / block] = at | normal;
         at += block;
     }
 }

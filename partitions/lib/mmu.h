@@ -7,7 +7,7 @@
 namespace guest {
 
 /// Both are called with the MMU off, devices first; RAM wins where a GiB holds both.
-void mmu_map_device(const Range &device);
-void mmu_map_ram(const Range &ram);
+void mmu_map_device(const Range& device);
+void mmu_map_ram(const Range& ram);
 
 } // namespace guest

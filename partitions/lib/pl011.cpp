@@ -24,7 +24,7 @@ constinit Pl011 the_uart;
 
 } // namespace
 
-Pl011 &uart() { return the_uart; }
+Pl011& uart() { return the_uart; }
 
 uint32_t Pl011::get(uint64_t offset) const { return mmio_read<uint32_t>(base_ + offset); }
 
@@ -32,8 +32,7 @@ void Pl011::set(uint64_t offset, uint32_t value) const { mmio_write(base_ + offs
 
 void Pl011::start(uint64_t base) {
     base_ = base;
-    while (get(fr) & fr_busy)
-        yield();
+    while (get(fr) & fr_busy) yield();
     set(cr, 0);
     set(imsc, 0);
     set(lcr_h, lcr_8_bits | lcr_fifos);
@@ -73,22 +72,19 @@ void Pl011::on_interrupt() {
 void Pl011::receive() {
     while (!(get(fr) & fr_rx_empty)) {
         uint32_t data = get(dr);
-        if (!(data & dr_errors) && !received_.full())
-            received_.push(static_cast<char>(data));
+        if (!(data & dr_errors) && !received_.full()) received_.push(static_cast<char>(data));
     }
 }
 
-bool Pl011::read(char &c) {
+bool Pl011::read(char& c) {
     IrqGuard masked;
-    if (received_.empty())
-        return false;
+    if (received_.empty()) return false;
     c = received_.pop();
     return true;
 }
 
 void Pl011::put_polled(char c) const {
-    while (get(fr) & fr_tx_full)
-        yield();
+    while (get(fr) & fr_tx_full) yield();
     set(dr, static_cast<uint8_t>(c));
 }
 
@@ -97,36 +93,28 @@ void Pl011::send(unsigned limit) {
         set(dr, static_cast<uint8_t>(waiting_.pop()));
 }
 
-void Pl011::write(const char *text, size_t size) {
-    if (!base_)
-        return;
+void Pl011::write(const char* text, size_t size) {
+    if (!base_) return;
     if (!by_interrupt_) {
-        for (size_t i = 0; i < size; ++i)
-            put_polled(text[i]);
+        for (size_t i = 0; i < size; ++i) put_polled(text[i]);
         return;
     }
     IrqGuard masked;
     for (size_t i = 0; i < size; ++i) {
-        while (waiting_.full())
-            send(fifo_size);
+        while (waiting_.full()) send(fifo_size);
         waiting_.push(text[i]);
     }
-    if (enabled_ & int_tx)
-        return; // the handler goes on by itself
+    if (enabled_ & int_tx) return; // the handler goes on by itself
     // The interrupt comes when the FIFO drains *through* its level: fill it above that first.
     send(fifo_size);
-    if (!waiting_.empty())
-        mask(enabled_ | int_tx);
+    if (!waiting_.empty()) mask(enabled_ | int_tx);
 }
 
 void Pl011::flush() {
-    if (!base_)
-        return;
+    if (!base_) return;
     IrqGuard masked;
-    while (!waiting_.empty())
-        send(fifo_size);
-    while (get(fr) & fr_busy)
-        yield();
+    while (!waiting_.empty()) send(fifo_size);
+    while (get(fr) & fr_busy) yield();
 }
 
 } // namespace guest

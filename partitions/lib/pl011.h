@@ -10,36 +10,36 @@ namespace guest {
 
 /// A ring of bytes between thread and interrupt handler; a power of two in size.
 template <size_t capacity> class ByteRing {
-  public:
+public:
     bool empty() const { return head_ == tail_; }
     bool full() const { return head_ - tail_ == capacity; }
     void push(char c) { bytes_[head_++ % capacity] = c; }
     char pop() { return bytes_[tail_++ % capacity]; }
 
-  private:
+private:
     size_t head_ = 0;
     size_t tail_ = 0;
     char bytes_[capacity] = {};
 };
 
 class Pl011 {
-  public:
+public:
     /// 8N1 with FIFOs, all interrupts masked; the divisors stay as the loader left them.
     void start(uint64_t base);
     /// From here on output and input go by interrupt. Only CPU 0 may use the UART then.
     void start_interrupts();
     void on_interrupt();
 
-    void write(const char *text, size_t size);
+    void write(const char* text, size_t size);
     /// Takes a received byte; false if there is none.
-    bool read(char &c);
+    bool read(char& c);
     bool has_input() const { return !received_.empty(); }
     bool output_done() const { return waiting_.empty(); }
     /// Sends all that waits, polled, and returns when the last bit has left.
     void flush();
     uint32_t tx_interrupts() const { return tx_interrupts_; }
 
-  private:
+private:
     uint32_t get(uint64_t offset) const;
     void set(uint64_t offset, uint32_t value) const;
     void put_polled(char c) const;
@@ -56,6 +56,6 @@ class Pl011 {
 };
 
 /// The guest's one UART.
-Pl011 &uart();
+Pl011& uart();
 
 } // namespace guest

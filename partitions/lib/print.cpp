@@ -16,32 +16,27 @@ constexpr size_t line_max = 192;
 
 /// Collects one line; what does not fit is cut off.
 class Line {
-  public:
+public:
     void put(char c) {
-        if (size_ < line_max)
-            text_[size_++] = c;
+        if (size_ < line_max) text_[size_++] = c;
     }
-    void put(const char *text) {
-        while (*text)
-            put(*text++);
+    void put(const char* text) {
+        while (*text) put(*text++);
     }
     void number(uint64_t value, unsigned base, unsigned digits = 1) {
         char reversed[20];
         unsigned count = 0;
         for (; value || count < digits; value /= base)
             reversed[count++] = "0123456789abcdef"[value % base];
-        while (count)
-            put(reversed[--count]);
+        while (count) put(reversed[--count]);
     }
-    void argument(const Argument &value, bool hexadecimal) {
-        if (value.text)
-            return put(value.text);
+    void argument(const Argument& value, bool hexadecimal) {
+        if (value.text) return put(value.text);
         if (hexadecimal) {
             put("0x");
             return number(value.number, 16);
         }
-        if (value.negative)
-            put('-');
+        if (value.negative) put('-');
         number(value.negative ? -value.number : value.number, 10);
     }
     void time_stamp() {
@@ -55,40 +50,38 @@ class Line {
     }
     void write() const { uart().write(text_, size_); }
 
-  private:
+private:
     size_t size_ = 0;
     char text_[line_max];
 };
 
 /// A spin lock that is held with interrupts masked.
 class Exclusive {
-  public:
+public:
     Exclusive() {
-        while (taken.test_and_set(std::memory_order_acquire))
-            yield();
+        while (taken.test_and_set(std::memory_order_acquire)) yield();
     }
     ~Exclusive() { taken.clear(std::memory_order_release); }
 
-  private:
+private:
     IrqGuard masked_;
     static constinit inline std::atomic_flag taken{};
 };
 
-constinit const char *below = nullptr;
+constinit const char* below = nullptr;
 
 } // namespace
 
-void keep_below(const char *typed) { below = typed; }
+void keep_below(const char* typed) { below = typed; }
 
-void print_arguments(const char *format, const Argument *arguments, size_t count) {
+void print_arguments(const char* format, const Argument* arguments, size_t count) {
     Line line;
-    const char *typed = below && *below ? below : nullptr;
-    if (typed)
-        line.put("\r\n");
+    const char* typed = below && *below ? below : nullptr;
+    if (typed) line.put("\r\n");
     line.time_stamp();
     line.put(guest_name);
     line.put(": ");
-    for (const char *at = format; *at; ++at) {
+    for (const char* at = format; *at; ++at) {
         bool hexadecimal = at[0] == '{' && at[1] == 'x' && at[2] == '}';
         bool plain = at[0] == '{' && at[1] == '}';
         if (!(hexadecimal || plain) || count == 0) {
@@ -100,8 +93,7 @@ void print_arguments(const char *format, const Argument *arguments, size_t count
         at += hexadecimal ? 2 : 1;
     }
     line.put("\r\n");
-    if (typed)
-        line.put(typed);
+    if (typed) line.put(typed);
     Exclusive one_line;
     line.write();
 }

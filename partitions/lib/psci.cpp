@@ -15,8 +15,7 @@ constexpr uint64_t fn_system_off = 0x8400'0008, fn_system_reset = 0x8400'0009;
 
 int32_t call(uint64_t function, uint64_t first = 0, uint64_t second = 0, uint64_t third = 0) {
     PsciMethod method = machine().psci;
-    if (method == PsciMethod::none)
-        return not_supported;
+    if (method == PsciMethod::none) return not_supported;
     // No function call may come between these and the instruction.
     register uint64_t x0 asm("x0") = function;
     register uint64_t x1 asm("x1") = first;
@@ -35,7 +34,7 @@ int32_t call(uint64_t function, uint64_t first = 0, uint64_t second = 0, uint64_
 
 int32_t version() { return call(fn_version); }
 
-int32_t cpu_on(uint64_t affinity, void (*entry)(), const void *context) {
+int32_t cpu_on(uint64_t affinity, void (*entry)(), const void* context) {
     return call(fn_cpu_on, affinity, reinterpret_cast<uint64_t>(entry),
                 reinterpret_cast<uint64_t>(context));
 }

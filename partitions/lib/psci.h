@@ -18,7 +18,7 @@ enum Affinity : int32_t { on = 0, off = 1, pending = 2 };
 
 /// Major in the upper, minor in the lower half; negative if there is no PSCI.
 int32_t version();
-int32_t cpu_on(uint64_t affinity, void (*entry)(), const void *context);
+int32_t cpu_on(uint64_t affinity, void (*entry)(), const void* context);
 int32_t affinity_info(uint64_t affinity);
 /// These three do not return, unless there is no PSCI.
 void cpu_off();

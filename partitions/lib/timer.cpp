@@ -25,8 +25,7 @@ Deadline::Deadline(uint64_t micros) : end_(virtual_now() + micros_to_ticks(micro
 bool Deadline::passed() const { return virtual_now() >= end_; }
 
 uint64_t Timer::now() const {
-    if (kind_ == Kind::virtual_timer)
-        return virtual_now();
+    if (kind_ == Kind::virtual_timer) return virtual_now();
     isb();
     return CntpctEl0::read();
 }
@@ -46,8 +45,7 @@ void Timer::arm() {
 }
 
 bool Timer::due() const {
-    uint64_t control =
-        kind_ == Kind::virtual_timer ? CntvCtlEl0::read() : CntpCtlEl0::read();
+    uint64_t control = kind_ == Kind::virtual_timer ? CntvCtlEl0::read() : CntpCtlEl0::read();
     return control & ctl_status && control & ctl_enable;
 }
 
@@ -75,8 +73,7 @@ void Timer::on_interrupt() {
         return;
     }
     fired_ = fired_ + 1;
-    if (!periodic_)
-        return stop();
+    if (!periodic_) return stop();
     deadline_ += period_;
     if (uint64_t t = now(); t > deadline_) // late by a period: do not run after lost ticks
         deadline_ = t + period_;

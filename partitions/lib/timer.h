@@ -8,7 +8,7 @@ namespace guest {
 
 /// One CPU's virtual (CNTV) or physical (CNTP) timer; its handler must call on_interrupt().
 class Timer {
-  public:
+public:
     enum class Kind : uint8_t { virtual_timer, physical_timer };
     constexpr explicit Timer(Kind kind) : kind_(kind) {}
 
@@ -21,7 +21,7 @@ class Timer {
     /// Interrupts that came although the timer's condition did not hold.
     uint32_t spurious() const { return spurious_; }
 
-  private:
+private:
     uint64_t now() const;
     void arm();
     bool due() const;
@@ -38,11 +38,11 @@ uint64_t micros_to_ticks(uint64_t micros);
 
 /// A bound on a busy wait, in virtual time.
 class Deadline {
-  public:
+public:
     explicit Deadline(uint64_t micros);
     bool passed() const;
 
-  private:
+private:
     uint64_t end_;
 };
 

@@ -33,17 +33,15 @@ uint64_t pattern(unsigned cpu, uint32_t round, uint32_t half) {
     return z ^ z >> 31;
 }
 
-void fill(FpState &state, unsigned cpu, uint32_t round) {
-    for (uint32_t i = 0; i < 64; ++i)
-        state.v[i / 2][i % 2] = pattern(cpu, round, i);
+void fill(FpState& state, unsigned cpu, uint32_t round) {
+    for (uint32_t i = 0; i < 64; ++i) state.v[i / 2][i % 2] = pattern(cpu, round, i);
     state.fpcr = pattern(cpu, round, 64) & fpcr_bits;
     state.fpsr = pattern(cpu, round, 65) & fpsr_bits;
 }
 
-void judge(const FpState &expected, const FpState &found, FpVerdict &verdict) {
+void judge(const FpState& expected, const FpState& found, FpVerdict& verdict) {
     auto differs = [&](int32_t which, uint64_t want, uint64_t have) {
-        if (want == have || verdict.bad >= 0)
-            return;
+        if (want == have || verdict.bad >= 0) return;
         verdict.bad = which;
         verdict.expected = want;
         verdict.found = have;
@@ -62,7 +60,7 @@ constinit FpState wanted[max_cpus], seen[max_cpus];
 
 /// Loads the registers, waits until CNTVCT reaches `end` (asleep between interrupts, or not), and
 /// stores them.
-extern "C" void fp_hold(const FpState *load, FpState *store, uint64_t end, bool asleep);
+extern "C" void fp_hold(const FpState* load, FpState* store, uint64_t end, bool asleep);
 
 FpVerdict check_fp() {
     FpVerdict verdict;
@@ -79,12 +77,12 @@ FpVerdict check_fp() {
     return verdict;
 }
 
-bool print_fp(unsigned cpu, const FpVerdict &verdict) {
+bool print_fp(unsigned cpu, const FpVerdict& verdict) {
     if (verdict.bad < 0) {
         print("cpu{} fp: ok rounds={}", cpu, verdict.rounds);
         return true;
     }
-    const char *name = verdict.bad == 32 ? "fpcr" : verdict.bad == 33 ? "fpsr" : "v";
+    const char* name = verdict.bad == 32 ? "fpcr" : verdict.bad == 33 ? "fpsr" : "v";
     if (verdict.bad < 32)
         print("cpu{} fp: corrupted v{} FAILED in round {}: expected {x}, found {x}", cpu,
               verdict.bad, verdict.rounds, verdict.expected, verdict.found);

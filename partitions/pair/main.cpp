@@ -38,8 +38,7 @@ bool cross_checks() {
 
 bool check_fp_here_and_there(bool with_second) {
     bool good = print_fp(0, check_fp());
-    if (!with_second)
-        return good;
+    if (!with_second) return good;
     start_tick(10'000);
     if (!await(Wait::wfi, [] { return second.fp_done.load(); })) {
         print("fp: FAILED, cpu1 did not finish");
@@ -49,10 +48,9 @@ bool check_fp_here_and_there(bool with_second) {
 }
 
 uint64_t other_affinity() {
-    const Machine &m = machine();
+    const Machine& m = machine();
     for (uint32_t i = 0; i < m.cpus && i < Machine::max_listed_cpus; ++i)
-        if (m.affinity[i] != this_affinity())
-            return m.affinity[i];
+        if (m.affinity[i] != this_affinity()) return m.affinity[i];
     return this_affinity();
 }
 
@@ -61,8 +59,7 @@ void idle() {
     start_tick(period_us);
     for (uint32_t seen = 0;;) {
         sleep_unless([&] { return tick[0].fired() != seen; });
-        while (seen != tick[0].fired())
-            print("alive {}", ++seen);
+        while (seen != tick[0].fired()) print("alive {}", ++seen);
     }
 }
 
@@ -76,15 +73,12 @@ void start_tick(uint64_t micros) {
 void stop_tick() { tick[this_cpu()].stop(); }
 
 extern "C" void guest_main() {
-    if (!start_machine())
-        return;
+    if (!start_machine()) return;
     bool good = true, two = machine().cpus > 1;
-    if (!two)
-        print("one cpu only, the checks across cpus are left out");
+    if (!two) print("one cpu only, the checks across cpus are left out");
     if (two) {
         good = two = start_second_cpu(other_affinity());
-        if (two)
-            good = cross_checks();
+        if (two) good = cross_checks();
     }
     good &= check_fp_here_and_there(two);
     print(good ? "ready" : "ready, but checks FAILED");
@@ -93,8 +87,7 @@ extern "C" void guest_main() {
 
 /// The second CPU: leaves once when told, then goes through the checks and sleeps for ever.
 extern "C" void secondary_main() {
-    if (!start_secondary(1))
-        second.without_gic = true;
+    if (!start_secondary(1)) second.without_gic = true;
     second.affinity = this_affinity();
     if (second.arrivals.fetch_add(1) == 0) {
         await(Wait::spin, [] { return second_may_leave.load(); });
@@ -105,8 +98,7 @@ extern "C" void secondary_main() {
     second.fp_done = true;
     sev();
     stop_tick();
-    for (;;)
-        wfi();
+    for (;;) wfi();
 }
 
 } // namespace pair

@@ -18,8 +18,7 @@ enum class Wait : uint8_t { spin, wfe, wfi };
 template <typename Condition> bool await(Wait how, Condition met) {
     guest::Deadline late(patience_us);
     while (!met()) {
-        if (late.passed())
-            return false;
+        if (late.passed()) return false;
         if (how == Wait::spin)
             guest::yield();
         else if (how == Wait::wfe)
@@ -39,7 +38,7 @@ bool start_second_cpu(uint64_t affinity);
 
 /// Both CPUs call these at the same time; CPU 0 prints what came of it.
 bool check_sgis();
-bool check_flags(const char *name, Wait how, uint32_t rounds);
+bool check_flags(const char* name, Wait how, uint32_t rounds);
 
 /// What a CPU found in its FP registers.
 struct FpVerdict {
@@ -49,7 +48,7 @@ struct FpVerdict {
     uint64_t found = 0;
 };
 FpVerdict check_fp();
-bool print_fp(unsigned cpu, const FpVerdict &verdict);
+bool print_fp(unsigned cpu, const FpVerdict& verdict);
 
 /// Set by the second CPU.
 struct Second {
@@ -64,4 +63,4 @@ extern Second second;
 /// Set by CPU 0: the second CPU is to switch itself off after its first arrival.
 extern std::atomic<bool> second_may_leave;
 
-} // namespace pair
+} // namespace gnu::visibility("hidden")]]

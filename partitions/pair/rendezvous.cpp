@@ -32,7 +32,7 @@ int32_t turn_on(uint64_t affinity) {
     return psci::cpu_on(affinity, secondary_start, secondary_stack_top);
 }
 
-bool expect(const char *what, int32_t status, int32_t wanted) {
+bool expect(const char* what, int32_t status, int32_t wanted) {
     if (status == wanted)
         print("{} ok", what);
     else
@@ -47,10 +47,8 @@ void print_affinity(unsigned cpu, uint64_t affinity) {
 
 bool arrived(uint32_t times) {
     bool here = await(Wait::spin, [&] { return second.arrivals.load() == times; });
-    if (!here)
-        print("cpu1 FAILED to arrive, time {}", times);
-    if (second.without_gic)
-        print("cpu1 FAILED: no redistributor has its affinity");
+    if (!here) print("cpu1 FAILED to arrive, time {}", times);
+    if (second.without_gic) print("cpu1 FAILED: no redistributor has its affinity");
     return here && !second.without_gic;
 }
 
@@ -77,13 +75,11 @@ bool ping_pong() {
 } // namespace
 
 bool start_second_cpu(uint64_t affinity) {
-    if (!expect("psci version", psci::version() >= 2, 1))
-        return false;
+    if (!expect("psci version", psci::version() >= 2, 1)) return false;
     print_affinity(0, this_affinity());
-    bool good = expect("cpu_on of no cpu is refused", turn_on(no_such_cpu),
-                       psci::invalid_parameters);
-    if (!expect("cpu_on", turn_on(affinity), psci::success) || !arrived(1))
-        return false;
+    bool good =
+        expect("cpu_on of no cpu is refused", turn_on(no_such_cpu), psci::invalid_parameters);
+    if (!expect("cpu_on", turn_on(affinity), psci::success) || !arrived(1)) return false;
     print_affinity(1, second.affinity);
     good &= expect("cpu_on of a running cpu is refused", turn_on(affinity), psci::already_on);
     good &= expect("affinity_info on", psci::affinity_info(affinity), psci::on);
@@ -107,31 +103,29 @@ bool check_sgis() {
         print("sgi FAILED: cpu{} waits alone", this_cpu());
         return false;
     }
-    if (this_cpu() == 0)
-        return ping_pong();
+    if (this_cpu() == 0) return ping_pong();
     return await(Wait::wfi, [] { return pings.load() >= sgi_rounds; });
 }
 
 /// A number goes to and fro: CPU 0 makes it odd, CPU 1 even.
-bool check_flags(const char *name, Wait how, uint32_t rounds) {
+bool check_flags(const char* name, Wait how, uint32_t rounds) {
     if (!meet()) {
         print("{} FAILED: cpu{} waits alone", name, this_cpu());
         return false;
     }
     uint32_t start = ball.load() & ~1u;
-    if (!meet())
-        return false;
+    if (!meet()) return false;
     bool good = true;
     for (uint32_t round = 0; good && round < rounds; ++round) {
         uint32_t mine = start + 2 * round + this_cpu();
         good = await(how, [&] { return ball.load() == mine; });
         ball = mine + 1;
-        if (how == Wait::wfe)
-            sev();
+        if (how == Wait::wfe) sev();
     }
     good = meet() && good;
     if (this_cpu() == 0)
-        good ? print("{} rounds={} ok", name, rounds) : print("{} FAILED: ball={}", name, ball.load());
+        good ? print("{} rounds={} ok", name, rounds)
+             : print("{} FAILED: ball={}", name, ball.load());
     return good;
 }
 

@@ -21,7 +21,7 @@ constinit Timer physical_timer{Timer::Kind::physical_timer};
 namespace {
 
 /// Sleeps until `done()`, at most `micros` by `guard`, which must not be in use otherwise.
-template <typename Condition> bool sleep_until(Timer &guard, uint64_t micros, Condition done) {
+template <typename Condition> bool sleep_until(Timer& guard, uint64_t micros, Condition done) {
     guard.start(micros, false);
     while (!done() && guard.fired() == 0)
         sleep_unless([&] { return done() || guard.fired() != 0; });
@@ -30,7 +30,7 @@ template <typename Condition> bool sleep_until(Timer &guard, uint64_t micros, Co
 }
 
 bool enable_interrupts() {
-    const Machine &m = machine();
+    const Machine& m = machine();
     bool good = gic().enable(m.uart_intid, [] { uart().on_interrupt(); });
     good &= gic().enable(m.virtual_timer_intid, [] { virtual_timer.on_interrupt(); });
     good &= gic().enable(m.physical_timer_intid, [] { physical_timer.on_interrupt(); });
@@ -38,7 +38,7 @@ bool enable_interrupts() {
 }
 
 /// Five ticks of `timer`, then none any more; `guard` bounds the wait.
-bool check_timer(const char *name, Timer &timer, Timer &guard) {
+bool check_timer(const char* name, Timer& timer, Timer& guard) {
     constexpr uint32_t ticks = 5, period_us = 50'000;
     uint64_t start = CntvctEl0::read();
     timer.start(period_us, true);
@@ -68,8 +68,7 @@ bool check_both_timers() {
     physical_timer.start(30'000, true);
     auto enough = [] { return virtual_timer.fired() >= 6 && physical_timer.fired() >= 4; };
     Deadline late(2'000'000);
-    while (!enough() && !late.passed())
-        sleep_unless(enough);
+    while (!enough() && !late.passed()) sleep_unless(enough);
     bool good = enough() && virtual_timer.spurious() == 0 && physical_timer.spurious() == 0;
     virtual_timer.stop();
     physical_timer.stop();
@@ -86,8 +85,7 @@ bool check_both_timers() {
 /// Only write-back memory makes exclusives sure to work.
 bool check_exclusives() {
     std::atomic<uint32_t> count{0};
-    for (unsigned i = 0; i < 100; ++i)
-        count.fetch_add(1);
+    for (unsigned i = 0; i < 100; ++i) count.fetch_add(1);
     bool good = count.load() == 100;
     print(good ? "mmu and exclusives ok" : "mmu and exclusives FAILED");
     return good;
@@ -104,8 +102,7 @@ bool check_uart_output() {
         print("uart irq tx line {} ABCDEFGHIJKLMNOPQRSTUVWXYZ abcdefghijklmnopqrstuvwxyz", line);
     bool done = sleep_until(virtual_timer, 2'000'000, [] { return uart().output_done(); });
     bool good = done && uart().tx_interrupts() > 0;
-    if (!good)
-        uart().flush();
+    if (!good) uart().flush();
     print(good ? "uart irq tx ok" : "uart irq tx FAILED: no interrupt came");
     return good;
 }

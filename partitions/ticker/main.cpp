@@ -9,8 +9,7 @@
 extern "C" const char guest_name[] = "ticker";
 
 extern "C" void guest_main() {
-    if (!guest::start_machine())
-        return;
+    if (!guest::start_machine()) return;
     bool good = ticker::check_exclusives();
     good &= ticker::check_uart_output();
     good &= ticker::check_timers();

@@ -22,7 +22,7 @@ constexpr size_t line_max = 120;
 constinit char typed[line_max + 1];
 constinit size_t typed_size;
 
-void echo(const char *text, size_t size) { uart().write(text, size); }
+void echo(const char* text, size_t size) { uart().write(text, size); }
 
 void read_nothing() {
     print("reading address {x}", nothing_there);
@@ -30,7 +30,7 @@ void read_nothing() {
     print("fault FAILED to come: read {x}", value);
 }
 
-void obey(const char *line) {
+void obey(const char* line) {
     if (same_text(line, "quiet")) {
         virtual_timer.stop();
         print("quiet from now on");
@@ -48,19 +48,17 @@ void obey(const char *line) {
         read_nothing();
     } else if (same_text(line, "spin")) {
         print("spinning for ever");
-        for (;;)
-            asm volatile("");
+        for (;;) asm volatile("");
     }
 }
 
 void end_line() {
     char line[line_max + 1];
-    for (size_t i = 0; i <= typed_size; ++i)
-        line[i] = typed[i];
+    for (size_t i = 0; i <= typed_size; ++i) line[i] = typed[i];
     typed_size = 0;
     typed[0] = 0;
     echo("\r\n", 2);
-    print("echo: {}", static_cast<const char *>(line));
+    print("echo: {}", static_cast<const char*>(line));
     obey(line);
 }
 
@@ -84,10 +82,8 @@ void run_shell() {
     virtual_timer.start(1'000'000, true);
     for (uint32_t seen = 0;;) {
         sleep_unless([&] { return uart().has_input() || virtual_timer.fired() != seen; });
-        while (seen != virtual_timer.fired())
-            print("tick {}", ++seen);
-        for (char c; uart().read(c);)
-            take(c);
+        while (seen != virtual_timer.fired()) print("tick {}", ++seen);
+        for (char c; uart().read(c);) take(c);
     }
 }
 

@@ -17,4 +17,4 @@ bool check_timers();
 /// Ticks once a second and serves what is typed, for ever.
 [[noreturn]] void run_shell();
 
-} // namespace ticker
+} // namespace gnu::visibility("hidden")]]
