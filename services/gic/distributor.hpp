@@ -12,7 +12,7 @@ public:
 
     uint64_t read(uint32_t offset, unsigned size) {
         if (is_spi_field(offset)) {
-            return fields().read(offset, size);
+            return fields(offset).read(field_at(offset), size);
         }
         if (is_router(offset)) {
             return read_router(offset, size);
@@ -37,7 +37,7 @@ public:
 
     void write(uint32_t offset, unsigned size, uint64_t value) {
         if (is_spi_field(offset)) {
-            return fields().write(offset, size, value);
+            return fields(offset).write(field_at(offset), size, value);
         }
         if (is_router(offset)) {
             return write_router(offset, size, value);
@@ -51,7 +51,7 @@ public:
         set_ctlr(0);
         for (unsigned intid = private_intids; is_spi(intid); ++intid) {
             if (intid % 32 == 0) {
-                fields().reset(intid);
+                fields_of(intid).reset(intid);
             }
             set_router(intid, 0);
         }

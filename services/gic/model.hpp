@@ -32,9 +32,10 @@ struct VmState {
         router[max_spis]; ///< GICD_IROUTER as written; the core knows a vCPU's index
     Block spis[max_spis / 32];
     Block own[max_vcpus];                  ///< SGIs and PPIs
+    std::atomic<uint64_t> done[max_vcpus]; ///< sequence number of each vCPU's last write, plus one
     std::atomic<uint32_t> ctlr;            ///< GICD_CTLR: the enables
-    std::atomic<uint8_t> awake[max_vcpus]; ///< GICR_WAKER.ProcessorSleep, inverted
     uint32_t reserved;
+    std::atomic<uint8_t> awake[max_vcpus]; ///< GICR_WAKER.ProcessorSleep, inverted
 };
 static_assert(sizeof(VmState) % 8 == 0);
 

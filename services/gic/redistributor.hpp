@@ -74,7 +74,7 @@ private:
             return 0;
         }
         if (offset < config_begin) {
-            return fields().read(offset, size);
+            return fields().read(field_at(offset), size);
         }
         return size == 4 && offset == config_begin ? config_sgis : 0;
     }

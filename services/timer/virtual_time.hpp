@@ -28,6 +28,7 @@ struct VirtualTime {
     }
     void resumed(uint64_t new_offset) {
         offset = new_offset;
+        __atomic_signal_fence(__ATOMIC_SEQ_CST); // the store that commits comes last
         stopped = 0;
     }
 };

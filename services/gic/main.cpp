@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT
+// The gic service: accesses of the VMs to their distributors and redistributors, and their SGIs.
+#include "abi/protocol/client.hpp"
+#include "controller.hpp"
+#include "services/lib/environment.hpp"
+#include "services/lib/serve.hpp"
+#include "services/lib/spinlock.hpp"
+
+namespace gic {
+namespace {
+
+using service::Answer;
+using service::Name;
+
+constexpr unsigned max_clients = 16;
+constexpr uint32_t icc_sgi1r = abi::sysreg(3, 0, 12, 11, 5),
+                   icc_asgi1r = abi::sysreg(3, 0, 12, 11, 6),
+                   icc_sgi0r = abi::sysreg(3, 0, 12, 11, 7);
+
+struct Core {
+    abi::Handle vm;
+    uint64_t read(Register reg, unsigned vcpu, unsigned first) const {
+        return service::interrupt_state(vm, reg, vcpu, first, 0).value;
+    }
+    void write(Register reg, unsigned vcpu, unsigned first, uint64_t value) const {
+        service::interrupt_state(vm, reg, vcpu, first, value);
+    }
+};
+
+struct Client {
+    Vm vm;
+    Core core;
+    VmState* state;
+    service::SpinLock lock;
+
+    Controller<Core> controller() { return {core, vm, *state}; }
+};
+
+constinit Client clients[max_clients]{};
+constinit unsigned client_count = 0;
+
+/// A request that was delivered again after it was done. A kill between the last hypercall and the
+/// note that it is done makes one that is done again: of all writes, only that of an SGI or a
+/// pending bit can show, as one interrupt too many.
+bool was_done(service::Request const& m, VmState const& state) {
+    return m.repeated && load(state.done[m.vcpu]) == m.sequence + 1;
+}
+void note_done(service::Request const& m, VmState& state) {
+    store(state.done[m.vcpu], m.sequence + 1);
+}
+
+struct Service {
+    static Client* client_of(service::Request const& m) {
+        return m.badge < client_count && m.vcpu < clients[m.badge].vm.vcpus ? &clients[m.badge]
+                                                                            : nullptr;
+    }
+
+    Answer on(service::MmioRead const& m) const {
+        auto* client = client_of(m);
+        if (!client) {
+            return Answer::abort();
+        }
+        return Answer::advance(client->controller().read(m.address, m.size));
+    }
+
+    Answer on(service::MmioWrite const& m) const {
+        auto* client = client_of(m);
+        if (!client) {
+            return Answer::abort();
+        }
+        if (was_done(m, *client->state)) {
+            return Answer::advance();
+        }
+        auto controller = client->controller();
+        if (controller.needs_lock(m.address)) {
+            service::Guard guard(client->lock);
+            if (!guard) {
+                return Answer::retry();
+            }
+            controller.write(m.address, m.size, m.value);
+        } else {
+            controller.write(m.address, m.size, m.value);
+        }
+        note_done(m, *client->state);
+        return Answer::advance();
+    }
+
+    /// The other registers of the CPU interface are the hardware's (ICV_*): what else traps, the VM
+    /// does not have.
+    Answer on(service::SysregWrite const& m) const {
+        auto* client = client_of(m);
+        if (!client || (m.reg != icc_sgi1r && m.reg != icc_asgi1r && m.reg != icc_sgi0r)) {
+            return Answer::undefined();
+        }
+        if (was_done(m, *client->state)) {
+            return Answer::advance();
+        }
+        client->controller().send_sgi(m.reg == icc_sgi1r, m.vcpu, m.value);
+        note_done(m, *client->state);
+        return Answer::advance();
+    }
+
+    service::LongAnswer on(service::Call const& m) const {
+        if (m.badge != abi::client::control_badge) {
+            return abi::Status::denied;
+        }
+        if (m.words[0] >= client_count) {
+            return abi::Status::bad_argument;
+        }
+        switch (static_cast<abi::client::Label>(m.label)) {
+        case abi::client::Label::reset:
+            return reset(clients[m.words[0]]);
+        case abi::client::Label::pause:
+        case abi::client::Label::resume:
+            return abi::Status::ok; // nothing here runs by itself
+        }
+        return abi::Status::unsupported;
+    }
+
+    static abi::Status reset(Client& client) {
+        service::Guard guard(client.lock);
+        if (!guard) {
+            return abi::Status::again;
+        }
+        client.controller().reset();
+        for (auto& done : client.state->done) {
+            store(done, 0);
+        }
+        return abi::Status::ok;
+    }
+};
+
+void add_client(unsigned index, VmState& state) {
+    auto const& environment = service::Environment::get();
+    auto number = [&](char const* pattern, auto... numbers) {
+        return environment.property(Name(pattern, numbers...));
+    };
+    auto& client = clients[index];
+    client.core = {environment.handle(Name("client.%u.vm", index))};
+    client.state = &state;
+    auto& vm = client.vm;
+    vm.distributor = number("client.%u.base", index);
+    vm.redistributor = number("client.%u.redistributor", index);
+    vm.vcpus = static_cast<unsigned>(number("client.%u.vcpus", index));
+    vm.spis = static_cast<unsigned>(number("client.%u.spis", index));
+    if (vm.vcpus > max_vcpus || vm.spis > max_spis || vm.spis % 32 != 0) {
+        service::missing("client within bounds");
+    }
+    for (unsigned vcpu = 0; vcpu < vm.vcpus; ++vcpu) {
+        vm.affinity[vcpu] = affinity_of(number("client.%u.vcpu.%u.mpidr", index, vcpu));
+    }
+}
+
+} // namespace
+} // namespace gic
+
+int main() {
+    using namespace gic;
+    auto const& environment = service::Environment::get();
+    const auto count = environment.property("clients");
+    const auto state = environment.region("state");
+    if (count > max_clients || state.size < count * sizeof(VmState)) {
+        service::missing("room for all clients");
+    }
+    for (unsigned client = 0; client < count; ++client) {
+        add_client(client, state.as<VmState>()[client]);
+    }
+    client_count = static_cast<unsigned>(count);
+    static constinit Service service;
+    service::serve(service);
+}
