@@ -21,6 +21,7 @@ struct JournalEntry {
     uint64_t answer;
     uint32_t before; ///< the position before it
     uint32_t point;  ///< which position: the service's own numbering
+    uint64_t reserved;
 };
 
 /// Zeroed memory is an empty journal. One operation of a client at a time.

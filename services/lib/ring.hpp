@@ -45,6 +45,8 @@ class RingProducer : public Ring {
 public:
     using Ring::Ring;
 
+    /// The producer's own position.
+    uint32_t own_head() const { return header_->head; }
     uint32_t free() const { return capacity() - used(); }
 
     /// Stores a byte ahead of the published ones, `ahead` bytes behind the head; publish() makes it
@@ -53,8 +55,9 @@ public:
 
     /// Makes everything up to `head` visible: the one committing store. Wake::yes: the consumer had
     /// taken all that was there before and may sleep, so signal it.
-    Wake publish(uint32_t head) {
-        uint32_t before = header_->head;
+    Wake publish(uint32_t head) { return publish(header_->head, head); }
+    /// The same by a producer that knows its own position.
+    Wake publish(uint32_t before, uint32_t head) {
         __atomic_store_n(&header_->head, head, __ATOMIC_RELEASE);
         __atomic_thread_fence(
             __ATOMIC_SEQ_CST); // the consumer stores its tail, then looks at the head
@@ -92,6 +95,8 @@ class RingConsumer : public Ring {
 public:
     using Ring::Ring;
 
+    /// The consumer's own position.
+    uint32_t own_tail() const { return header_->tail; }
     bool empty() const { return used() == 0; }
 
     /// The bytes that lie in one piece at the tail (not all, if they wrap).

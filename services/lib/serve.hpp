@@ -7,6 +7,7 @@
 #include "services/lib/log.hpp"
 #include "services/lib/message.hpp"
 #include "services/lib/start.hpp"
+#include <concepts>
 #include <type_traits>
 
 namespace service {
@@ -24,47 +25,62 @@ inline Request request(abi::Message const& m) {
     return {m.badge, m.tag.vcpu(), m.tag.repeated(), m.sequence};
 }
 
-/// An answer to a guest's access, by the kinds that are frequent. False: not handled here.
+template <typename T, typename Message>
+concept HandlesQuickly = requires(T& object, Message const& message, Answer& answer) {
+    { object.quick(message, answer) } -> std::same_as<bool>;
+};
+
+/// The frequent kinds, with the message still in registers. False: dispatch() must take it.
+template <typename T, typename Message>
+[[gnu::always_inline]] inline bool try_quickly(T& object, Message const& message, Answer& answer) {
+    if constexpr (HandlesQuickly<T, Message>) {
+        return object.quick(message, answer);
+    } else {
+        answer = object.on(message);
+        return true;
+    }
+}
+
+template <typename T, typename Message>
+concept Frequent = HandlesQuickly<T, Message> || Handles<T, Message>;
+
 template <typename T>
 [[gnu::always_inline]] inline bool quick(T& object, abi::Message const& m, Answer& answer) {
     auto const kind = m.tag.kind();
     auto const* w = m.words;
-    if constexpr (Handles<T, MmioRead>) {
+    if constexpr (Frequent<T, MmioRead>) {
         if (kind == abi::Kind::mmio_read) [[likely]] {
-            answer = object.on(MmioRead{request(m), w[0], m.tag.size()});
-            return true;
+            return try_quickly(object, MmioRead{request(m), w[0], m.tag.size()}, answer);
         }
     }
-    if constexpr (Handles<T, MmioWrite>) {
+    if constexpr (Frequent<T, MmioWrite>) {
         if (kind == abi::Kind::mmio_write) [[likely]] {
-            answer = object.on(MmioWrite{request(m), w[0], m.tag.size(), w[1]});
-            return true;
+            return try_quickly(object, MmioWrite{request(m), w[0], m.tag.size(), w[1]}, answer);
         }
     }
-    if constexpr (Handles<T, SysregWrite>) {
+    if constexpr (Frequent<T, SysregWrite>) {
         if (kind == abi::Kind::sysreg_write) {
-            answer = object.on(SysregWrite{request(m), static_cast<uint32_t>(w[0]), w[1]});
-            return true;
+            auto const reg = static_cast<uint32_t>(w[0]);
+            return try_quickly(object, SysregWrite{request(m), reg, w[1]}, answer);
         }
     }
-    if constexpr (Handles<T, SysregRead>) {
+    if constexpr (Frequent<T, SysregRead>) {
         if (kind == abi::Kind::sysreg_read) {
-            answer = object.on(SysregRead{request(m), static_cast<uint32_t>(w[0])});
-            return true;
+            return try_quickly(object, SysregRead{request(m), static_cast<uint32_t>(w[0])}, answer);
         }
     }
-    if constexpr (Handles<T, Wait>) {
+    if constexpr (Frequent<T, Wait>) {
         if (kind == abi::Kind::wfx) {
-            answer = object.on(Wait{request(m), w[0], m.tag.label()});
-            return true;
+            return try_quickly(object, Wait{request(m), w[0], m.tag.label()}, answer);
         }
     }
     return false;
 }
 
-/// Every other message, and what nobody handles.
-template <typename T> [[gnu::noinline]] LongAnswer other(T& object, abi::Message const& m) {
+/// Every other message, what quick() did not do, and what nobody handles.
+template <typename T> [[gnu::noinline]] LongAnswer dispatch(T& object, abi::Message const& m) {
     auto const* w = m.words;
+    auto const reg = static_cast<uint32_t>(w[0]);
     switch (m.tag.kind()) {
     case abi::Kind::call:
         if constexpr (Handles<T, Call>) {
@@ -88,12 +104,29 @@ template <typename T> [[gnu::noinline]] LongAnswer other(T& object, abi::Message
         }
         return {};
     case abi::Kind::sysreg_read:
+        if constexpr (Handles<T, SysregRead>) {
+            return object.on(SysregRead{request(m), reg});
+        }
+        return Answer::undefined();
     case abi::Kind::sysreg_write:
+        if constexpr (Handles<T, SysregWrite>) {
+            return object.on(SysregWrite{request(m), reg, w[1]});
+        }
         return Answer::undefined();
     case abi::Kind::wfx:
+        if constexpr (Handles<T, Wait>) {
+            return object.on(Wait{request(m), w[0], m.tag.label()});
+        }
         return Answer::advance();
     case abi::Kind::mmio_read:
+        if constexpr (Handles<T, MmioRead>) {
+            return object.on(MmioRead{request(m), w[0], m.tag.size()});
+        }
+        break;
     case abi::Kind::mmio_write:
+        if constexpr (Handles<T, MmioWrite>) {
+            return object.on(MmioWrite{request(m), w[0], m.tag.size(), w[1]});
+        }
         break;
     }
     return Answer::abort();
@@ -162,7 +195,7 @@ template <typename T> void loop() {
             reply_and_receive(m, deadline_of(object), answer);
         } else {
             abi::Message const copy = m; // so that only this path needs the message in memory
-            LongAnswer const reply = other(object, copy);
+            LongAnswer const reply = dispatch(object, copy);
             reply_and_receive(m, deadline_of(object), reply);
         }
     }
