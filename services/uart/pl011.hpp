@@ -26,7 +26,6 @@ struct State {
     static constexpr uint32_t ready = 0x1130'11d0;
     static constexpr uint32_t loop_size = 32;
 
-    uint32_t magic;
     uint32_t
         registers[static_cast<unsigned>(Register::count)]; ///< as read; FR, RIS and MIS are derived
     uint32_t magic;
