@@ -80,7 +80,8 @@ drop_to_el1:
     msr sctlr_el1, x1
     mov x1, #0x3c5                  // EL1h, DAIF masked
     msr spsr_el2, x1
-    msr elr_el2, x30
+    adr x1, 1f
+    msr elr_el2, x1
     eret
 1:  msr spsel, #1
     mov x1, #(3 << 20)              // CPACR_EL1: FP allowed (its code is asked for by name only)
