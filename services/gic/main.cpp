@@ -3,6 +3,7 @@
 #include "abi/protocol/client.hpp"
 #include "controller.hpp"
 #include "services/lib/environment.hpp"
+#include "services/lib/log.hpp"
 #include "services/lib/serve.hpp"
 #include "services/lib/spinlock.hpp"
 
@@ -39,16 +40,6 @@ struct Client {
 constinit Client clients[max_clients]{};
 constinit unsigned client_count = 0;
 
-/// A request that was delivered again after it was done. A kill between the last hypercall and the
-/// note that it is done makes one that is done again: of all writes, only that of an SGI or a
-/// pending bit can show, as one interrupt too many.
-bool was_done(service::Request const& m, VmState const& state) {
-    return m.repeated && load(state.done[m.vcpu]) == m.sequence + 1;
-}
-void note_done(service::Request const& m, VmState& state) {
-    store(state.done[m.vcpu], m.sequence + 1);
-}
-
 struct Service {
     static Client* client_of(service::Request const& m) {
         return m.badge < client_count && m.vcpu < clients[m.badge].vm.vcpus ? &clients[m.badge]
@@ -68,7 +59,7 @@ struct Service {
         if (!client) {
             return Answer::abort();
         }
-        if (was_done(m, *client->state)) {
+        if (client->state->was_done(m.vcpu, m.repeated, m.sequence)) {
             return Answer::advance();
         }
         auto controller = client->controller();
@@ -81,7 +72,7 @@ struct Service {
         } else {
             controller.write(m.address, m.size, m.value);
         }
-        note_done(m, *client->state);
+        client->state->note_done(m.vcpu, m.sequence);
         return Answer::advance();
     }
 
@@ -92,11 +83,11 @@ struct Service {
         if (!client || (m.reg != icc_sgi1r && m.reg != icc_asgi1r && m.reg != icc_sgi0r)) {
             return Answer::undefined();
         }
-        if (was_done(m, *client->state)) {
+        if (client->state->was_done(m.vcpu, m.repeated, m.sequence)) {
             return Answer::advance();
         }
         client->controller().send_sgi(m.reg == icc_sgi1r, m.vcpu, m.value);
-        note_done(m, *client->state);
+        client->state->note_done(m.vcpu, m.sequence);
         return Answer::advance();
     }
 
@@ -130,6 +121,12 @@ struct Service {
     }
 };
 
+/// The description asks for more than this service can do.
+[[noreturn]] void refuse(char const* reason) {
+    service::log("environment.refused", {{"reason", reason}});
+    __builtin_trap();
+}
+
 void add_client(unsigned index, VmState& state) {
     auto const& environment = service::Environment::get();
     auto number = [&](char const* pattern, auto... numbers) {
@@ -144,7 +141,7 @@ void add_client(unsigned index, VmState& state) {
     vm.vcpus = static_cast<unsigned>(number("client.%u.vcpus", index));
     vm.spis = static_cast<unsigned>(number("client.%u.spis", index));
     if (vm.vcpus > max_vcpus || vm.spis > max_spis || vm.spis % 32 != 0) {
-        service::missing("client within bounds");
+        refuse("client out of bounds");
     }
     for (unsigned vcpu = 0; vcpu < vm.vcpus; ++vcpu) {
         vm.affinity[vcpu] = affinity_of(number("client.%u.vcpu.%u.mpidr", index, vcpu));
@@ -160,7 +157,7 @@ int main() {
     const auto count = environment.property("clients");
     const auto state = environment.region("state");
     if (count > max_clients || state.size < count * sizeof(VmState)) {
-        service::missing("room for all clients");
+        refuse("too many clients, or a state region too small for them");
     }
     for (unsigned client = 0; client < count; ++client) {
         add_client(client, state.as<VmState>()[client]);

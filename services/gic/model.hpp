@@ -36,6 +36,16 @@ struct VmState {
     std::atomic<uint32_t> ctlr;            ///< GICD_CTLR: the enables
     uint32_t reserved;
     std::atomic<uint8_t> awake[max_vcpus]; ///< GICR_WAKER.ProcessorSleep, inverted
+
+    /// Whether a request that is delivered again was done before.
+    bool was_done(unsigned vcpu, bool repeated, uint64_t sequence) const {
+        return repeated && done[vcpu].load(std::memory_order_relaxed) == sequence + 1;
+    }
+    /// The last step of a write. A kill between its hypercall and this one has it done again: only
+    /// an SGI or a pending bit can show that, as one interrupt too many.
+    void note_done(unsigned vcpu, uint64_t sequence) {
+        done[vcpu].store(sequence + 1, std::memory_order_relaxed);
+    }
 };
 static_assert(sizeof(VmState) % 8 == 0);
 

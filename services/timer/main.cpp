@@ -2,6 +2,7 @@
 // The timer service: trapped CNTP registers, WFI and WFE, and virtual time across a pause.
 #include "abi/protocol/client.hpp"
 #include "services/lib/environment.hpp"
+#include "services/lib/log.hpp"
 #include "services/lib/serve.hpp"
 #include "timers.hpp"
 
@@ -77,11 +78,17 @@ struct Service {
     }
 };
 
+/// The description asks for more than this service can do.
+[[noreturn]] void refuse(char const* reason) {
+    service::log("environment.refused", {{"reason", reason}});
+    __builtin_trap();
+}
+
 void add_client(unsigned client, VmState& state) {
     auto const& environment = service::Environment::get();
     const auto vcpus = static_cast<unsigned>(environment.property(Name("client.%u.vcpus", client)));
     if (vcpus > max_vcpus) {
-        service::missing("client.vcpus below 9");
+        refuse("too many vCPUs");
     }
     core.vms[client] = environment.handle(Name("client.%u.vm", client));
     for (unsigned vcpu = 0; vcpu < vcpus; ++vcpu) {
@@ -100,7 +107,7 @@ int main() {
     const auto servers = environment.property("cores");
     const auto state = environment.region("state");
     if (clients > max_clients || servers > max_servers || state.size < clients * sizeof(VmState)) {
-        service::missing("room for all clients");
+        refuse("too many clients, or a state region too small for them");
     }
     for (unsigned client = 0; client < clients; ++client) {
         add_client(client, state.as<VmState>()[client]);
