@@ -8,7 +8,9 @@
 #include <atomic>
 #include <cstdint>
 
-namespace pair [[gnu::visibility("hidden")]] {
+#pragma GCC visibility push(hidden) // no GOT, so no relocations
+
+namespace pair {
 
 constexpr uint64_t patience_us = 20'000'000;
 
@@ -63,4 +65,6 @@ extern Second second;
 /// Set by CPU 0: the second CPU is to switch itself off after its first arrival.
 extern std::atomic<bool> second_may_leave;
 
-} // namespace gnu::visibility("hidden")]]
+} // namespace pair
+
+#pragma GCC visibility pop

@@ -4,7 +4,9 @@
 
 #include "timer.h"
 
-namespace ticker [[gnu::visibility("hidden")]] {
+#pragma GCC visibility push(hidden) // no GOT, so no relocations
+
+namespace ticker {
 
 extern guest::Timer virtual_timer;
 extern guest::Timer physical_timer;
@@ -17,4 +19,6 @@ bool check_timers();
 /// Ticks once a second and serves what is typed, for ever.
 [[noreturn]] void run_shell();
 
-} // namespace gnu::visibility("hidden")]]
+} // namespace ticker
+
+#pragma GCC visibility pop
