@@ -36,7 +36,9 @@ class Source:
         """A second place for a message."""
         return Place(self.file, self.line(path), note)
 
-    def error(self, code: str, message: str, path: Path_, hint: str = "", *also: Place) -> UserError:
+    def error(
+        self, code: str, message: str, path: Path_, hint: str = "", *also: Place
+    ) -> UserError:
         """A mistake at a key."""
         return UserError(
             message, code=code, file=self.file, line=self.line(path), hint=hint, also=also
@@ -67,8 +69,8 @@ def parse_source(file: Path, raw: bytes) -> Source:
     except RecursionError:
         raise UserError("nested too deeply", code="E001", file=file) from None
     except ValueError as error:
-        message, line = _syntax(str(error))
-        raise UserError(message, code="E001", file=file, line=line) from None
+        message, where = _syntax(str(error))
+        raise UserError(message, code="E001", file=file, line=where) from None
     source = Source(file, data, lines)
     for path, value in _values(data):
         if len(path) > _DEEPEST:

@@ -1,0 +1,323 @@
+# SPDX-License-Identifier: MIT
+"""The packed system before it has addresses and bytes: objects, memory, partitions, who may do what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from bulkhead.errors import UserError
+from bulkhead.pack.description import Native, Schedule, System, Vm
+from bulkhead.pack.environment import Entries
+from bulkhead.pack.layout import Abi
+from bulkhead.pack.source import Path_
+
+PAGE = 4096
+BLOCK = 2 << 20
+GIB = 1 << 30
+
+STACKS, STACK_STEP = 0x7000_0000, 0x10_0000
+ENVIRONMENT = 0x6000_0000
+REGIONS = 0x8000_0000
+DEVICES = 0x1_0000_0000
+WINDOW = 0x10_0000_0000
+
+# The names of rights in descriptions and reports, by type of object; the values are constants of abi::right.
+RIGHTS = {
+    "memory": {
+        "read": "read",
+        "write": "write",
+        "execute": "execute",
+        "map": "map_memory",
+        "derive": "derive",
+        "donate": "donate",
+    },
+    "partition": {
+        "delegate": "delegate",
+        "map": "map_into",
+        "create": "create_vcpu",
+        "interrupt": "interrupt_line",
+        "configure": "configure_interrupts",
+    },
+    "vcpu": {"control": "control", "inspect": "inspect", "time": "time"},
+    "endpoint": {"call": "call", "serve": "serve"},
+    "notification": {"signal": "signal", "serve": "serve"},
+    "interrupt": {"bind": "bind", "acknowledge": "acknowledge"},
+}
+for _names in RIGHTS.values():
+    _names["destroy"] = "destroy"
+
+
+def align_up(value: int, step: int = PAGE) -> int:
+    """The next multiple of `step`."""
+    return -(-value // step) * step
+
+
+@dataclass(frozen=True, slots=True)
+class Object:
+    """An entry of the core's object table."""
+
+    index: int
+    type: str
+    name: str
+
+
+@dataclass(slots=True, eq=False)
+class Extent:
+    """Physical memory to be placed; in the file (zeros behind `data`), or behind it if somebody else fills it."""
+
+    name: str
+    kind: str
+    size: int
+    data: bytes = b""
+    align: int = PAGE
+    in_file: bool = True
+    origin: str = ""
+    base: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Memory:
+    """A Memory object: a whole extent, or a device's registers at `base`."""
+
+    object: Object
+    size: int
+    extent: Extent | None = None
+    base: int = 0
+    parent: Object | None = None
+    donatable: bool = False
+
+    @property
+    def physical(self) -> int:
+        """Where it lies; for an extent only after placement."""
+        return self.extent.base if self.extent else self.base
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """Memory in a partition's address space; access is a string like "rw"."""
+
+    memory: Memory
+    ipa: int
+    access: str
+
+
+@dataclass(frozen=True, slots=True)
+class DevicePages:
+    """Pages of a VM whose accesses become messages."""
+
+    name: str
+    endpoint: Object
+    badge: int
+    ipa: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """How a vCPU begins when the machine starts."""
+
+    entry: int
+    x0: int
+    x1: int
+    stack: int
+
+
+@dataclass(slots=True)
+class Vcpu:
+    """A vCPU and its place."""
+
+    object: Object
+    index: int
+    core: int
+    start: Start | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """What a partition holds; `path` is the key of the description that it comes from."""
+
+    slot: int
+    object: Object
+    rights: tuple[str, ...]
+    badge: int
+    path: Path_
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupt:
+    """A physical interrupt, and to what it is bound: a notification's signal, or a VM's INTID."""
+
+    object: Object
+    intid: int
+    core: int
+    edge: bool
+    target: Object | None = None
+    signal: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Partition:
+    """A partition with all that it has."""
+
+    name: str
+    object: Object
+    vmid: int
+    path: Path_
+    schedule: Schedule
+    native: Native | None
+    vm: Vm | None
+    vcpus: list[Vcpu] = field(default_factory=list)
+    notification: Object | None = None
+    endpoint: Object | None = None
+    supervisor: Object | None = None
+    supervisor_signal: int = 0
+    mappings: list[Mapping] = field(default_factory=list)
+    pages: list[DevicePages] = field(default_factory=list)
+    traps: list[tuple[str, Object, int]] = field(default_factory=list)
+    capabilities: list[Capability] = field(default_factory=list)
+    entries: Entries = field(default_factory=Entries)
+    signals: dict[int, str] = field(default_factory=dict)
+    next_ipa: int = REGIONS
+    next_device: int = DEVICES
+    window: int = 0
+    window_tables: int = 0
+    table_pages: int = 0
+
+    def signal(self, what: str, bit: int | None = None) -> int:
+        """Takes a bit of the own notification: the given one, or the highest that is free."""
+        if bit is None:
+            bit = next((free for free in range(63, -1, -1) if free not in self.signals), None)
+        if bit is None or bit in self.signals:
+            raise UserError(
+                f"'{self.name}' needs more than the 64 signals that there are", code="E034"
+            )
+        self.signals[bit] = what
+        return bit
+
+    def mapping_of(self, extent: Extent) -> Mapping | None:
+        """Where the partition already sees an extent."""
+        return next((entry for entry in self.mappings if entry.memory.extent is extent), None)
+
+
+@dataclass(slots=True)
+class Plan:
+    """The system in the making."""
+
+    system: System
+    abi: Abi
+    partitions: dict[str, Partition] = field(default_factory=dict)
+    objects: list[Object] = field(default_factory=list)
+    extents: list[Extent] = field(default_factory=list)
+    memories: list[Memory] = field(default_factory=list)
+    interrupts: dict[str, Interrupt] = field(default_factory=dict)
+    streams: list[str] = field(default_factory=list)
+    log_ring: Extent | None = None
+    log_object: Object | None = None
+    pool_base: int = 0
+    pool_size: int = 0
+    file_end: int = 0
+    memory_end: int = 0
+
+    def object(self, type_: str, name: str) -> Object:
+        """A new entry of the object table."""
+        made = Object(len(self.objects) + 1, type_, f"{type_}.{name}")
+        self.objects.append(made)
+        return made
+
+    def extent(self, extent: Extent) -> Extent:
+        """Registers memory to be placed; its size becomes whole pages."""
+        extent.size = align_up(max(extent.size, len(extent.data), 1))
+        self.extents.append(extent)
+        return extent
+
+    def memory(self, extent: Extent, *, donatable: bool = False) -> Memory:
+        """The root object of an extent."""
+        made = Memory(self.object("memory", extent.name), extent.size, extent, donatable=donatable)
+        self.memories.append(made)
+        return made
+
+    def registers(self, name: str, base: int, size: int) -> Memory:
+        """A device's registers."""
+        made = Memory(self.object("memory", f"device.{name}"), size, base=base)
+        self.memories.append(made)
+        return made
+
+    def derive(self, memory: Memory, name: str) -> Memory:
+        """A share of the whole of `memory`: an object is mapped at most once."""
+        made = Memory(
+            self.object("memory", name), memory.size, memory.extent, memory.base, memory.object
+        )
+        self.memories.append(made)
+        return made
+
+    def map(self, partition: Partition, memory: Memory, ipa: int, access: str) -> Mapping:
+        """Maps at a given place."""
+        made = Mapping(memory, ipa, access)
+        partition.mappings.append(made)
+        return made
+
+    def map_region(self, partition: Partition, memory: Memory, access: str) -> Mapping:
+        """Maps at the next free place of a native partition; devices have a range of their own."""
+        device = memory.extent is None
+        big = memory.extent is not None and memory.extent.align >= BLOCK
+        step = BLOCK if big else PAGE
+        ipa = align_up(partition.next_device if device else partition.next_ipa, step)
+        after = ipa + memory.size + PAGE  # a guard page between
+        if device:
+            partition.next_device = after
+        else:
+            partition.next_ipa = after
+        return self.map(partition, memory, ipa, access)
+
+    def grant(
+        self,
+        partition: Partition,
+        target: Object,
+        rights: tuple[str, ...],
+        *,
+        badge: int = 0,
+        path: Path_ = (),
+    ) -> int:
+        """Puts a capability into a partition's table; its slot."""
+        slot = len(partition.capabilities) + 1
+        partition.capabilities.append(
+            Capability(slot, target, rights, badge, path or partition.path)
+        )
+        return slot
+
+    def handle(
+        self,
+        partition: Partition,
+        name: str,
+        target: Object,
+        rights: tuple[str, ...],
+        *,
+        badge: int = 0,
+        path: Path_ = (),
+    ) -> None:
+        """The same with a name in the environment."""
+        slot = self.grant(partition, target, rights, badge=badge, path=path)
+        partition.entries.handle(name, slot, self.abi.value("ObjectType", target.type))
+
+    def rights(self, type_: str, names: tuple[str, ...]) -> int:
+        """The rights' bits."""
+        if "all" in names:
+            return self.abi.constant("right.all")
+        bits = 0
+        for name in names:
+            bits |= self.abi.constant(f"right.{RIGHTS[type_][name]}")
+        return bits
+
+    def role(self, role: str) -> Partition | None:
+        """The partition of the service that has a role."""
+        native = self.system.role(role)
+        return self.partitions[native.name] if native else None
+
+    def natives(self) -> Iterator[Partition]:
+        """The native partitions, in the description's order."""
+        return (partition for partition in self.partitions.values() if partition.native)
+
+    def vms(self) -> Iterator[Partition]:
+        """The VMs, in the description's order."""
+        return (partition for partition in self.partitions.values() if partition.vm)

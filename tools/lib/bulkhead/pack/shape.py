@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: MIT
+"""Holds a description against schema.json, and says in plain words what does not fit."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+
+from bulkhead.errors import UserError
+from bulkhead.pack.source import Path_, Source
+
+SCHEMA = Path(__file__).with_name("schema.json")
+_TYPES = {
+    "object": "a table",
+    "array": "an array",
+    "string": "text",
+    "integer": "a whole number",
+    "boolean": "true or false",
+}
+
+
+def shape_errors(source: Source, definition: str | None = None) -> list[UserError]:
+    """Everything in `source` that the schema (or one definition of it) refuses."""
+    schema = json.loads(SCHEMA.read_text())
+    if definition is not None:
+        schema = {"$ref": f"#/$defs/{definition}", "$defs": schema["$defs"]}
+    validator = jsonschema.Draft202012Validator(schema)
+    found = sorted(validator.iter_errors(source.data), key=lambda error: str(error.absolute_path))
+    return [message for error in found for message in _messages(source, error)]
+
+
+def _messages(source: Source, error: Any) -> Iterator[UserError]:
+    path: Path_ = tuple(error.absolute_path)
+    rule, wants, value = error.validator, error.validator_value, error.instance
+    if rule == "additionalProperties" and wants is False:
+        known = sorted(error.schema["properties"])
+        for key in value:
+            if key not in known:
+                hint = _near(key, known)
+                yield source.error("E002", f"unknown key '{_short(key)}'", (*path, key), hint)
+    elif rule == "required":
+        for key in wants:
+            if key not in value:
+                yield source.error("E003", f"{_table(path)} misses the key '{key}'", path)
+    elif rule == "type":
+        types = wants if isinstance(wants, list) else [wants]
+        text = " or ".join(_TYPES[name] for name in types)
+        yield source.error("E003", f"{_what(path)} must be {text}, not {_kind(value)}", path)
+    elif rule in ("minimum", "maximum", "multipleOf"):
+        text = {"minimum": "at least", "maximum": "at most", "multipleOf": "a multiple of"}[rule]
+        yield source.error(
+            "E004", f"{_what(path)} is {show(value)}, but must be {text} {show(wants)}", path
+        )
+    elif rule == "pattern":
+        yield _bad_name(source, path, value, wants)
+    elif rule == "enum":
+        choices = ", ".join(f'"{choice}"' for choice in wants)
+        yield source.error("E003", f"{_what(path)} must be one of {choices}", path)
+    elif rule == "uniqueItems":
+        yield source.error("E003", f"{_what(path)} names something twice", path)
+    else:
+        sizes = {"minItems": "has too few entries", "maxItems": "has too many entries"}
+        text = sizes.get(rule, "is too long")
+        yield source.error("E003", f"{_what(path)} {text}", path)
+
+
+def _bad_name(source: Source, path: Path_, value: str, pattern: str) -> UserError:
+    longest = int(pattern.rpartition(",")[2].partition("}")[0]) + 1
+    return source.error(
+        "E005",
+        f"'{_short(value)}' is not a name",
+        (*path, value) if (*path, value) in source.lines else path,
+        f"a name is a small letter, then small letters, digits and '-': {longest} in all",
+    )
+
+
+def show(number: int) -> str:
+    """A number as a reader wants it: addresses in hexadecimal."""
+    return hex(number) if abs(number) >= 0x10000 else str(number)
+
+
+def _what(path: Path_) -> str:
+    names = [f"[{part}]" if isinstance(part, int) else f".{_short(part)}" for part in path]
+    return "'" + "".join(names).removeprefix(".") + "'"
+
+
+def _table(path: Path_) -> str:
+    return _what(path) if path else "the description"
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    names = {int: "a number", float: "a fraction", str: "text", list: "an array", dict: "a table"}
+    return names.get(type(value), "a date")
+
+
+def _near(key: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(key, known, 1)
+    return f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(known)}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 40 else text[:37] + "..."
