@@ -180,3 +180,13 @@ TEST_CASE("a restarted service finds the guest's configuration", "[gic][restart]
     CHECK(again.read(gicd + 0x6108, 8) == 5);
     CHECK(again.read(gicd + 0x420, 4) == 0x8040'2010);
 }
+
+TEST_CASE("a repeated request is known by its sequence number", "[gic][restart]") {
+    Machine machine;
+    CHECK_FALSE(machine.state->was_done(0, true, 0));
+    machine.state->note_done(0, 0);
+    CHECK(machine.state->was_done(0, true, 0));
+    CHECK_FALSE(machine.state->was_done(0, false, 0)); // a VM that starts afresh counts afresh
+    CHECK_FALSE(machine.state->was_done(0, true, 1));
+    CHECK_FALSE(machine.state->was_done(1, true, 0));
+}
