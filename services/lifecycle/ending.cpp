@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Ends the machine without losing what was printed.
-#include "ending.hpp"
+#include "services/lifecycle/ending.hpp"
 
 namespace lifecycle {
 

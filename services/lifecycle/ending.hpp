@@ -2,9 +2,9 @@
 // The machine's end: guests stop, the last line of the log is written and drained, the power goes
 // off.
 #pragma once
-#include "journal.hpp"
-#include "port.hpp"
-#include "system.hpp"
+#include "services/lifecycle/journal.hpp"
+#include "services/lifecycle/port.hpp"
+#include "services/lifecycle/system.hpp"
 
 namespace lifecycle {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The steps of loading a VM. Each piece of RAM is zeroed, filled and cleaned while it is in the
 // cache.
-#include "loader.hpp"
+#include "services/lifecycle/loader.hpp"
 #include <algorithm>
 
 namespace lifecycle {

@@ -2,8 +2,8 @@
 // Makes a VM pristine: zeroes its RAM, copies its payloads, resets its services; in steps, so that
 // calls are served in between.
 #pragma once
-#include "port.hpp"
-#include "system.hpp"
+#include "services/lifecycle/port.hpp"
+#include "services/lifecycle/system.hpp"
 
 namespace lifecycle {
 

@@ -9,15 +9,22 @@ namespace {
 
 using Message = service::Text<160>;
 
+constexpr VmState off_states[] = {VmState::off};
+constexpr VmState running_states[] = {VmState::running};
+constexpr VmState paused_states[] = {VmState::paused};
+constexpr VmState live[] = {VmState::loading, VmState::running, VmState::changing, VmState::paused};
+
 /// Takes the next word off the line; empty at its end.
 std::string_view next_word(std::string_view& line) {
-    const size_t first = line.find_first_not_of(' ');
-    if (first == std::string_view::npos) {
-        return {};
+    while (line.starts_with(' ')) {
+        line.remove_prefix(1);
     }
-    line.remove_prefix(first);
-    const auto word = line.substr(0, line.find(' '));
-    line.remove_prefix(word.size());
+    size_t size = 0;
+    while (size < line.size() && line[size] != ' ') {
+        ++size;
+    }
+    const auto word = line.substr(0, size);
+    line.remove_prefix(size);
     return word;
 }
 
@@ -100,7 +107,7 @@ Native* Prompt::find_native(std::string_view partition) {
     return found == natives.end() ? nullptr : &*found;
 }
 
-Vm* Prompt::vm_that(std::string_view partition, std::initializer_list<VmState> states) {
+Vm* Prompt::vm_that(std::string_view partition, std::span<VmState const> states) {
     Message text;
     auto* vm = find_vm(partition);
     if (vm == nullptr) {
@@ -120,27 +127,25 @@ Vm* Prompt::vm_that(std::string_view partition, std::initializer_list<VmState> s
 }
 
 void Prompt::start(std::string_view partition) {
-    if (auto* vm = vm_that(partition, {VmState::off})) {
+    if (auto* vm = vm_that(partition, off_states)) {
         vms_.start(*vm);
     }
 }
 
 void Prompt::stop(std::string_view partition) {
-    constexpr auto states = {VmState::loading, VmState::running, VmState::changing,
-                             VmState::paused};
-    if (auto* vm = vm_that(partition, states)) {
+    if (auto* vm = vm_that(partition, live)) {
         vms_.change(*vm, Task::stop, Cause::user);
     }
 }
 
 void Prompt::pause(std::string_view partition) {
-    if (auto* vm = vm_that(partition, {VmState::running})) {
+    if (auto* vm = vm_that(partition, running_states)) {
         vms_.change(*vm, Task::pause, Cause::user);
     }
 }
 
 void Prompt::resume(std::string_view partition) {
-    if (auto* vm = vm_that(partition, {VmState::paused})) {
+    if (auto* vm = vm_that(partition, paused_states)) {
         vms_.resume(*vm);
     }
 }
@@ -149,16 +154,12 @@ void Prompt::restart(std::string_view partition) {
     if (auto* native = find_native(partition)) {
         return supervisor_.restart(*native, Cause::user);
     }
-    constexpr auto states = {VmState::off, VmState::loading, VmState::running, VmState::changing,
-                             VmState::paused};
-    auto* vm = vm_that(partition, states);
-    if (vm == nullptr) {
-        return;
-    }
-    if (vm->state == VmState::off) {
+    if (auto* vm = find_vm(partition); vm != nullptr && vm->state == VmState::off) {
         return vms_.start(*vm);
     }
-    vms_.change(*vm, Task::restart, Cause::user);
+    if (auto* vm = vm_that(partition, live)) {
+        vms_.change(*vm, Task::restart, Cause::user);
+    }
 }
 
 void Prompt::help(std::string_view) {

@@ -42,7 +42,7 @@ private:
     Vm* find_vm(std::string_view partition);
     Native* find_native(std::string_view partition);
     /// The VM if it is in one of these states; else says why not.
-    Vm* vm_that(std::string_view partition, std::initializer_list<VmState> states);
+    Vm* vm_that(std::string_view partition, std::span<VmState const> states);
 
     Port& port_;
     System& system_;

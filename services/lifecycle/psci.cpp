@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // PSCI 1.1 and SMCCC 1.1: the functions, one by one. What concerns a whole VM is only requested
 // here; vCPU 0 does it.
-#include "psci.hpp"
+#include "services/lifecycle/psci.hpp"
 
 namespace lifecycle {
 namespace {
@@ -38,32 +38,42 @@ PsciAnswer suspend(Vm const& vm, uint64_t power_state, uint64_t entry) {
 }
 
 PsciAnswer turn_off(Port& port, Vm& vm, unsigned caller) {
-    vm.leaving.fetch_or(1u << caller);
+    vm.on.fetch_and(~(1u << caller));
     vm.requests.fetch_or(request::look);
     port.wake();
     return {success, Action::off};
 }
 
-PsciAnswer start(Port& port, Vm& vm, unsigned target, uint64_t entry, uint64_t context) {
+/// The target's bit in Vm::starting is ours.
+PsciAnswer start_claimed(Port& port, Vm& vm, unsigned target, Start const& where) {
+    const uint32_t bit = 1u << target;
+    // While the VM is being paused or stopped: later, if the caller lives.
+    if (vm.state.load() != VmState::running) {
+        return {success, Action::retry};
+    }
+    const auto handle = vm.vcpus[target].handle;
+    const bool off = port.status(handle).state == abi::VcpuState::off;
+    if ((vm.on.load() & bit) != 0) {
+        return answer(off ? on_pending : already_on);
+    }
+    if (!off) {
+        return {success, Action::retry};
+    } // its CPU_OFF is answered, but not yet carried out
+    vm.os_unlocked.fetch_and(~bit);
+    vm.on.fetch_or(bit); // before it runs, for it may go off at once
+    if (port.start(handle, where) == abi::Status::ok) {
+        return answer(success);
+    }
+    vm.on.fetch_and(~bit);
+    return answer(internal_failure);
+}
+
+PsciAnswer start(Port& port, Vm& vm, unsigned target, Start const& where) {
     const uint32_t bit = 1u << target;
     if ((vm.starting.fetch_or(bit) & bit) != 0) {
         return answer(on_pending);
     }
-    PsciAnswer result;
-    if (vm.state.load() != VmState::running) {
-        result.action = Action::retry; // the VM is being paused or stopped: later, if it lives
-    } else if (port.status(vm.vcpus[target].handle).state != abi::VcpuState::off) {
-        // Its CPU_OFF may be answered but not yet carried out.
-        const bool leaves = (vm.leaving.load() & bit) != 0;
-        result = leaves ? PsciAnswer{success, Action::retry} : answer(already_on);
-    } else {
-        vm.leaving.fetch_and(~bit);
-        vm.os_unlocked.fetch_and(~bit);
-        const auto status = port.start(vm.vcpus[target].handle, {entry, context});
-        if (status != abi::Status::ok) {
-            result = answer(internal_failure);
-        }
-    }
+    const auto result = start_claimed(port, vm, target, where);
     vm.starting.fetch_and(~bit);
     return result;
 }
@@ -76,7 +86,7 @@ PsciAnswer turn_on(Port& port, Vm& vm, uint64_t mpidr, uint64_t entry, uint64_t 
         if (!is_entry(vm, entry)) {
             return answer(invalid_address);
         }
-        return start(port, vm, target, entry, context);
+        return start(port, vm, target, {entry, context});
     }
     return answer(invalid_parameters);
 }
@@ -91,11 +101,11 @@ PsciAnswer affinity(Port& port, Vm& vm, uint64_t mpidr, uint64_t level) {
             continue;
         }
         found = true;
-        if ((vm.starting.load() >> index & 1) != 0) {
-            pending = true;
-        } else if (port.status(vm.vcpus[index].handle).state != abi::VcpuState::off) {
+        const bool off = port.status(vm.vcpus[index].handle).state == abi::VcpuState::off;
+        if (!off) {
             return answer(affinity_on);
         }
+        pending = pending || ((vm.on.load() | vm.starting.load()) >> index & 1) != 0;
     }
     if (!found) {
         return answer(invalid_parameters);

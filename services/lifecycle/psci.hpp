@@ -2,8 +2,8 @@
 // PSCI 1.1 (Arm DEN 0022) and SMCCC 1.1 (Arm DEN 0028) as a VM sees them.
 #pragma once
 #include "abi/message.hpp"
-#include "port.hpp"
-#include "system.hpp"
+#include "services/lifecycle/port.hpp"
+#include "services/lifecycle/system.hpp"
 
 namespace lifecycle {
 

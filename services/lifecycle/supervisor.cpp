@@ -46,10 +46,10 @@ Policy Supervisor::decide(Supervised& partition) {
     if (partition.policy != Policy::restart) {
         return partition.policy;
     }
-    if (partition.restarts >= partition.restart_limit) {
+    if (partition.fault_restarts >= partition.restart_limit) {
         return Policy::stop;
     }
-    ++partition.restarts;
+    ++partition.fault_restarts;
     return Policy::restart;
 }
 
@@ -112,6 +112,7 @@ void Supervisor::restart(Native& native, Cause cause) {
         return stop(native);
     }
     native.stopped = false;
+    ++native.restarts;
     journal_.event(
         "partition.restart",
         {{"partition", native.name}, {"count", native.restarts}, {"cause", name(cause)}});

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The table of trapped registers: nearly all read as zero and ignore writes, as on a machine
 // without the facility.
-#include "sysreg.hpp"
+#include "services/lifecycle/sysreg.hpp"
 #include "abi/message.hpp"
 
 namespace lifecycle {

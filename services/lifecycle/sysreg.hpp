@@ -2,8 +2,8 @@
 // Trapped system registers of VMs that no other service owns: debug, PMU, LORegion,
 // implementation-defined.
 #pragma once
-#include "port.hpp"
-#include "system.hpp"
+#include "services/lifecycle/port.hpp"
+#include "services/lifecycle/system.hpp"
 #include <optional>
 
 namespace lifecycle {

@@ -31,8 +31,9 @@ struct VcpuDescription {
 struct Supervised {
     std::string_view name;
     Policy policy = Policy::stop;
-    uint64_t restart_limit = 0;
-    uint64_t restarts = 0;      ///< after faults
+    uint64_t restart_limit = 0; ///< of restarts after faults
+    uint64_t fault_restarts = 0;
+    uint64_t restarts = 0;      ///< all of them
     uint64_t fault_signals = 0; ///< set of bits in the own notification
     uint64_t entry = 0;
     unsigned vcpu_count = 0;
@@ -80,8 +81,10 @@ struct Vm : Supervised {
     /// vCPUs that CPU_ON is starting just now. Order: set a bit, then look at `state`; who changes
     /// the state sets it, then waits until no bit is set. So neither needs a lock.
     std::atomic<uint32_t> starting = 0;
-    /// vCPUs whose CPU_OFF has been answered, until they are started again.
-    std::atomic<uint32_t> leaving = 0;
+    /// vCPUs that are on as PSCI has it: from the request to start them until CPU_OFF is answered.
+    /// The core follows a moment later, for a start or a stop on another core takes an interrupt
+    /// there.
+    std::atomic<uint32_t> on = 0;
     std::atomic<uint32_t> requests = 0;
     std::atomic<uint32_t> os_unlocked = 0; ///< OSLAR_EL1 per vCPU, inverted: locked at reset
     std::atomic<uint32_t> undefined[max_undefined] =

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Line editing: printable keys, backspace, Ctrl-U, Ctrl-C, Enter; escape sequences of function keys
 // are swallowed.
-#include "terminal.hpp"
+#include "services/lifecycle/terminal.hpp"
 
 namespace lifecycle {
 

@@ -2,7 +2,7 @@
 // The prompt's line on lifecycle's own stream: editing, echo, and keeping it apart from lines that
 // are printed meanwhile.
 #pragma once
-#include "port.hpp"
+#include "services/lifecycle/port.hpp"
 #include <optional>
 #include <string_view>
 

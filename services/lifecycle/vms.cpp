@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The VMs' states and the steps between them.
-#include "vms.hpp"
+#include "services/lifecycle/vms.hpp"
+#include "abi/message.hpp"
 #include <algorithm>
 
 namespace lifecycle {
@@ -32,12 +33,26 @@ void Vms::change(Vm& vm, Task task, Cause cause) {
     settle(vm);
 }
 
+/// True while the core has not yet followed the start of some vCPU.
+bool Vms::start_underway(Vm const& vm) {
+    for (unsigned n = 0; n < vm.vcpu_count; ++n) {
+        const bool on = (vm.on.load() >> n & 1) != 0;
+        if (on && port_.status(vm.vcpus[n].handle).state == abi::VcpuState::off) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /// Carries out the task unless a vCPU is just being started: then work() tries again.
 void Vms::settle(Vm& vm) {
     if (vm.starting.load() != 0) {
         return;
     }
     const auto task = vm.task;
+    if (task == Task::pause && start_underway(vm)) {
+        return;
+    } // it could not be paused
     vm.task = Task::none;
     switch (task) {
     case Task::none:
@@ -58,7 +73,9 @@ void Vms::settle(Vm& vm) {
         break;
     case Task::restart:
         do_stop(vm);
-        journal_.event("vm.reset", {{"vm", vm.name}, {"cause", name(vm.cause)}});
+        ++vm.restarts;
+        journal_.event("vm.reset",
+                       {{"vm", vm.name}, {"count", vm.restarts}, {"cause", name(vm.cause)}});
         start(vm);
         break;
     }
@@ -72,7 +89,7 @@ void Vms::stop_vcpus(Vm& vm) {
 
 void Vms::do_stop(Vm& vm) {
     stop_vcpus(vm);
-    vm.leaving = 0;
+    vm.on = 0;
     vm.os_unlocked = 0;
     vm.requests.fetch_and(request::report);
     vm.state = VmState::off;
@@ -112,16 +129,6 @@ void Vms::tell_services(Vm& vm, abi::client::Label label) {
     }
 }
 
-bool Vms::all_off(Vm const& vm) {
-    for (unsigned n = 0; n < vm.vcpu_count; ++n) {
-        const bool leaves = (vm.leaving.load() >> n & 1) != 0;
-        if (!leaves && port_.status(vm.vcpus[n].handle).state != abi::VcpuState::off) {
-            return false;
-        }
-    }
-    return true;
-}
-
 void Vms::take_requests() {
     for (auto& vm : system_.all_vms()) {
         const uint32_t requests = vm.requests.exchange(0);
@@ -136,7 +143,7 @@ void Vms::take_requests() {
             change(vm, Task::stop, Cause::guest);
         } else if ((requests & request::reset) != 0) {
             change(vm, Task::restart, Cause::guest);
-        } else if ((requests & request::look) != 0 && vm.starting.load() == 0 && all_off(vm)) {
+        } else if ((requests & request::look) != 0 && vm.on.load() == 0) {
             change(vm, Task::stop, Cause::guest);
         }
     }
@@ -207,7 +214,7 @@ void Vms::load_step() {
 void Vms::finish_load() {
     auto& vm = *loader_.vm();
     const uint64_t took = loader_.microseconds();
-    vm.leaving = 0;
+    vm.on = 1;
     vm.requests.fetch_and(request::report);
     vm.state = VmState::running; // before the guest's first PSCI call, which another core may serve
     const auto status = port_.start(vm.vcpus[0].handle, {vm.entry, vm.dtb});
@@ -221,6 +228,7 @@ void Vms::finish_load() {
 void Vms::load_failed(std::string_view why) {
     auto& vm = *loader_.vm();
     loader_.end();
+    vm.on = 0;
     vm.state = VmState::off;
     vm.cause = Cause::fault;
     journal_.event("vm.failed", {{"vm", vm.name}, {"reason", why}});

@@ -2,11 +2,11 @@
 // What is done to whole VMs: load and start, stop, restart, pause, resume. Only vCPU 0 of lifecycle
 // calls it.
 #pragma once
-#include "ending.hpp"
-#include "journal.hpp"
-#include "loader.hpp"
-#include "port.hpp"
-#include "system.hpp"
+#include "services/lifecycle/ending.hpp"
+#include "services/lifecycle/journal.hpp"
+#include "services/lifecycle/loader.hpp"
+#include "services/lifecycle/port.hpp"
+#include "services/lifecycle/system.hpp"
 
 namespace lifecycle {
 
@@ -38,7 +38,7 @@ private:
     void load_step();
     void finish_load();
     void load_failed(std::string_view why);
-    bool all_off(Vm const& vm);
+    bool start_underway(Vm const& vm);
     void log_undefined(Vm& vm);
     void end_if_idle();
     void tell_services(Vm& vm, abi::client::Label label);
