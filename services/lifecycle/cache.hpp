@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+// Bulk work on memory by cache line. Only native AArch64 code can include this file.
+#pragma once
+#include <cstdint>
+#include <cstring>
+#include <span>
+
+namespace lifecycle {
+
+/// Cleans to the point of coherency. QEMU has no caches, so it cannot show that this is missing: a
+/// guest starts with its MMU and caches off and would read what lay in memory before.
+inline void clean_to_coherency(std::span<uint8_t> bytes) {
+    uint64_t ctr;
+    asm("mrs %0, ctr_el0" : "=r"(ctr));
+    const uint64_t line = 4ull << (ctr >> 16 & 15); // DminLine: log2 of words
+    const auto first = reinterpret_cast<uint64_t>(bytes.data());
+    const uint64_t end = first + bytes.size();
+    for (uint64_t address = first & ~(line - 1); address < end; address += line) {
+        asm volatile("dc cvac, %0" ::"r"(address) : "memory");
+    }
+    asm volatile("dsb sy" ::
+                     : "memory"); // complete before the memory is unmapped and the guest starts
+}
+
+/// A line at a time where the CPU allows it.
+inline void zero_memory(std::span<uint8_t> bytes) {
+    uint64_t dczid;
+    asm("mrs %0, dczid_el0" : "=r"(dczid));
+    const uint64_t line = 4ull << (dczid & 15);
+    const bool prohibited = (dczid >> 4 & 1) != 0;
+    const auto first = reinterpret_cast<uint64_t>(bytes.data());
+    if (prohibited || first % line != 0 || bytes.size() % line != 0) {
+        memset(bytes.data(), 0, bytes.size());
+        return;
+    }
+    for (uint64_t address = first; address < first + bytes.size(); address += line) {
+        asm volatile("dc zva, %0" ::"r"(address) : "memory");
+    }
+}
+
+} // namespace lifecycle

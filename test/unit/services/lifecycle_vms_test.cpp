@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: MIT
+// VMs as a whole: loading, pausing, stopping; the policies on faults; the machine's end.
+#include "abi/message.hpp"
+#include "test/unit/services/lifecycle_fake.hpp"
+#include <catch2/catch.hpp>
+
+namespace test {
+
+TEST_CASE("a VM starts with pristine memory and reset services", "[lifecycle]") {
+    Machine machine;
+    machine.vms.start(machine.ticker);
+    machine.settle();
+    auto const& ram = machine.port.memory[machine.ticker.ram];
+    CHECK(ram[0] == 0);
+    CHECK(ram[0x7'ffff] == 0);
+    CHECK(ram[0x8'0000] == 0x4b);
+    CHECK(ram[0x8'0000 + 0x18'0000 - 1] == 0x4b); // in another step than its beginning
+    CHECK(ram[0x20'0000] == 0xd0);
+    CHECK(ram[0x20'0003] == 0xed);
+    CHECK(ram[0x20'0004] == 0);
+    CHECK(machine.port.cleaned == ram_size);
+    CHECK(machine.port.mapped == 0);
+    REQUIRE(machine.port.told.size() == 2);
+    CHECK(machine.port.told[1].endpoint == 101);
+    CHECK(machine.port.told[1].label == abi::client::Label::reset);
+    CHECK(machine.port.told[1].client == 8);
+    auto const& vcpu = machine.port.vcpus.at(machine.ticker.vcpus[0].handle);
+    CHECK(vcpu.started.entry == guest_entry);
+    CHECK(vcpu.started.x0 == guest_dtb);
+    CHECK(machine.said("] lifecycle: vm.start vm=ticker load_us="));
+}
+
+TEST_CASE("loading is done in steps, and one VM after the other", "[lifecycle]") {
+    Machine machine;
+    machine.vms.start(machine.pair);
+    machine.vms.start(machine.ticker);
+    CHECK(machine.vms.work() == 0);
+    CHECK(machine.port.cleaned == 1 << 20);
+    CHECK(machine.port.mapped == machine.ticker.ram);
+    machine.settle();
+    CHECK(machine.ticker.state == VmState::running);
+    CHECK(machine.pair.state == VmState::running);
+}
+
+TEST_CASE("a service that is down is waited for", "[lifecycle]") {
+    Machine machine;
+    machine.port.answers[100] = {Status::server_fault, Status::again, Status::ok};
+    const uint64_t begin = machine.port.time;
+    machine.vms.start(machine.ticker);
+    machine.settle();
+    CHECK(machine.ticker.state == VmState::running);
+    CHECK(machine.port.time - begin == 2000);
+}
+
+TEST_CASE("a VM that cannot be loaded stays off, with a reason", "[lifecycle]") {
+    Machine machine;
+    machine.run(machine.pair);
+    SECTION("a service refuses") {
+        machine.port.answers[101] = {Status::denied};
+        machine.vms.start(machine.ticker);
+        machine.settle();
+        CHECK(machine.said("vm.failed vm=ticker reason=denied"));
+    }
+    SECTION("a payload does not fit") {
+        machine.ticker.payloads[1].address = ram_base + ram_size - 2;
+        machine.vms.start(machine.ticker);
+        machine.settle();
+        CHECK(machine.said("vm.failed vm=ticker reason=payload"));
+    }
+    CHECK(machine.ticker.state == VmState::off);
+    CHECK(machine.port.mapped == 0);
+}
+
+TEST_CASE("a pause stops the vCPUs, then the services; resuming goes back", "[lifecycle]") {
+    Machine machine;
+    machine.run(machine.pair);
+    machine.vms.change(machine.pair, Task::pause, Cause::user);
+    CHECK(machine.pair.state == VmState::paused);
+    CHECK(machine.state(machine.pair, 0) == VcpuState::paused);
+    CHECK(machine.state(machine.pair, 1) == VcpuState::off);
+    REQUIRE(machine.port.told.size() == 2);
+    CHECK(machine.port.told[0].label == abi::client::Label::pause);
+    CHECK(machine.port.told[0].word == machine.port.time);
+    machine.vms.resume(machine.pair);
+    CHECK(machine.port.told[3].label == abi::client::Label::resume);
+    CHECK(machine.state(machine.pair, 0) == VcpuState::ready);
+    CHECK(machine.state(machine.pair, 1) == VcpuState::off);
+    CHECK(machine.pair.state == VmState::running);
+}
+
+TEST_CASE("a change waits until no vCPU is just being started", "[lifecycle]") {
+    Machine machine;
+    machine.run(machine.pair);
+    machine.pair.starting = 2;
+    machine.vms.change(machine.pair, Task::stop, Cause::user);
+    CHECK(machine.pair.state == VmState::changing);
+    CHECK(machine.state(machine.pair) == VcpuState::ready);
+    CHECK(machine.vms.work() == machine.port.time + 100);
+    machine.vms.change(machine.pair, Task::pause, Cause::user); // does not replace the stop
+    machine.pair.starting = 0;
+    CHECK(machine.vms.work() == abi::no_deadline);
+    CHECK(machine.pair.state == VmState::off);
+    CHECK(machine.said("vm.stop vm=pair cause=user"));
+}
+
+TEST_CASE("a VM can be stopped while it is loaded", "[lifecycle]") {
+    Machine machine;
+    machine.vms.start(machine.ticker);
+    machine.vms.work();
+    machine.vms.change(machine.ticker, Task::stop, Cause::user);
+    CHECK(machine.port.mapped == 0);
+    CHECK(machine.ticker.state == VmState::off);
+    CHECK(machine.vms.work() == abi::no_deadline);
+}
+
+TEST_CASE("a VM that faults restarts up to its limit, then stops", "[policy]") {
+    Machine machine;
+    machine.run(machine.pair);
+    machine.run(machine.ticker);
+    machine.ticker.policy = Policy::restart;
+    machine.ticker.restart_limit = 2;
+    for (unsigned n = 1; n <= 2; ++n) {
+        machine.fault(machine.ticker);
+        machine.settle();
+        CHECK(machine.ticker.state == VmState::running);
+        CHECK(machine.ticker.restarts == n);
+    }
+    CHECK(machine.said("vm.fault vm=ticker vcpu=0 reason=stage2 ipa=0xdead0000 pc=0x40080010"));
+    CHECK(machine.said("vm.reset vm=ticker count=1 cause=fault"));
+    machine.fault(machine.ticker);
+    machine.settle();
+    CHECK(machine.ticker.state == VmState::off);
+    CHECK(machine.said("vm.stop vm=ticker cause=fault"));
+    CHECK_FALSE(machine.ending.begun());
+}
+
+TEST_CASE("a signal without a faulted vCPU changes nothing", "[policy]") {
+    Machine machine;
+    machine.run(machine.ticker);
+    machine.ticker.policy = Policy::end;
+    machine.supervisor.on(~0ull);
+    CHECK(machine.port.output.empty());
+}
+
+TEST_CASE("a service restarts with its data as in the image", "[policy]") {
+    Machine machine;
+    machine.uart.policy = Policy::restart;
+    machine.uart.restart_limit = 1;
+    machine.vms.start(machine.ticker);
+    machine.vms.work(); // ticker's RAM is in the window
+    machine.fault(machine.uart, 1);
+    CHECK(machine.port.memory[31] == std::vector<uint8_t>{1, 2, 3, 0, 0, 0, 0, 0});
+    CHECK(machine.said("partition.fault partition=uart vcpu=1 reason=stage2"));
+    CHECK(machine.said("partition.restart partition=uart count=1"));
+    auto const& second = machine.port.vcpus.at(machine.uart.vcpus[1].handle);
+    CHECK(second.started.entry == 0x40'0000);
+    CHECK(second.started.x0 == 0x9000);
+    CHECK(second.started.x1 == 1);
+    CHECK(second.started.stack == 0x7000'1001);
+    machine.settle();
+    CHECK(machine.ticker.state == VmState::running);
+    machine.fault(machine.uart);
+    CHECK(machine.said("partition.stop partition=uart"));
+    CHECK(machine.uart.stopped);
+}
+
+TEST_CASE("the policy `end` ends the machine and says for whom", "[policy]") {
+    Machine machine;
+    machine.run(machine.ticker);
+    machine.run(machine.pair);
+    machine.pair.policy = Policy::end;
+    machine.fault(machine.pair, 1);
+    CHECK(machine.ending.begun());
+    CHECK(machine.state(machine.ticker) == VcpuState::off);
+    const std::string last = "] machine: off reason=policy partition=pair\n";
+    REQUIRE(machine.port.output.size() > last.size());
+    CHECK(machine.port.output.substr(machine.port.output.size() - last.size()) == last);
+}
+
+TEST_CASE("the power goes off when the log is drained, or never will be", "[ending]") {
+    Machine machine;
+    machine.ending.begin(abi::OffReason::poweroff);
+    machine.port.flushes.assign(3, Status::again);
+    for (unsigned n = 0; n < 3; ++n) {
+        CHECK(machine.ending.step() == machine.port.time + 1000);
+    }
+    SECTION("drained") {}
+    SECTION("console is gone") { machine.port.flushes = {Status::no_server}; }
+    try {
+        machine.ending.step();
+        FAIL("the machine is still on");
+    } catch (MachineOff const& off) {
+        CHECK(off.reason == abi::OffReason::poweroff);
+    }
+}
+
+TEST_CASE("the machine ends when the last VM ends by itself", "[ending]") {
+    Machine machine;
+    machine.run(machine.ticker);
+    machine.run(machine.pair);
+    machine.vms.change(machine.ticker, Task::stop, Cause::user);
+    machine.settle();
+    SECTION("by its own wish") {
+        machine.pair.requests = request::off;
+        machine.settle();
+        CHECK(machine.said("machine: off reason=poweroff\n"));
+    }
+    SECTION("by a fault") {
+        machine.fault(machine.pair);
+        machine.settle();
+        CHECK(machine.said("machine: off reason=policy partition=pair\n"));
+    }
+    SECTION("but not by the user's") {
+        machine.vms.change(machine.pair, Task::stop, Cause::user);
+        CHECK_FALSE(machine.ending.begun());
+    }
+    SECTION("and not if the description says otherwise") {
+        machine.system.end_when_idle = false;
+        machine.pair.requests = request::off;
+        machine.settle();
+        CHECK_FALSE(machine.ending.begun());
+    }
+}
+
+} // namespace test
