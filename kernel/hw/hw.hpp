@@ -29,7 +29,7 @@ struct IccIar1; struct IccEoir1; struct IccDir; struct IccPmr; struct IccIgrpen1
 struct IccSreEl2; struct IccBpr1; struct IccHppir1; struct IchVtr; struct IchEisr; struct IchElrsr; struct IchVmcr;
 struct IchAp0r0; struct IchAp1r0; struct IchMisr; struct ParEl1; struct EsrEl1; struct ElrEl1; struct SpsrEl1; struct FarEl1;
 struct SctlrEl1; struct VbarEl1; struct SpEl0; struct SpEl1; struct CnthctlSetup; struct HstrEl2; struct PmcrEl0;
-struct IdAa64Pfr0; struct IdAa64Dfr0; struct IdAa64Mmfr0; struct MdscrEl1; struct ActlrEl2;
+struct IdAa64Pfr0; struct IdAa64Dfr0; struct IdAa64Mmfr0; struct MdscrEl1; struct ActlrEl2; struct IdAa64Isar0;
 
 SYSTEM_REGISTER(HcrEl2, hcr_el2)
 SYSTEM_REGISTER(VtcrEl2, vtcr_el2)
@@ -90,6 +90,8 @@ SYSTEM_REGISTER(VbarEl1, vbar_el1)
 SYSTEM_REGISTER(SpEl0, sp_el0)
 SYSTEM_REGISTER(SpEl1, sp_el1)
 SYSTEM_REGISTER(MdscrEl1, mdscr_el1)
+SYSTEM_REGISTER(PmcrEl0, pmcr_el0)
+SYSTEM_REGISTER(IdAa64Isar0, id_aa64isar0_el1)
 SYSTEM_REGISTER(IdAa64Pfr0, id_aa64pfr0_el1)
 SYSTEM_REGISTER(IdAa64Dfr0, id_aa64dfr0_el1)
 SYSTEM_REGISTER(IdAa64Mmfr0, id_aa64mmfr0_el1)
@@ -139,6 +141,13 @@ inline bool interrupt_pending() { return read<IsrEl1>().bits != 0; }
 /// List register n, 0..15 (ICH_LRn_EL2).
 uint64_t read_lr(unsigned n);
 void write_lr(unsigned n, uint64_t value);
+
+/// FEAT_CRC32, and eight bytes of IEEE 802.3 CRC-32 by it.
+inline bool has_crc32() { return (read<IdAa64Isar0>().bits >> 16 & 15) != 0; }
+inline uint32_t crc32_step(uint32_t crc, uint64_t data) {
+    asm(".arch_extension crc\n crc32x %w0, %w0, %x1" : "+r"(crc) : "r"(data));
+    return crc;
+}
 
 /// SMC to the firmware (PSCI): returns x0.
 inline uint64_t smc(uint64_t function, uint64_t a1, uint64_t a2, uint64_t a3) {

@@ -42,10 +42,12 @@ struct Core {
     uint64_t slice_end = 0;
     ReadyQueue ready;
     TimerQueue timers;
+    Vcpu* parked = nullptr;     ///< list by ready_next
+    std::atomic<bool> recheck{false}; ///< another core asks to look at the parked ones again
     std::atomic<Vcpu*> inbox{nullptr};
     std::atomic<uint64_t> quiescent{0}; ///< the last quiescence request that this core has answered
     std::atomic<bool> online{false};
-    uint64_t exits = 0, idle_ticks = 0, switches = 0;
+    uint64_t idle_ticks = 0, busy_ticks = 0, switches = 0;
     uint32_t list_registers = 0;
 
     static Core& self();

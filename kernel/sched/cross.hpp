@@ -13,4 +13,11 @@ bool stopped(Core& core, Vcpu& vcpu);
 /// is drawn anew. False: not yet; restart and try again.
 bool quiescent(Core& core, uint64_t& ticket);
 
+/// Sends every other core that runs an inter-processor interrupt.
+void kick_others(Core& core);
+/// What the inter-processor interrupt does: quiescence, the inbox, parked accounts.
+void serve_inbox(Core& core);
+/// Does `requests` to a vCPU of this core.
+void serve_requests(Core& core, Vcpu& vcpu, uint32_t requests);
+
 } // namespace bulkhead

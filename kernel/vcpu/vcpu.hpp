@@ -42,11 +42,12 @@ struct Vcpu {
     VcpuState state;
     bool paused;
     bool throttled;           ///< its budget is used up
-    bool parked;              ///< calls a server that is stopped or faulted
-    bool queued;              ///< in a ready queue
-    bool serving_own;         ///< a server that runs on its own priority and budget (signals, or a caller that went away)
+    bool parked;              ///< waits for a server that is stopped, paused or faulted; in the core's parked list
+    bool queued;              ///< in a ready queue. A server is only while it runs on its own priority and budget
+    bool signals_due;         ///< its notification has pending signals
     bool took_signals;        ///< the last delivery was of signals: calls go first now
-    bool may_repeat;          ///< its open request was delivered before
+    bool registers_saved;     ///< a native one: entry code saved x9..x30, which its next message must not show
+    bool may_repeat;          ///< its open request was delivered before, to a server that was lost
     Controls controls;
     EagerState eager;
 
@@ -55,15 +56,15 @@ struct Vcpu {
 
     // The open trapped access or call
     uint64_t esr;             ///< syndrome of the trap that left last
-    uint64_t ipa;             ///< of a data abort
+    uint64_t far;             ///< of an abort: the guest's virtual address
+    uint64_t ipa;             ///< of an abort
     uint64_t sequence;        ///< of the open, or last, request
     uint64_t badge;           ///< that the open request carries
     ObjectRef endpoint;       ///< that the open request goes to
-    Vcpu* callee;             ///< server that this one waits for
+    Vcpu* callee;             ///< server that has its request; null while it is not delivered
     Vcpu* caller;             ///< whose request this server handles
     uint64_t max_ticks;       ///< for the request in hand
     Notification* notification; ///< whose signals it takes
-    uint64_t signal_badge;
 
     // Scheduling
     Vcpu* ready_next;

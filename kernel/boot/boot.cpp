@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT
+// From the first C++ instruction to the first vCPU: what a core needs before it can schedule, on the boot core and the others.
+#include "boot/core_area.hpp"
+#include "boot/machine.hpp"
+#include "boot/table.hpp"
+#include "hw.hpp"
+#include "irq/gic.hpp"
+#include "lib/log.hpp"
+#include "mm/el2_map.hpp"
+#include "mm/pool.hpp"
+#include "sched/cross.hpp"
+#include "sched/scheduler.hpp"
+#include <new>
+
+namespace bulkhead {
+
+extern "C" {
+CoreArea core_areas[abi::max_cores] __attribute__((section(".stacks")));
+extern char image_start[], text_end[], rodata_end[], data_end[], core_end[];
+void secondary_start();
+[[noreturn]] void enter(Vcpu* vcpu);
+[[noreturn]] void boot_main();
+[[noreturn]] void secondary_main(uint64_t index);
+}
+
+Core* cores[abi::max_cores];
+uint32_t core_count = 0;
+constinit ObjectTable objects{};
+constinit std::atomic<bool> mutation{false};
+
+namespace {
+
+PhysAddr at(const char* symbol) { return hw::physical(symbol); }
+
+void add(const char* from, const char* to, el2_map::Permission permission) {
+    el2_map::add(at(from), static_cast<uint64_t>(to - from), permission);
+}
+
+/// EL2's own address space: what the core needs, and nothing of any partition.
+void map_core(const abi::BootHeader& header) {
+    using enum el2_map::Permission;
+    constexpr uint64_t gicd_size = 0x1'0000;
+    add(image_start, text_end, text);
+    add(text_end, rodata_end, rodata);
+    add(rodata_end, data_end, data);
+    for (auto& area : core_areas) {
+        el2_map::add(hw::physical(area.stack), sizeof(CoreArea) - sizeof(area.guard), data);
+    }
+    el2_map::add(at(core_end), (header.size + page_mask) & ~page_mask, rodata);
+    el2_map::add({header.pool_base}, header.pool_size, data);
+    if (header.log_ring) { el2_map::add({header.log_ring}, header.log_ring_size, data); }
+    el2_map::add({header.gicd_base}, gicd_size, device);
+    el2_map::add({header.gicr_base}, header.gicr_stride * header.cores, device);
+    el2_map::add({header.uart_base}, page_size, device);
+}
+
+void enable_mmu() {
+    constexpr auto sctlr = SctlrEl2::m(1) | SctlrEl2::a(1) | SctlrEl2::c(1) | SctlrEl2::sa(1) | SctlrEl2::i(1) | SctlrEl2::wxn(1);
+    hw::write<hw::MairEl2>({el2_map::mair});
+    hw::write<TcrEl2>(el2_map::control());
+    hw::write<hw::Ttbr0El2>({el2_map::root()});
+    hw::dsb_sy(); // the tables are written
+    hw::tlbi_alle2();
+    hw::dsb_sy();
+    hw::isb(); // and nothing older is used
+    hw::write<SctlrEl2>(Value<SctlrEl2>{SctlrEl2::res1} | sctlr);
+    hw::isb(); // translated from here on
+}
+
+/// The registers that are the same for every partition (docs/registers.md).
+void init_controls() {
+    constexpr auto vtcr = VtcrEl2::t0sz(25) | VtcrEl2::sl0(1) | VtcrEl2::irgn0(1) | VtcrEl2::orgn0(1) | VtcrEl2::sh0(3) |
+                          VtcrEl2::res1(1);
+    constexpr auto mdcr = MdcrEl2::tpm(1) | MdcrEl2::tpmcr(1) | MdcrEl2::tda(1) | MdcrEl2::tdosa(1) | MdcrEl2::tdra(1);
+    constexpr uint64_t forty_bits = 2;
+    uint64_t range = hw::read<hw::IdAa64Mmfr0>().bits & 15;
+    hw::write<VtcrEl2>(vtcr.with(VtcrEl2::ps, range < forty_bits ? range : forty_bits));
+    hw::write<MdcrEl2>(mdcr.with(MdcrEl2::hpmn, hw::read<hw::PmcrEl0>().bits >> 11 & 31));
+    hw::write<CnthctlEl2>(CnthctlEl2::el1pcten(1));
+    hw::write<hw::HstrEl2>({0});
+    hw::write<hw::VpidrEl2>({hw::read<hw::MidrEl1>().bits});
+    hw::write<hw::CntvCtl>({0});
+    hw::write<hw::CnthpCval>({~0ull});
+    hw::write<hw::CnthpCtl>({1});
+    hw::write<hw::MdscrEl1>({0});
+    hw::tlbi_alle1();
+    hw::dsb_nsh();
+    hw::isb(); // before anything of a partition
+}
+
+void init_core(Core& core) {
+    constexpr uint64_t list_registers_mask = 0x1f;
+    init_controls();
+    gic::init_core(static_cast<unsigned>(core.index));
+    core.list_registers = static_cast<uint32_t>(hw::read<hw::IchVtr>().bits & list_registers_mask) + 1;
+    core.online.store(true, std::memory_order_release);
+}
+
+/// The other cores start when everything that they can see is in place.
+void start_secondaries(const abi::BootHeader& header) {
+    for (uint64_t i = 1; i < header.cores; ++i) {
+        int64_t status = start_cpu(i, hw::physical(reinterpret_cast<const void*>(secondary_start)).value, i);
+        if (status != 0) {
+            log::use_uart_directly({header.uart_base});
+            LogLine("core", "error").field("what", "\"the system needs more CPUs than the machine has\"").field("cores", header.cores)
+                .field("missing", i).field("mend", "\"start QEMU with -smp, or pack with fewer cores\"");
+            LogLine("machine", "off").field("reason", "error");
+            power_off();
+        }
+    }
+}
+
+} // namespace
+
+void boot_main() {
+    const auto& header = *hw::pointer<abi::BootHeader>(at(core_end));
+    set_panic_uart({0x0900'0000});
+    for (unsigned i = 0; i < abi::max_cores; ++i) {
+        cores[i] = new (&core_areas[i].core) Core{};
+        cores[i]->index = i;
+    }
+    boot_table::check(header);
+    core_count = header.cores;
+    core_pool.init({header.pool_base}, header.pool_size);
+    map_core(header);
+    boot_table::prepare(header);
+    enable_mmu();
+    gic::init_distributor({header.gicd_base}, {header.gicr_base}, header.gicr_stride);
+    Core& core = Core::self();
+    init_core(core);
+    boot_table::instantiate(core, header);
+    start_secondaries(header);
+    if (header.log_ring) { log::init({header.log_ring}, header.log_ring_size, static_cast<uint16_t>(header.log_object), header.log_signal); }
+    LogLine("core", "boot").field("cores", header.cores).field("objects", header.objects).hex("image", at(image_start).value)
+        .hex("pool", header.pool_base);
+    enter(schedule(core));
+}
+
+void secondary_main(uint64_t index) {
+    enable_mmu();
+    Core& core = *cores[index];
+    init_core(core);
+    serve_inbox(core);
+    enter(schedule(core));
+}
+
+} // namespace bulkhead

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: MIT
+// The boot table: checked, then instantiated in one pass, record by record.
+#include "boot/table.hpp"
+#include "boot/machine.hpp"
+#include "irq/gic.hpp"
+#include "irq/virtual.hpp"
+#include "lib/crc32.hpp"
+#include "lib/log.hpp"
+#include "mm/el2_map.hpp"
+#include "mm/pool.hpp"
+#include "sched/cross.hpp"
+#include "sched/scheduler.hpp"
+#include "vcpu/switch.hpp"
+
+namespace bulkhead::boot_table {
+
+using abi::BootHeader;
+using abi::BootRecord;
+using abi::RecordType;
+
+namespace {
+
+const BootRecord* first(const BootHeader& header) { return reinterpret_cast<const BootRecord*>(&header + 1); }
+const BootRecord* end(const BootHeader& header) { return first(header) + header.record_count; }
+
+[[noreturn]] void refuse(const char* what, const char* name, uint64_t value) {
+    LogLine("core", "error").field("what", what).field("name", name).hex("value", value).field("mend", "\"pack the image again\"");
+    LogLine("machine", "off").field("reason", "error");
+    power_off();
+}
+
+Slot& slot_of(uint64_t index, ObjectType type) {
+    if (index == 0 || index >= objects.count() || objects.at(static_cast<uint16_t>(index)).type != type) {
+        refuse("\"a record names an object of another type\"", "object", index);
+    }
+    return objects.at(static_cast<uint16_t>(index));
+}
+
+Partition& partition_of(uint64_t index) { return *slot_of(index, ObjectType::partition).partition; }
+
+PhysAddr pages_of_pool(uint64_t pages) {
+    auto taken = core_pool.take(pages);
+    if (!taken.ok()) { refuse("\"the core's pool is too small\"", "pages", pages); }
+    return taken.value();
+}
+
+void make(Core&, const abi::BootMemory& record) {
+    Memory& memory = objects.take_at(record.head.object, ObjectType::memory).memory;
+    memory.base = {record.base};
+    memory.size = record.size;
+    memory.memory_type = static_cast<abi::MemoryType>(record.head.flags & 0xff);
+    memory.donatable = record.head.flags >> 8 & 1;
+    memory.state = Memory::State::free;
+    if (record.parent) { link_derived(static_cast<uint16_t>(record.parent), record.head.object); }
+}
+
+void make(Core&, const abi::BootPartition& record) {
+    PartitionPlan plan{record.head.object, static_cast<uint16_t>(record.vmid), static_cast<abi::PartitionKind>(record.head.flags & 0xff),
+                       record.slots, static_cast<unsigned>(record.spi_count)};
+    if (!reserve_vmid(record.vmid)) { refuse("\"a VMID is used twice\"", "vmid", record.vmid); }
+    uint64_t pages = partition_pages(plan.kind, plan.slots, plan.spis) + record.table_pages;
+    Partition& partition = init_partition(pages_of_pool(pages), pages, plan);
+    objects.take_at(record.head.object, ObjectType::partition).partition = &partition;
+    for (unsigned i = 0; i < sizeof(partition.name) - 1; ++i) { partition.name[i] = record.name[i]; }
+    partition.object_quota = record.object_quota;
+    partition.may_control_machine = record.head.flags >> 8 & 1;
+    partition.supervisor_signal = static_cast<uint8_t>(record.supervisor_signal);
+    partition.supervisor.index = static_cast<uint16_t>(record.supervisor); // completed when every record is done
+}
+
+void make(Core&, const abi::BootVcpu& record) {
+    Vcpu& vcpu = *new (hw::pointer<void>(pages_of_pool(1))) Vcpu{};
+    objects.take_at(record.head.object, ObjectType::vcpu).vcpu = &vcpu;
+    init_vcpu(vcpu, partition_of(record.partition), record.index, record.core, record.priority);
+    vcpu.object_index = record.head.object;
+    vcpu.budget_ticks = ticks_from_us(record.budget_us);
+    vcpu.period_ticks = ticks_from_us(record.period_us);
+    if (!vcpu.native) { vcpu.controls.vmpidr = record.mpidr | 1ull << 31; }
+}
+
+void make(Core&, const abi::BootEndpoint& record) {
+    objects.take_at(record.head.object, ObjectType::endpoint).endpoint.max_ticks = ticks_from_us(record.max_us);
+}
+
+void make(Core&, const abi::BootNotification& record) {
+    Notification& notification = objects.take_at(record.head.object, ObjectType::notification).notification;
+    notification.target = slot_of(record.vcpu, ObjectType::vcpu).vcpu;
+    notification.target->notification = &notification;
+}
+
+void make(Core&, const abi::BootInterrupt& record) {
+    Interrupt& interrupt = objects.take_at(record.head.object, ObjectType::interrupt).interrupt;
+    interrupt.intid = record.intid;
+    interrupt.core = static_cast<uint8_t>(record.core);
+    interrupt.edge = record.head.flags & 1;
+    register_interrupt(record.intid, record.head.object);
+}
+
+void make(Core&, const abi::BootMap& record) {
+    Memory& memory = slot_of(record.head.object, ObjectType::memory).memory;
+    Partition& partition = partition_of(record.partition);
+    for (uint64_t done = 0; done < memory.size;) {
+        auto step = partition.stage2.map(GuestAddr{record.ipa} + done, memory.base + done, memory.size - done, record.head.flags,
+                                         memory.memory_type);
+        if (!step.ok()) { refuse("\"a mapping does not fit\"", partition.name, record.ipa); }
+        done += step.value();
+    }
+    memory.state = Memory::State::mapped;
+    memory.ipa = {record.ipa};
+    memory.mapped_in = objects.ref(static_cast<uint16_t>(record.partition));
+}
+
+void make(Core&, const abi::BootDevice& record) {
+    Partition& partition = partition_of(record.head.object);
+    slot_of(record.endpoint, ObjectType::endpoint);
+    DevicePage page = DevicePage::make(objects.ref(static_cast<uint16_t>(record.endpoint)), record.badge);
+    for (uint64_t done = 0; done < record.pages;) {
+        auto step = partition.stage2.set_device(GuestAddr{record.ipa} + done * page_size, record.pages - done, page);
+        if (!step.ok()) { refuse("\"a device page does not fit\"", partition.name, record.ipa); }
+        done += step.value();
+    }
+}
+
+void make(Core&, const abi::BootTrap& record) {
+    if (record.head.flags >= static_cast<uint32_t>(abi::Trap::count)) { refuse("\"unknown trap\"", "trap", record.head.flags); }
+    slot_of(record.endpoint, ObjectType::endpoint);
+    Partition& partition = partition_of(record.head.object);
+    partition.traps[record.head.flags] = {objects.ref(static_cast<uint16_t>(record.endpoint)), record.badge};
+}
+
+void make(Core&, const abi::BootServer& record) {
+    Vcpu* vcpu = slot_of(record.vcpu, ObjectType::vcpu).vcpu;
+    slot_of(record.head.object, ObjectType::endpoint).endpoint.server[vcpu->core] = vcpu;
+}
+
+void make(Core&, const abi::BootCapability& record) {
+    Partition& partition = partition_of(record.partition);
+    if (record.slot == 0 || record.slot >= partition.slots) { refuse("\"a capability's slot is out of range\"", partition.name, record.slot); }
+    fill_slot(partition.table[record.slot], objects.ref(record.head.object), record.head.flags, record.badge);
+}
+
+void make(Core& core, const abi::BootBind& record) {
+    Interrupt& interrupt = slot_of(record.head.object, ObjectType::interrupt).interrupt;
+    ObjectRef target = objects.ref(static_cast<uint16_t>(record.target));
+    bool to_vm = record.head.flags & 1;
+    slot_of(record.target, to_vm ? ObjectType::partition : ObjectType::notification);
+    bind_interrupt(core, interrupt, target, to_vm, record.signal);
+}
+
+void start(Core& core, const abi::BootStart& record) {
+    Vcpu& vcpu = *slot_of(record.head.object, ObjectType::vcpu).vcpu;
+    reset_vcpu(vcpu, record.entry, record.x0, record.x1, record.stack);
+    vcpu.state = VcpuState::ready;
+    make_ready(*cores[vcpu.core], vcpu);
+    (void)core;
+}
+
+void one(Core& core, const BootRecord& record) {
+    switch (record.head.type) {
+    case RecordType::memory: return make(core, record.memory);
+    case RecordType::partition: return make(core, record.partition);
+    case RecordType::vcpu: return make(core, record.vcpu);
+    case RecordType::endpoint: return make(core, record.endpoint);
+    case RecordType::notification: return make(core, record.notification);
+    case RecordType::interrupt: return make(core, record.interrupt);
+    case RecordType::map: return make(core, record.map);
+    case RecordType::device: return make(core, record.device);
+    case RecordType::trap: return make(core, record.trap);
+    case RecordType::server: return make(core, record.server);
+    case RecordType::capability: return make(core, record.capability);
+    case RecordType::bind: return make(core, record.bind);
+    case RecordType::start: return start(core, record.start);
+    case RecordType::payload: return; // its checksum was checked
+    }
+    refuse("\"unknown record\"", "type", static_cast<uint64_t>(record.head.type));
+}
+
+} // namespace
+
+void check(const BootHeader& header) {
+    if (header.magic != abi::boot_magic) { refuse("\"no boot table behind the core\"", "magic", header.magic); }
+    if (header.version != abi::boot_version) { refuse("\"boot table of another version\"", "version", header.version); }
+    constexpr uint64_t crc_at = offsetof(BootHeader, crc32), after = crc_at + sizeof(header.crc32);
+    const auto* bytes = reinterpret_cast<const uint8_t*>(&header);
+    const uint8_t zero[sizeof(header.crc32)] = {};
+    uint32_t crc = crc32(bytes, crc_at);
+    crc = crc32(zero, sizeof(zero), crc);
+    crc = crc32(bytes + after, header.size - after, crc);
+    if (crc != header.crc32) { refuse("\"the boot table is damaged\"", "crc32", crc); }
+    for (const BootRecord* record = first(header); record < end(header); ++record) {
+        if (record->head.type != RecordType::payload) { continue; }
+        const abi::BootPayload& payload = record->payload;
+        uint32_t sum = crc32(hw::pointer<uint8_t>({payload.base}), payload.size);
+        if (sum != payload.crc32) { refuse("\"a payload is damaged\"", payload.name, sum); }
+    }
+}
+
+void prepare(const BootHeader& header) {
+    for (const BootRecord* record = first(header); record < end(header); ++record) {
+        if (record->head.type == RecordType::memory && record->head.flags >> 8 & 1) {
+            el2_map::prepare({record->memory.base}, record->memory.size);
+        }
+    }
+}
+
+void instantiate(Core& core, const BootHeader& header) {
+    uint64_t pages = (header.objects * sizeof(Slot) + page_mask) / page_size;
+    objects.init(hw::pointer<Slot>(pages_of_pool(pages)), header.objects);
+    for (const BootRecord* record = first(header); record < end(header); ++record) {
+        one(core, *record);
+    }
+    for (uint32_t i = 1; i < objects.count(); ++i) {
+        Slot& slot = objects.at(static_cast<uint16_t>(i));
+        if (slot.type == ObjectType::partition && slot.partition->supervisor.index) {
+            slot.partition->supervisor = objects.ref(slot.partition->supervisor.index);
+        }
+    }
+}
+
+} // namespace bulkhead::boot_table

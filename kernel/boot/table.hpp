@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+// The boot table: checked, then instantiated in one pass.
+#pragma once
+#include "abi/image.hpp"
+#include "sched/core.hpp"
+
+namespace bulkhead::boot_table {
+
+/// Magic, version, checksums of table and payloads; says on the PL011 what is wrong and ends the machine. The MMU is off.
+void check(const abi::BootHeader& header);
+/// EL2 tables for what may be donated later.
+void prepare(const abi::BootHeader& header);
+/// Makes every object, mapping and capability; starts the vCPUs.
+void instantiate(Core& core, const abi::BootHeader& header);
+
+} // namespace bulkhead::boot_table

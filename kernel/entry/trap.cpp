@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MIT
+// Exception routing: what a partition's exception is, and to which endpoint it goes.
+#include "entry/trap.hpp"
+#include "ipc/ipc.hpp"
+#include "ipc/message.hpp"
+#include "irq/gic.hpp"
+#include "irq/virtual.hpp"
+#include "sched/cross.hpp"
+#include "sched/scheduler.hpp"
+#include "vcpu/fault.hpp"
+#include "vcpu/switch.hpp"
+
+namespace bulkhead {
+
+using abi::Trap;
+
+namespace {
+
+constexpr unsigned exits_mmio = 1, exits_sysreg = 2, exits_smccc = 3, exits_wfx = 4, exits_irq = 5;
+
+Vcpu* faulted(Core& core, Vcpu& vcpu, FaultReason reason, uint64_t detail = 0) {
+    fault(core, vcpu, reason, detail);
+    return leave_kernel(core);
+}
+
+Vcpu* route(Core& core, Vcpu& vcpu, Trap trap) {
+    const TrapRoute& route = vcpu.partition->traps[static_cast<unsigned>(trap)];
+    return request(core, vcpu, route.endpoint, route.badge);
+}
+
+/// An abort that is no access to a device page.
+Vcpu* memory_fault(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
+    constexpr uint64_t permission = 0x0c, kind = 0x3c;
+    bool fetch = esr.get(EsrEl2::ec) == ec::instruction_abort;
+    if (vcpu.native && fetch && (vcpu.far & ~page_mask) == (native_vbar & ~page_mask)) {
+        vcpu.eager.elr_el1 = hw::read<hw::ElrEl1>().bits;
+        return faulted(core, vcpu, FaultReason::exception, hw::read<hw::EsrEl1>().bits);
+    }
+    uint64_t entry = vcpu.partition->stage2.descriptor({vcpu.ipa});
+    if (DevicePage{entry}.is_device()) { return faulted(core, vcpu, FaultReason::undecodable); }
+    bool forbidden = (esr.get(EsrEl2::fsc) & kind) == permission;
+    return faulted(core, vcpu, forbidden ? FaultReason::permission : FaultReason::stage2);
+}
+
+/// A data or instruction abort from stage 2.
+[[gnu::always_inline]] inline Vcpu* abort(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
+    constexpr uint64_t translation = 0x04, kind = 0x3c;
+    uint64_t far = hw::read<hw::FarEl2>().bits;
+    vcpu.far = far;
+    vcpu.ipa = hw::read<hw::HpfarEl2>().bits << 8 | (far & page_mask);
+    DevicePage page{vcpu.partition->stage2.descriptor({vcpu.ipa})};
+    if (esr.get(EsrEl2::isv) && page.is_device() && (esr.get(EsrEl2::fsc) & kind) == translation) [[likely]] {
+        ++vcpu.exits[exits_mmio];
+        if (vcpu.native) { return faulted(core, vcpu, FaultReason::stage2); }
+        return request(core, vcpu, page.endpoint(), page.badge());
+    }
+    return memory_fault(core, vcpu, esr);
+}
+
+/// Executed at EL1 or EL0 by a VM: not ours to emulate.
+Vcpu* refuse_instruction(Core& core, Vcpu& vcpu) {
+    leave(core);
+    inject_undefined(vcpu);
+    hw::load_el1(vcpu.context, vcpu.eager);
+    return leave_kernel(core);
+}
+
+Trap system_register_trap(Value<EsrEl2> esr) {
+    uint64_t crn = esr.get(EsrEl2::iss) >> 10 & 15, op0 = esr.get(EsrEl2::iss) >> 20 & 3;
+    if (op0 == 3 && crn == 14) { return Trap::timer; }
+    return op0 == 3 && (crn == 12 || crn == 4) ? Trap::gic : Trap::sysreg;
+}
+
+/// WFI, WFE: nothing to wait for if an interrupt can be delivered; a native partition gives up its slice.
+Vcpu* wait(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
+    ++vcpu.exits[exits_wfx];
+    if (!vcpu.native && !deliverable(vcpu)) {
+        return route(core, vcpu, esr.get(EsrEl2::ti) & 1 ? Trap::wfe : Trap::wfi);
+    }
+    leave(core);
+    advance(vcpu.context, esr.bits);
+    core.current = nullptr;
+    if (vcpu.queued) {
+        core.ready.remove(vcpu);
+        core.ready.push_back(vcpu);
+    }
+    return schedule(core);
+}
+
+/// Everything but aborts and hypercalls.
+Vcpu* other(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
+    uint64_t kind = esr.get(EsrEl2::ec);
+    if (kind == ec::wfx) { return wait(core, vcpu, esr); }
+    if (vcpu.native) { return faulted(core, vcpu, FaultReason::synchronous, esr.bits); }
+    switch (kind) {
+    case ec::fp: take_fp(core, vcpu); return leave_kernel(core);
+    case ec::msr: ++vcpu.exits[exits_sysreg]; return route(core, vcpu, system_register_trap(esr));
+    case ec::smc64: ++vcpu.exits[exits_smccc]; return route(core, vcpu, Trap::smccc);
+    case ec::sve:
+    case 0x1d: // SME
+    case 0x09: // pointer authentication
+    case 0x0a: // LD64B and the like
+    case 0x03: // AArch32 EL0: CP15, CP14
+    case 0x04:
+    case 0x05:
+    case 0x06:
+    case 0x0c: return refuse_instruction(core, vcpu);
+    default: return faulted(core, vcpu, FaultReason::synchronous, esr.bits);
+    }
+}
+
+} // namespace
+
+extern "C" Vcpu* handle_sync(Vcpu* vcpu, Core* core) {
+    auto esr = hw::read<EsrEl2>();
+    vcpu->esr = esr.bits;
+    ++vcpu->exits[0];
+    uint64_t kind = esr.get(EsrEl2::ec);
+    if (kind == ec::data_abort) [[likely]]
+        return abort(*core, *vcpu, esr);
+    if (kind == ec::hvc64) {
+        uint64_t number = esr.get(EsrEl2::imm16);
+        if (vcpu->native) { return hypercall_from(*core, *vcpu, number); }
+        if (number != 0) {
+            hw::write<hw::ElrEl2>({hw::read<hw::ElrEl2>().bits - 4}); // undefined: taken at the instruction
+            return refuse_instruction(*core, *vcpu);
+        }
+        ++vcpu->exits[exits_smccc];
+        return route(*core, *vcpu, Trap::smccc);
+    }
+    vcpu->registers_saved = true;
+    if (kind == ec::instruction_abort) { return abort(*core, *vcpu, esr); }
+    return other(*core, *vcpu, esr);
+}
+
+namespace {
+
+/// One acknowledged physical interrupt; each handler ends it.
+void handle_interrupt(Core& core, uint32_t intid) {
+    switch (intid) {
+    case gic::ipi:
+        gic::end(intid);
+        serve_inbox(core);
+        break;
+    case gic::hypervisor_timer:
+        timer_interrupt(core);
+        gic::end(intid);
+        break;
+    case gic::virtual_timer: vtimer_fired(core); break;
+    case gic::maintenance: maintenance(core); break;
+    default: physical(core, intid);
+    }
+}
+
+} // namespace
+
+void take_interrupts(Core& core) {
+    constexpr uint64_t none = 1020;
+    for (unsigned i = 0; i < 16; ++i) {
+        uint64_t intid = hw::read<hw::IccIar1>().bits & 0xff'ffff;
+        if (intid >= none) { return; }
+        hw::dsb_sy(); // the acknowledge before anything the interrupt makes us look at
+        handle_interrupt(core, static_cast<uint32_t>(intid));
+    }
+}
+
+extern "C" Vcpu* handle_irq(Vcpu* vcpu, Core* core) {
+    ++vcpu->exits[0];
+    ++vcpu->exits[exits_irq];
+    vcpu->registers_saved = true;
+    take_interrupts(*core);
+    return leave_kernel(*core);
+}
+
+extern "C" Vcpu* handle_serror(Vcpu* vcpu, Core* core) {
+    vcpu->esr = hw::read<EsrEl2>().bits;
+    vcpu->registers_saved = true;
+    constexpr unsigned ras_shift = 28;
+    bool has_ras = hw::read<hw::IdAa64Pfr0>().bits >> ras_shift & 15;
+    switch (serror_scope(vcpu->esr, has_ras)) {
+    case SerrorScope::partition: return faulted(*core, *vcpu, FaultReason::serror, vcpu->esr);
+    case SerrorScope::machine: panic("an SError that cannot be attributed to a partition", __FILE__, __LINE__);
+    case SerrorScope::none: break;
+    }
+    return leave_kernel(*core);
+}
+
+} // namespace bulkhead

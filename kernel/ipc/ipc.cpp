@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: MIT
+// Requests, answers, and what happens to both when a server is busy, lost or gone.
+#include "ipc/ipc.hpp"
+#include "ipc/message.hpp"
+#include "irq/virtual.hpp"
+#include "sched/cross.hpp"
+#include "sched/scheduler.hpp"
+#include "vcpu/fault.hpp"
+#include "vcpu/switch.hpp"
+#include <algorithm>
+
+namespace bulkhead {
+
+using abi::Action;
+using abi::Kind;
+using abi::ReplyTag;
+using abi::Tag;
+
+namespace {
+
+const Endpoint* endpoint_of(ObjectRef ref) {
+    Slot* slot = objects.find(ref);
+    return slot && slot->type == ObjectType::endpoint ? &slot->endpoint : nullptr;
+}
+
+/// The caller cannot be served: a status for a native one, a fault of a VM's.
+void refuse(Core& core, Vcpu& caller, Status status) {
+    caller.state = VcpuState::ready;
+    caller.callee = nullptr;
+    if (caller.native) {
+        caller.context.x[0] = static_cast<uint64_t>(status);
+        return;
+    }
+    uint64_t message[31];
+    write_message(caller, message);
+    fault(core, caller, FaultReason::no_endpoint, message[2]);
+}
+
+/// Would a call to `server` wait for its own caller, or make a chain that is too deep?
+bool closes_cycle(const Core& core, const Vcpu& caller, const Vcpu* server) {
+    unsigned depth = 1;
+    for (const Vcpu* above = caller.caller; above; above = above->caller) { ++depth; }
+    if (depth > abi::max_call_depth) { return true; }
+    while (server && server != &caller && server->state == VcpuState::calling) {
+        const Endpoint* next = endpoint_of(server->endpoint);
+        server = server->callee ? server->callee : next ? next->server[core.index] : nullptr;
+    }
+    return server == &caller;
+}
+
+bool lost(const Vcpu& server) {
+    return server.paused || server.state == VcpuState::off || server.state == VcpuState::faulted;
+}
+
+} // namespace
+
+void deliver(Vcpu& caller, Vcpu& server, const Endpoint& endpoint) {
+    server.caller = &caller;
+    server.state = VcpuState::ready;
+    server.took_signals = false;
+    server.max_ticks = endpoint.max_ticks;
+    caller.callee = &server;
+    write_message(caller, server.context.x);
+}
+
+void deliver_signals(Vcpu& server) {
+    server.signals_due = false;
+    server.took_signals = true;
+    server.state = VcpuState::ready;
+    server.context.x[0] = 0;
+    server.context.x[1] = Tag::make(Kind::signals, 0, 0, 0).bits;
+    server.context.x[2] = server.notification->pending.exchange(0, std::memory_order_acquire);
+    for (unsigned i = 3; i < 9; ++i) { server.context.x[i] = 0; }
+}
+
+void deliver_deadline(Vcpu& server) {
+    server.state = VcpuState::ready;
+    server.context.x[1] = Tag::make(Kind::deadline, 0, 0, 0).bits;
+    server.context.x[0] = 0;
+    for (unsigned i = 2; i < 9; ++i) { server.context.x[i] = 0; }
+}
+
+Vcpu* request(Core& core, Vcpu& caller, ObjectRef ref, uint64_t badge) {
+    Slot* slot = objects.find(ref);
+    caller.badge = badge;
+    caller.endpoint = ref;
+    caller.state = VcpuState::calling;
+    ++caller.sequence;
+    Vcpu* server = slot ? slot->endpoint.server[core.index] : nullptr;
+    if (!server) [[unlikely]] {
+        refuse(core, caller, Status::no_server);
+        return leave_kernel(core);
+    }
+    if (server->state == VcpuState::waiting && !server->paused && !server->signals_due) [[likely]] {
+        deliver(caller, *server, slot->endpoint);
+        if (caller.native) {
+            hw::save_native(caller.context);
+            enter_vcpu(core, *server, false);
+        } else {
+            enter_server_from_vm(core, caller, *server);
+        }
+        return server;
+    }
+    core.reschedule = true;
+    return leave_kernel(core);
+}
+
+Vcpu* call(Core& core, Vcpu& caller) {
+    auto found = caller.partition->lookup<Endpoint>(caller.context.x[0], abi::right::call);
+    Status status = found.status();
+    if (status == Status::ok) {
+        Vcpu* server = found.value()->server[core.index];
+        if (!server) {
+            status = Status::no_server;
+        } else if (closes_cycle(core, caller, server)) {
+            status = Status::cycle;
+        } else if (lost(*server) && !server->paused) {
+            status = Status::server_fault;
+        }
+    }
+    if (status != Status::ok) {
+        caller.context.x[0] = static_cast<uint64_t>(status);
+        return &caller;
+    }
+    return request(core, caller, found.value().capability->object, found.value().capability->badge);
+}
+
+Vcpu* resolve(Core& core, Vcpu& account) {
+    Vcpu* leaf = &account;
+    for (;;) {
+        if (leaf->state == VcpuState::waiting && leaf->signals_due) { deliver_signals(*leaf); }
+        if (leaf->state == VcpuState::ready && !leaf->paused) { return leaf; }
+        if (leaf->state != VcpuState::calling || leaf->paused) { break; }
+        if (leaf->callee) {
+            leaf = leaf->callee;
+            continue;
+        }
+        const Endpoint* endpoint = endpoint_of(leaf->endpoint);
+        Vcpu* server = endpoint ? endpoint->server[core.index] : nullptr;
+        if (!server || (leaf->native && lost(*server) && !server->paused)) {
+            refuse(core, *leaf, server ? Status::server_fault : Status::no_server);
+            continue;
+        }
+        if (server->state == VcpuState::waiting && !server->paused && (!server->signals_due || server->took_signals)) {
+            deliver(*leaf, *server, *endpoint);
+        }
+        leaf = server;
+    }
+    if (account.queued) { park(core, account); }
+    return nullptr;
+}
+
+namespace {
+
+/// Applies the answer, and what it asks of the core, to the caller.
+void complete(Core& core, Vcpu& caller, uint64_t tag, const uint64_t (&words)[abi::message_words]) {
+    caller.callee = nullptr;
+    caller.may_repeat = false;
+    caller.state = VcpuState::ready;
+    write_answer(caller, tag, words);
+    if (caller.native) { return; }
+    switch (ReplyTag{tag}.action()) {
+    case Action::wait:
+        if (!deliverable(caller)) {
+            wait_until(core, caller, std::min(words[1], virtual_timer_deadline(caller)));
+        } else {
+            core.reschedule = true;
+        }
+        break;
+    case Action::off:
+        caller.state = VcpuState::off;
+        make_unready(core, caller);
+        reset_interrupts(core, caller);
+        break;
+    case Action::fault: fault(core, caller, FaultReason::refused, words[0]); break;
+    default: break;
+    }
+}
+
+void clear_saved_registers(Vcpu& server) {
+    server.registers_saved = false;
+    for (unsigned i = 9; i < 31; ++i) { server.context.x[i] = 0; }
+}
+
+/// What the server does when no request is at hand: signals, its deadline, or it waits.
+void receive(Core& core, Vcpu& server, uint64_t deadline) {
+    server.state = VcpuState::waiting;
+    if (server.notification && server.notification->pending.load(std::memory_order_acquire)) {
+        server.signals_due = true;
+        if (server.queued) { core.ready.remove(server); } // behind the others of its priority
+        make_ready(core, server);
+    } else if (server.queued) {
+        make_unready(core, server);
+    }
+    if (deadline != abi::no_deadline) {
+        if (!server.timer_armed || server.timer_at != deadline) { core.timers.arm(server, deadline); }
+        program_timer(core);
+    } else if (server.timer_armed) {
+        core.timers.cancel(server);
+    }
+    core.reschedule = true;
+}
+
+} // namespace
+
+extern "C" Vcpu* reply_recv(uint64_t deadline, uint64_t tag, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3, uint64_t w4,
+                            uint64_t w5) {
+    Core& core = Core::self();
+    Vcpu& server = *core.current;
+    Vcpu* caller = server.caller;
+    uint64_t pending = server.notification ? server.notification->pending.load(std::memory_order_relaxed) : 0;
+    hw::save_native(server.context);
+    server.context.pstate = native_pstate;
+    server.caller = nullptr;
+    server.watch_used = 0;
+    if (server.registers_saved) [[unlikely]]
+        clear_saved_registers(server);
+    const uint64_t words[] = {w0, w1, w2, w3, w4, w5};
+    if (caller && caller == core.account && !server.queued && !pending &&
+        (server.timer_armed ? server.timer_at : abi::no_deadline) == deadline &&
+        (ReplyTag{tag}.action() == Action::advance || caller->native)) [[likely]] {
+        server.state = VcpuState::waiting;
+        caller->callee = nullptr;
+        caller->may_repeat = false;
+        caller->state = VcpuState::ready;
+        write_answer(*caller, tag, words);
+        enter_vcpu(core, *caller, false);
+        return caller;
+    }
+    core.current = nullptr; // its registers are dead, and saved as far as they count
+    if (caller) {
+        complete(core, *caller, tag, words);
+        ensure_progress(core, *caller);
+    }
+    receive(core, server, deadline);
+    return schedule(core);
+}
+
+void signals_arrived(Core& core, Vcpu& server) {
+    if (!server.notification || !server.notification->pending.load(std::memory_order_acquire)) { return; }
+    server.signals_due = server.state == VcpuState::waiting;
+    if (server.signals_due) { make_ready(core, server); }
+}
+
+void notify(Core& core, Notification& notification, uint64_t bits) {
+    uint64_t before = notification.pending.fetch_or(bits, std::memory_order_release);
+    if (before == 0 && notification.target) { ask(core, *notification.target, request::wake); }
+}
+
+void abandon_requests(Core& core, Vcpu& vcpu) {
+    if (Vcpu* caller = vcpu.caller) {
+        vcpu.caller = nullptr;
+        caller->callee = nullptr;
+        caller->may_repeat = true;
+        if (caller->native) {
+            refuse(core, *caller, Status::server_fault);
+            ensure_progress(core, *caller);
+        }
+    }
+    if (Vcpu* server = vcpu.callee) {
+        vcpu.callee = nullptr;
+        server->caller = nullptr;
+        ensure_progress(core, *server);
+    }
+    core.reschedule = true;
+}
+
+void abandon_endpoint(Core& core, ObjectRef) {
+    for (uint32_t i = 0; i < core_count; ++i) {
+        if (cores[i]) { cores[i]->recheck.store(true, std::memory_order_release); }
+    }
+    unpark_all(core);
+    kick_others(core);
+}
+
+} // namespace bulkhead

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+// Synchronous IPC: a request lends its caller's time to the server of an endpoint, by a direct switch where the server waits.
+#pragma once
+#include "sched/core.hpp"
+
+namespace bulkhead {
+
+/// `caller`, which runs now, makes a request to `endpoint`: a call if it is native, else the trapped access that its esr says.
+/// Returns the vCPU to enter next. A request that cannot be made is answered with a status, or is a fault of a VM's vCPU.
+Vcpu* request(Core& core, Vcpu& caller, ObjectRef endpoint, uint64_t badge);
+/// Hypercall::call.
+Vcpu* call(Core& core, Vcpu& caller);
+/// Gives `server`, which waits, the caller's request.
+void deliver(Vcpu& caller, Vcpu& server, const Endpoint& endpoint);
+/// Gives `server`, which waits, its pending signals.
+void deliver_signals(Vcpu& server);
+/// Tells `server`, which waits, that its deadline passed.
+void deliver_deadline(Vcpu& server);
+/// Who runs on `account`'s time: account itself, or the last server of its chain, to which the request is handed if it waits.
+/// Null: nobody can now; account is then out of the ready queue (parked, or faulted).
+Vcpu* resolve(Core& core, Vcpu& account);
+/// Adds signals; wakes the server that takes them. Any core may call it.
+void notify(Core& core, Notification& notification, uint64_t bits);
+/// The vCPU has pending signals (its own core calls it).
+void signals_arrived(Core& core, Vcpu& server);
+/// The server is lost (stopped, faulted): its caller gets server_fault if native, else waits for repeated delivery; its own
+/// outgoing request is unlinked.
+void abandon_requests(Core& core, Vcpu& vcpu);
+/// The endpoint is gone: those that wait for it look again.
+void abandon_endpoint(Core& core, ObjectRef endpoint);
+
+extern "C" Vcpu* reply_recv(uint64_t deadline, uint64_t tag, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3, uint64_t w4,
+                            uint64_t w5);
+
+} // namespace bulkhead

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+// Requests between cores: flags in a vCPU, an inbox per core, an inter-processor interrupt.
+#include "sched/cross.hpp"
+#include "ipc/ipc.hpp"
+#include "irq/gic.hpp"
+#include "irq/virtual.hpp"
+#include "sched/scheduler.hpp"
+#include "vcpu/switch.hpp"
+
+namespace bulkhead {
+
+namespace {
+
+std::atomic<uint64_t> tickets{0};
+
+void stop(Core& core, Vcpu& vcpu) {
+    if (core.current == &vcpu) {
+        leave(core);
+        core.current = nullptr;
+    }
+    if (vcpu.parked) { unpark(core, vcpu); }
+    core.timers.cancel(vcpu);
+    vcpu.state = VcpuState::off;
+    vcpu.paused = vcpu.throttled = vcpu.signals_due = false;
+    make_unready(core, vcpu);
+    abandon_requests(core, vcpu);
+    vcpu.may_repeat = false;
+    if (!vcpu.native) { reset_interrupts(core, vcpu); }
+    write_back(core, vcpu);
+}
+
+void pause(Core& core, Vcpu& vcpu) {
+    if (core.current == &vcpu) {
+        leave(core);
+        core.current = nullptr;
+    }
+    if (vcpu.parked) { unpark(core, vcpu); }
+    vcpu.paused = true;
+    make_unready(core, vcpu);
+    if (vcpu.callee) {
+        Vcpu* leaf = vcpu.callee;
+        while (leaf->callee) { leaf = leaf->callee; }
+        ensure_progress(core, *leaf);
+    }
+    core.reschedule = true;
+}
+
+void resume(Core& core, Vcpu& vcpu) {
+    vcpu.paused = false;
+    if (vcpu.state == VcpuState::faulted) { vcpu.state = VcpuState::ready; }
+    wake_for_interrupt(core, vcpu);
+    if (vcpu.native) { signals_arrived(core, vcpu); }
+    if (vcpu.native && vcpu.state == VcpuState::ready) { ensure_progress(core, vcpu); }
+    if (!vcpu.caller) { make_ready(core, vcpu); }
+    unpark_all(core);
+}
+
+void start(Core& core, Vcpu& vcpu) {
+    reset_vcpu(vcpu, vcpu.start_entry, vcpu.start_x0, vcpu.start_x1, vcpu.start_stack);
+    vcpu.state = VcpuState::ready;
+    make_ready(core, vcpu);
+    unpark_all(core);
+}
+
+} // namespace
+
+void serve_requests(Core& core, Vcpu& vcpu, uint32_t requests) {
+    if (requests & request::stop) { stop(core, vcpu); }
+    if (requests & request::start && vcpu.state == VcpuState::off) { start(core, vcpu); }
+    if (requests & request::pause) { pause(core, vcpu); }
+    if (requests & request::resume) { resume(core, vcpu); }
+    if (requests & request::wake) { signals_arrived(core, vcpu); }
+    if (requests & request::interrupts) { wake_for_interrupt(core, vcpu); }
+    if (requests & request::write_back) { write_back(core, vcpu); }
+}
+
+void ask(Core& core, Vcpu& vcpu, uint32_t requests) {
+    Core* target = cores[vcpu.core];
+    if (target == &core) {
+        serve_requests(core, vcpu, requests);
+        return;
+    }
+    if (vcpu.requests.fetch_or(requests, std::memory_order_acq_rel) != 0) { return; }
+    Vcpu* head = target->inbox.load(std::memory_order_relaxed);
+    do { vcpu.inbox_next = head; } while (!target->inbox.compare_exchange_weak(head, &vcpu, std::memory_order_release));
+    if (target->online.load(std::memory_order_acquire)) { gic::send_ipi(static_cast<unsigned>(target->index)); }
+}
+
+void serve_inbox(Core& core) {
+    core.quiescent.store(tickets.load(std::memory_order_acquire), std::memory_order_release);
+    if (core.recheck.exchange(false, std::memory_order_acquire)) { unpark_all(core); }
+    Vcpu* vcpu = core.inbox.exchange(nullptr, std::memory_order_acquire);
+    while (vcpu) {
+        Vcpu* next = vcpu->inbox_next;
+        uint32_t requests = vcpu->requests.exchange(0, std::memory_order_acq_rel);
+        if (cores[vcpu->core] != &core) {
+            ask(core, *vcpu, requests); // it has moved in between
+        } else {
+            serve_requests(core, *vcpu, requests);
+        }
+        vcpu = next;
+    }
+}
+
+void kick_others(Core& core) {
+    for (uint32_t i = 0; i < core_count; ++i) {
+        if (cores[i] != &core && cores[i]->online.load(std::memory_order_acquire)) { gic::send_ipi(i); }
+    }
+}
+
+bool stopped(Core& core, Vcpu& vcpu) {
+    if (vcpu.core == core.index) {
+        if (vcpu.state != VcpuState::off || core.current == &vcpu || core.resident == &vcpu || core.fp_owner == &vcpu) {
+            stop(core, vcpu);
+        }
+        return true;
+    }
+    if (__atomic_load_n(&vcpu.state, __ATOMIC_ACQUIRE) == VcpuState::off &&
+        vcpu.requests.load(std::memory_order_acquire) == 0) {
+        return true;
+    }
+    ask(core, vcpu, request::stop);
+    return false;
+}
+
+bool quiescent(Core& core, uint64_t& ticket) {
+    if (ticket == 0) {
+        ticket = tickets.fetch_add(1, std::memory_order_acq_rel) + 1;
+        kick_others(core);
+    }
+    for (uint32_t i = 0; i < core_count; ++i) {
+        Core* other = cores[i];
+        if (other != &core && other->online.load(std::memory_order_acquire) &&
+            other->quiescent.load(std::memory_order_acquire) < ticket) {
+            return false;
+        }
+    }
+    return true;
+}
+
+} // namespace bulkhead

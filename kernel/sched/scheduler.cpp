@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: MIT
+// Choosing who runs: priorities with round robin, budgets, and the accounts whose time servers use.
+#include "sched/scheduler.hpp"
+#include "entry/trap.hpp"
+#include "ipc/ipc.hpp"
+#include "irq/virtual.hpp"
+#include "vcpu/fault.hpp"
+#include "vcpu/switch.hpp"
+#include <algorithm>
+
+namespace bulkhead {
+
+namespace {
+
+constexpr uint64_t slice_us = 5'000;
+
+uint64_t now() { return hw::read<hw::Cntpct>().bits; }
+
+/// The last vCPU of the account's chain of delivered requests.
+Vcpu& leaf_of(Vcpu& account) {
+    Vcpu* leaf = &account;
+    while (leaf->callee) { leaf = leaf->callee; }
+    return *leaf;
+}
+
+void refill(Vcpu& vcpu, uint64_t time) {
+    vcpu.budget_left = vcpu.budget_ticks;
+    vcpu.period_end = time + vcpu.period_ticks;
+}
+
+/// The account's budget is used up: it waits for its next period; a server in the middle of its request goes on by itself.
+void throttle(Core& core, Vcpu& account) {
+    account.throttled = true;
+    make_unready(core, account);
+    core.timers.arm(account, account.period_end);
+    Vcpu& leaf = leaf_of(account);
+    if (&leaf != &account) { ensure_progress(core, leaf); }
+}
+
+void charge(Core& core, uint64_t time) {
+    Vcpu& account = *core.account;
+    uint64_t used = time - core.account_since;
+    core.account_since = time;
+    account.cpu_ticks += used;
+    core.busy_ticks += used;
+    if (account.budget_ticks == 0) { return; }
+    account.budget_left -= std::min(used, account.budget_left);
+    if (account.budget_left == 0 && !account.throttled && account.queued) { throttle(core, account); }
+}
+
+/// Wakes whoever's deadline passed. A few at a time: the timer fires again for the rest.
+void expire(Core& core, uint64_t time) {
+    for (unsigned i = 0; i < 8; ++i) {
+        Vcpu* vcpu = core.timers.first();
+        if (!vcpu || vcpu->timer_at > time) { return; }
+        core.timers.cancel(*vcpu);
+        if (vcpu->throttled) {
+            vcpu->throttled = false;
+            refill(*vcpu, time);
+        } else if (vcpu->state == VcpuState::waiting) {
+            vcpu->state = VcpuState::ready;
+            if (vcpu->native) { deliver_deadline(*vcpu); }
+        }
+        if (runnable(*vcpu)) { make_ready(core, *vcpu); }
+    }
+}
+
+/// A server whose one request uses more time than its endpoint allows is at fault, not its caller.
+void watch(Core& core, uint64_t used) {
+    Vcpu& leaf = leaf_of(*core.account);
+    uint64_t bound = leaf.caller ? leaf.max_ticks : leaf.watch_ticks;
+    if (!leaf.native || bound == 0 || leaf.state != VcpuState::ready) { return; }
+    uint64_t sequence = leaf.caller ? leaf.caller->sequence : 0;
+    if (leaf.watch_caller != leaf.caller || leaf.watch_sequence != sequence) {
+        leaf.watch_caller = leaf.caller;
+        leaf.watch_sequence = sequence;
+        leaf.watch_used = 0;
+        return; // when in the slice it began is not known: count from the next look
+    }
+    leaf.watch_used += used;
+    if (leaf.watch_used > bound) { fault(core, leaf, FaultReason::watchdog, leaf.watch_used); }
+}
+
+void idle(Core& core) {
+    set_account(core, nullptr);
+    program_timer(core);
+    uint64_t from = now();
+    hw::dsb_sy();
+    hw::wfi();
+    core.idle_ticks += now() - from;
+    take_interrupts(core);
+}
+
+} // namespace
+
+uint64_t ticks_from_us(uint64_t us) { return us * hw::read<hw::Cntfrq>().bits / 1'000'000; }
+
+void set_account(Core& core, Vcpu* next) {
+    if (core.account == next) { return; }
+    uint64_t time = now();
+    if (core.account) { charge(core, time); }
+    core.account = next;
+    core.account_since = time;
+    core.slice_end = time + ticks_from_us(slice_us);
+    if (next && next->budget_ticks && time >= next->period_end) { refill(*next, time); }
+}
+
+void make_ready(Core& core, Vcpu& vcpu) {
+    if (vcpu.queued || !runnable(vcpu)) { return; }
+    core.ready.push_back(vcpu);
+    if (!core.account || vcpu.priority > core.account->priority || !core.current) { core.reschedule = true; }
+}
+
+void make_unready(Core& core, Vcpu& vcpu) {
+    if (vcpu.queued) { core.ready.remove(vcpu); }
+    if (core.account == &vcpu) { core.reschedule = true; }
+}
+
+void ensure_progress(Core& core, Vcpu& server) {
+    if (!server.native || server.state == VcpuState::waiting) { return; }
+    Vcpu* root = &server;
+    while (root->caller) { root = root->caller; }
+    if (!root->queued) { make_ready(core, server); }
+}
+
+void park(Core& core, Vcpu& account) {
+    make_unready(core, account);
+    account.parked = true;
+    account.ready_next = core.parked;
+    core.parked = &account;
+}
+
+void unpark_all(Core& core) {
+    Vcpu* vcpu = core.parked;
+    core.parked = nullptr;
+    while (vcpu) {
+        Vcpu* next = vcpu->ready_next;
+        vcpu->parked = false;
+        vcpu->ready_next = nullptr;
+        make_ready(core, *vcpu);
+        vcpu = next;
+    }
+}
+
+void unpark(Core& core, Vcpu& vcpu) {
+    for (Vcpu** place = &core.parked; *place; place = &(*place)->ready_next) {
+        if (*place == &vcpu) {
+            *place = vcpu.ready_next;
+            vcpu.ready_next = nullptr;
+            vcpu.parked = false;
+            return;
+        }
+    }
+}
+
+void wait_until(Core& core, Vcpu& vcpu, uint64_t at) {
+    vcpu.state = VcpuState::waiting;
+    make_unready(core, vcpu);
+    if (at != abi::no_deadline) { core.timers.arm(vcpu, at); }
+    core.reschedule = true;
+}
+
+void wake_for_interrupt(Core& core, Vcpu& vcpu) {
+    if (vcpu.native || vcpu.state != VcpuState::waiting || !deliverable(vcpu)) { return; }
+    vcpu.state = VcpuState::ready;
+    core.timers.cancel(vcpu);
+    make_ready(core, vcpu);
+}
+
+void program_timer(Core& core) {
+    uint64_t next = core.account ? core.slice_end : ~0ull;
+    if (core.account && core.account->budget_ticks) {
+        next = std::min(next, core.account_since + core.account->budget_left);
+    }
+    if (Vcpu* first = core.timers.first()) { next = std::min(next, first->timer_at); }
+    hw::write<hw::CnthpCval>({next});
+}
+
+void timer_interrupt(Core& core) {
+    uint64_t time = now();
+    expire(core, time);
+    if (Vcpu* account = core.account) {
+        watch(core, time - core.account_since);
+        charge(core, time);
+        if (time >= core.slice_end) {
+            core.slice_end = time + ticks_from_us(slice_us);
+            if (account->queued) {
+                core.ready.remove(*account);
+                core.ready.push_back(*account);
+            }
+            core.reschedule = true;
+        }
+    }
+    program_timer(core);
+}
+
+Vcpu* schedule(Core& core) {
+    for (;;) {
+        core.reschedule = false;
+        Vcpu* account = core.ready.best();
+        if (!account) {
+            if (core.current) {
+                leave(core);
+                core.current = nullptr;
+            }
+            idle(core);
+            continue;
+        }
+        set_account(core, account);
+        if (!account->queued) { continue; } // charging the former account throttled it
+        Vcpu* leaf = resolve(core, *account);
+        if (!leaf) { continue; }
+        program_timer(core);
+        switch_to(core, *leaf);
+        return leaf;
+    }
+}
+
+Vcpu* leave_kernel(Core& core) {
+    if (core.reschedule || !core.current) { return schedule(core); }
+    Vcpu* vcpu = core.current;
+    if (!vcpu->native && vcpu->interrupts.dirty.load(std::memory_order_relaxed)) { before_guest(core, *vcpu); }
+    return vcpu;
+}
+
+} // namespace bulkhead

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+// Who runs on a core: priorities, budgets, deadlines; the account whose time is used and the vCPU that executes on it.
+#pragma once
+#include "sched/core.hpp"
+
+namespace bulkhead {
+
+/// True if the vCPU, as an account, has something to run.
+inline bool runnable(const Vcpu& vcpu) {
+    return !vcpu.paused && !vcpu.throttled && !vcpu.parked &&
+           (vcpu.state == VcpuState::ready || vcpu.state == VcpuState::calling ||
+            (vcpu.state == VcpuState::waiting && vcpu.signals_due));
+}
+/// Puts a runnable account in the ready queue, if it is not, and has the core look again if it is more urgent than who runs.
+void make_ready(Core& core, Vcpu& vcpu);
+/// Takes it out; if it is the account that runs, the core chooses anew.
+void make_unready(Core& core, Vcpu& vcpu);
+/// A server in the middle of a request runs on its own priority and budget unless somebody's time can reach it.
+void ensure_progress(Core& core, Vcpu& server);
+/// Chooses an account, resolves it, idles while there is none. Returns the vCPU to enter.
+Vcpu* schedule(Core& core);
+/// The way out of every handler that may have woken somebody.
+Vcpu* leave_kernel(Core& core);
+/// Has vcpu_fault's and the timers' work done: deadlines, slices, budgets.
+void timer_interrupt(Core& core);
+/// Blocks `vcpu` (state waiting) until `at` (CNTPCT), if that is not no_deadline.
+void wait_until(Core& core, Vcpu& vcpu, uint64_t at);
+/// Wakes a VM's vCPU that waits, if an interrupt can be delivered to it.
+void wake_for_interrupt(Core& core, Vcpu& vcpu);
+/// Puts all parked accounts back: a server has come back.
+void unpark_all(Core& core);
+void park(Core& core, Vcpu& account);
+void unpark(Core& core, Vcpu& account);
+/// (Re)programs CNTHP for the next deadline.
+void program_timer(Core& core);
+/// Charges the account that runs for its time up to now and makes `next` (or nobody) the account.
+void set_account(Core& core, Vcpu* next);
+uint64_t ticks_from_us(uint64_t us);
+
+} // namespace bulkhead

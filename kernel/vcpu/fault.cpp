@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+// Faults of partitions: recorded, logged by name, signalled to the supervisor.
+#include "vcpu/fault.hpp"
+#include "boot/machine.hpp"
+#include "ipc/ipc.hpp"
+#include "lib/log.hpp"
+#include "sched/scheduler.hpp"
+#include "vcpu/switch.hpp"
+
+namespace bulkhead {
+
+namespace {
+
+const char* access_name(uint64_t esr) {
+    Value<EsrEl2> value{esr};
+    if (value.get(EsrEl2::ec) == ec::instruction_abort) { return "execute"; }
+    return value.get(EsrEl2::wnr) ? "write" : "read";
+}
+
+void log_fault(const Vcpu& vcpu) {
+    LogLine line("core", "fault.", abi::name(vcpu.fault.reason));
+    line.field("partition", vcpu.partition->name).field("vcpu", vcpu.index);
+    switch (vcpu.fault.reason) {
+    case FaultReason::stage2:
+    case FaultReason::permission:
+    case FaultReason::undecodable:
+        line.hex("ipa", vcpu.fault.detail[1]).field("access", access_name(vcpu.fault.detail[0]));
+        break;
+    case FaultReason::exception: line.hex("esr_el1", vcpu.fault.detail[2]).hex("elr_el1", vcpu.fault.detail[1]); break;
+    default: line.hex("detail", vcpu.fault.detail[2]);
+    }
+    line.hex("pc", vcpu.context.pc).hex("esr", vcpu.fault.detail[0]);
+}
+
+} // namespace
+
+void fault(Core& core, Vcpu& vcpu, FaultReason reason, uint64_t detail) {
+    if (core.current == &vcpu) {
+        leave(core);
+        core.current = nullptr;
+    }
+    bool address = reason == FaultReason::exception;
+    vcpu.fault = {reason, {vcpu.esr, address ? vcpu.eager.elr_el1 : vcpu.ipa, detail}};
+    vcpu.state = VcpuState::faulted;
+    core.timers.cancel(vcpu);
+    make_unready(core, vcpu);
+    abandon_requests(core, vcpu);
+    log_fault(vcpu);
+    Slot* supervisor = objects.find(vcpu.partition->supervisor);
+    if (!supervisor || !vcpu.partition->supervisor) { end_by_policy(*vcpu.partition); }
+    notify(core, supervisor->notification, 1ull << vcpu.partition->supervisor_signal);
+}
+
+SerrorScope serror_scope(uint64_t esr, bool has_ras) {
+    constexpr uint64_t ids = 1u << 24;
+    if (!has_ras || esr & ids) { return SerrorScope::machine; } // nothing says whose it is
+    if ((esr & 0x3f) != 0x11) { return SerrorScope::machine; }  // DFSC: not an asynchronous SError with AET
+    switch (esr >> 10 & 7) {
+    case 0: return SerrorScope::machine;   // UC: uncontainable
+    case 2:                                // UEO: restartable
+    case 6: return SerrorScope::none;      // CE: corrected
+    default: return SerrorScope::partition; // UEU unrecoverable, UER recoverable: contained to the context it was taken from
+    }
+}
+
+} // namespace bulkhead

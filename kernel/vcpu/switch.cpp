@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+// The slower parts of switching: another VM's registers, FP/SIMD on demand, reset.
+#include "vcpu/switch.hpp"
+#include "irq/virtual.hpp"
+
+namespace bulkhead {
+
+namespace {
+
+/// Two vCPUs of one VM share a VMID: this core's TLB may hold the other's translations.
+void forget_translations(Core& core, Vcpu& vcpu) {
+    Vcpu*& last = vcpu.partition->last_vcpu[core.index];
+    if (last != &vcpu && last) {
+        hw::write<hw::VttbrEl2>({vcpu.controls.vttbr});
+        hw::isb(); // the TLBI acts on the VMID in VTTBR_EL2
+        hw::tlbi_vmalle1();
+        hw::ic_iallu();
+        hw::dsb_nsh();
+        hw::isb();
+    }
+    last = &vcpu;
+}
+
+void set_fp_trap(Vcpu& vcpu, bool trap) {
+    Value<CptrEl2> value{vcpu.controls.cptr};
+    vcpu.controls.cptr = value.with(CptrEl2::tfp, trap).bits;
+}
+
+} // namespace
+
+void enter_vm(Core& core, Vcpu& vcpu) {
+    if (core.resident != &vcpu) {
+        if (Vcpu* old = core.resident) {
+            hw::save_lazy(old->lazy);
+            switch_out(core, *old);
+        }
+        forget_translations(core, vcpu);
+        core.resident = &vcpu;
+        ++core.switches;
+        hw::load_lazy(vcpu.lazy);
+        switch_in(core, vcpu);
+    }
+    if (vcpu.interrupts.dirty.load(std::memory_order_acquire)) { before_guest(core, vcpu); }
+}
+
+void switch_to(Core& core, Vcpu& next) {
+    if (core.current == &next) {
+        if (!next.native && next.interrupts.dirty.load(std::memory_order_relaxed)) { before_guest(core, next); }
+        return;
+    }
+    bool from_vm = !core.current || !core.current->native;
+    leave(core);
+    enter_vcpu(core, next, from_vm);
+}
+
+void write_back(Core& core, Vcpu& vcpu) {
+    if (core.fp_owner == &vcpu) {
+        hw::write<CptrEl2>(Value<CptrEl2>{vcpu.controls.cptr}.with(CptrEl2::tfp, 0));
+        hw::isb(); // FP access from here on
+        hw::save_fp(vcpu.fp);
+        core.fp_owner = nullptr;
+        set_fp_trap(vcpu, true);
+        if (core.current) { hw::write<CptrEl2>({core.current->controls.cptr}); }
+    }
+    if (core.resident == &vcpu) {
+        hw::save_lazy(vcpu.lazy);
+        switch_out(core, vcpu);
+        core.resident = nullptr;
+    }
+}
+
+void take_fp(Core& core, Vcpu& vcpu) {
+    set_fp_trap(vcpu, false);
+    hw::write<CptrEl2>({vcpu.controls.cptr});
+    hw::isb(); // FP access from here on
+    if (Vcpu* old = core.fp_owner; old && old != &vcpu) {
+        hw::save_fp(old->fp);
+        set_fp_trap(*old, true);
+    }
+    if (core.fp_owner != &vcpu) { hw::load_fp(vcpu.fp); }
+    core.fp_owner = &vcpu;
+}
+
+void init_vcpu(Vcpu& vcpu, Partition& partition, unsigned index, unsigned core, unsigned priority) {
+    constexpr auto cptr = CptrEl2::res1_low(0xff) | CptrEl2::res1_9(1) | CptrEl2::res1_13(1) | CptrEl2::tfp(1) | CptrEl2::tz(1) |
+                          CptrEl2::tsm(1) | CptrEl2::tta(1) | CptrEl2::tam(1);
+    constexpr auto common = HcrEl2::vm(1) | HcrEl2::swio(1) | HcrEl2::fmo(1) | HcrEl2::imo(1) | HcrEl2::amo(1) | HcrEl2::twi(1) |
+                            HcrEl2::tidcp(1) | HcrEl2::tacr(1) | HcrEl2::tsc(1) | HcrEl2::rw(1) | HcrEl2::tlor(1) | HcrEl2::terr(1);
+    constexpr auto guest = common | HcrEl2::fb(1) | HcrEl2::bsu(1);
+    constexpr auto service = common | HcrEl2::dc(1) | HcrEl2::tvm(1) | HcrEl2::trvm(1) | HcrEl2::tid1(1) | HcrEl2::tsw(1);
+    vcpu.native = partition.kind == abi::PartitionKind::native;
+    vcpu.index = static_cast<uint8_t>(index);
+    vcpu.core = static_cast<uint8_t>(core);
+    vcpu.priority = static_cast<uint8_t>(priority);
+    vcpu.state = VcpuState::off;
+    vcpu.partition = &partition;
+    vcpu.controls.vttbr = partition.stage2.vttbr();
+    vcpu.controls.vmpidr = 1ull << 31 | index;
+    if (vcpu.native) {
+        vcpu.controls.hcr = service.bits;
+        vcpu.controls.cptr = (cptr | CptrEl2::tcpac(1)).bits;
+        vcpu.controls.ich_hcr = (IchHcrEl2::tc(1) | IchHcrEl2::tall0(1) | IchHcrEl2::tall1(1)).bits;
+        vcpu.controls.vmpidr = 1ull << 31;
+    } else {
+        bool trap_wfe = static_cast<bool>(partition.traps[static_cast<unsigned>(abi::Trap::wfe)].endpoint);
+        vcpu.controls.hcr = Value<HcrEl2>{guest.bits}.with(HcrEl2::twe, trap_wfe).bits;
+        vcpu.controls.cptr = cptr.bits;
+        vcpu.controls.ich_hcr = IchHcrEl2::en(1).bits;
+        init_interrupts(vcpu);
+    }
+    partition.vcpus[index] = &vcpu;
+}
+
+void reset_vcpu(Vcpu& vcpu, uint64_t entry, uint64_t x0, uint64_t x1, uint64_t stack) {
+    for (auto& x : vcpu.context.x) { x = 0; }
+    vcpu.context.x[0] = x0;
+    vcpu.context.x[1] = x1;
+    vcpu.context.pc = entry;
+    vcpu.context.pstate = native_pstate;
+    vcpu.context.sp = stack;
+    vcpu.eager = {};
+    vcpu.eager.sctlr_el1 = native_sctlr;
+    vcpu.lazy = {};
+    vcpu.fp = {};
+    vcpu.controls.hcr = Value<HcrEl2>{vcpu.controls.hcr}.with(HcrEl2::vse, 0).bits;
+    vcpu.paused = vcpu.throttled = vcpu.signals_due = vcpu.took_signals = vcpu.may_repeat = vcpu.registers_saved = false;
+    vcpu.fault = {};
+    vcpu.watch_used = 0;
+}
+
+} // namespace bulkhead

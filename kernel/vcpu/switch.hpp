@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+// Which vCPU's registers are in the hardware: switching between guest and service, between VMs, and on demand.
+#pragma once
+#include "sched/core.hpp"
+#include "switch.hpp"
+
+namespace bulkhead {
+
+/// What a native partition runs with (docs/registers.md).
+constexpr uint64_t native_sctlr = 0x30d0'0800; ///< stage 1 off, little-endian, RES1 bits
+constexpr uint64_t native_vbar = 0x7f'ffff'f800; ///< never mapped: an exception at EL1 becomes an instruction abort here
+constexpr uint64_t native_pstate = 0x3c5;      ///< EL1h, all masked
+
+/// Moves what runs in the hardware to memory; its general registers are there already.
+inline void leave(Core& core) {
+    Vcpu* vcpu = core.current;
+    if (!vcpu) { return; }
+    if (vcpu->native) {
+        hw::save_native(vcpu->context);
+    } else {
+        hw::save_el1(vcpu->context, vcpu->eager);
+    }
+}
+/// From a VM's vCPU, which runs, to a server, which waits: the way of every trapped access.
+inline void enter_server_from_vm(Core& core, Vcpu& guest, Vcpu& server) {
+    hw::save_el1(guest.context, guest.eager);
+    core.current = &server;
+    hw::load_native(server.context);
+    hw::load_controls(server.controls);
+    hw::clear_el1(native_sctlr, native_vbar);
+}
+void enter_vm(Core& core, Vcpu& vcpu); ///< slow part: another VM's state is resident, or its list registers changed
+/// Makes `next` the vCPU that runs. What ran before has been left.
+inline void enter_vcpu(Core& core, Vcpu& next, bool from_vm) {
+    core.current = &next;
+    if (next.native) {
+        hw::load_native(next.context);
+        hw::load_controls(next.controls);
+        if (from_vm) { hw::clear_el1(native_sctlr, native_vbar); }
+        return;
+    }
+    if (core.resident != &next || next.interrupts.dirty.load(std::memory_order_relaxed)) [[unlikely]]
+        enter_vm(core, next);
+    hw::load_controls(next.controls);
+    hw::load_el1(next.context, next.eager);
+}
+void switch_to(Core& core, Vcpu& next);
+/// Takes every register of `vcpu` that is in this core's hardware to memory.
+void write_back(Core& core, Vcpu& vcpu);
+/// The guest used FP/SIMD while another's registers were loaded.
+void take_fp(Core& core, Vcpu& vcpu);
+void init_vcpu(Vcpu& vcpu, Partition& partition, unsigned index, unsigned core, unsigned priority);
+/// From reset state: general registers zero but x0, x1.
+void reset_vcpu(Vcpu& vcpu, uint64_t entry, uint64_t x0, uint64_t x1, uint64_t stack);
+
+} // namespace bulkhead
