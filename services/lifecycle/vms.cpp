@@ -139,12 +139,11 @@ void Vms::take_requests() {
         if (state == VmState::off || state == VmState::loading) {
             continue;
         }
-        if ((requests & request::off) != 0) {
+        const bool last_went_off = (requests & request::look) != 0 && vm.on.load() == 0;
+        if ((requests & request::off) != 0 || last_went_off) {
             change(vm, Task::stop, Cause::guest);
         } else if ((requests & request::reset) != 0) {
             change(vm, Task::restart, Cause::guest);
-        } else if ((requests & request::look) != 0 && vm.on.load() == 0) {
-            change(vm, Task::stop, Cause::guest);
         }
     }
 }
