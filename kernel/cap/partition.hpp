@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A partition: a stage-2 address space and a capability table; and the one way from a handle to an object.
+// A partition: a stage-2 address space and a capability table; and the one way from a handle to an
+// object.
 #pragma once
 #include "cap/object.hpp"
 #include "mm/stage2.hpp"
@@ -9,7 +10,8 @@ namespace bulkhead {
 struct Capability {
     ObjectRef object;
     uint16_t rights = 0;
-    uint16_t reserved = 0;
+    bool cleared =
+        false; ///< another core may still look at what was here, see Partition::drop_ticket
     uint64_t badge = 0;
 };
 static_assert(sizeof(Capability) == 16);
@@ -41,24 +43,26 @@ struct Partition {
     bool may_control_machine;
     bool dying;
     uint16_t object_index;
-    uint16_t object_quota;       ///< objects that it may still create
-    ObjectRef supervisor;        ///< notification
+    uint32_t object_quota; ///< objects that it may still create
+    ObjectRef supervisor;  ///< notification
     uint8_t supervisor_signal;
     TrapRoute traps[static_cast<unsigned>(abi::Trap::count)];
     Vcpu* vcpus[max_vcpus_per_partition];
     Vcpu* last_vcpu[abi::max_cores]; ///< whose translations the core's TLB may hold under this VMID
     VirtualInterrupts* interrupts;   ///< VMs only
+    uint64_t drop_ticket;            ///< quiescence since a capability was cleared last
     char name[24];
 
     template <class T> static T* object_in(Slot& slot);
 
-    /// The object behind `handle` if it is alive, a T, and the capability has all of `rights`. Takes no lock.
+    /// The object behind `handle` if it is alive, a T, and the capability has all of `rights`.
+    /// Takes no lock.
     template <class T> Result<Found<T>> lookup(abi::Handle handle, unsigned rights) const {
         if (handle >= slots) [[unlikely]]
             return Status::bad_handle;
         const Capability& capability = table[handle];
         Slot* slot = objects.find(capability.object);
-        if (!slot || !capability.object) [[unlikely]]
+        if (!slot) [[unlikely]]
             return Status::bad_handle;
         if (slot->type != T::type) [[unlikely]]
             return Status::bad_type;
@@ -67,6 +71,33 @@ struct Partition {
         return Found<T>{object_in<T>(*slot), slot, &capability};
     }
 };
+
+/// What a partition is made of: pages, in order: itself, its capabilities, for a VM its virtual
+/// interrupts, the stage-2 root; the rest are for tables.
+struct PartitionPlan {
+    uint16_t object_index;
+    uint16_t vmid; ///< reserved for it
+    abi::PartitionKind kind;
+    uint32_t slots; ///< 1..max_slots
+    unsigned spis;  ///< VM: a multiple of 32 up to 224
+};
+constexpr uint32_t max_slots = 1024;
+/// Pages that it takes without any for tables.
+uint64_t partition_pages(abi::PartitionKind kind, uint32_t slots, unsigned spis);
+/// Builds it in `pages` zeroed pages; the boot fills in the supervisor, routes, quota and name.
+Partition& init_partition(PhysAddr base, uint64_t pages, const PartitionPlan& plan);
+
+/// VMIDs 1..255: false if taken; 0 when none is left.
+bool reserve_vmid(unsigned vmid);
+uint16_t take_vmid();
+void release_vmid(uint16_t vmid);
+
+/// The free slot `index` of its table: no_slot if out of range or taken; restart while another core
+/// may look at what was there.
+Result<Capability*> free_slot(Core& core, Partition& partition, uint64_t index);
+/// A slot becomes visible to lookups on other cores with all of its fields.
+void fill_slot(Capability& capability, ObjectRef object, uint64_t rights, uint64_t badge);
+void clear_slot(Partition& partition, Capability& capability);
 
 template <> inline Memory* Partition::object_in(Slot& slot) { return &slot.memory; }
 template <> inline Endpoint* Partition::object_in(Slot& slot) { return &slot.endpoint; }

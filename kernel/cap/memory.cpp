@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: MIT
+// Memory objects: their states, and the tree of derivations.
+#include "cap/memory.hpp"
+#include "cap/destroy.hpp"
+#include "mm/el2_map.hpp"
+#include "mm/pool.hpp"
+
+namespace bulkhead {
+
+namespace {
+
+using State = Memory::State;
+
+Memory& memory_at(uint16_t index) { return objects.at(index).memory; }
+
+constexpr bool overlap(const Memory& memory, PhysAddr base, uint64_t size) {
+    return memory.base.value < base.value + size && base.value < memory.base.value + memory.size;
+}
+
+constexpr bool is_mapping(State state) {
+    return state == State::mapping || state == State::mapped || state == State::unmapping;
+}
+
+/// Mapped in a partition that is there, or not gone yet.
+bool reachable(const Memory& memory) {
+    return is_mapping(memory.state) &&
+           (objects.find(memory.mapped_in) || objects.find_dying(memory.mapped_in));
+}
+
+/// Calls `visit` for the children of `parent`; restart if an interrupt comes in the middle.
+template <class Visit> Status for_children(const Memory& parent, Visit visit) {
+    unsigned count = 0;
+    for (uint16_t index = parent.first_child; index; index = memory_at(index).next_sibling) {
+        if (!visit(index, memory_at(index))) {
+            return Status::bad_state;
+        }
+        if (++count % 64 == 0 && hw::interrupt_pending()) {
+            return restart;
+        }
+    }
+    return Status::ok;
+}
+
+/// Only this object can reach the pages: no ancestor is mapped, no other derivation of one
+/// overlaps.
+Status check_exclusive(uint16_t own) {
+    const Memory& memory = memory_at(own);
+    for (uint16_t node = own; memory_at(node).parent; node = memory_at(node).parent) {
+        const Memory& parent = memory_at(memory_at(node).parent);
+        if (reachable(parent)) {
+            return Status::bad_state;
+        }
+        const Status status = for_children(parent, [&](uint16_t index, const Memory& child) {
+            return index == node || !overlap(child, memory.base, memory.size);
+        });
+        if (status != Status::ok) {
+            return status;
+        }
+    }
+    return Status::ok;
+}
+
+void count_donation(const Memory& memory, int change) {
+    for (uint16_t node = memory.parent; node; node = memory_at(node).parent) {
+        Memory& above = memory_at(node);
+        above.donated_below = static_cast<uint16_t>(above.donated_below + change);
+    }
+}
+
+void become_free(Memory& memory) {
+    memory.state = State::free;
+    memory.mapped_in = {};
+    memory.mapped_size = memory.progress = 0;
+}
+
+Status unmap_step(Core& core, Vcpu& self, Memory& memory) {
+    Slot* partition = objects.find(memory.mapped_in);
+    if (!partition) {
+        if (Slot* dying = objects.find_dying(memory.mapped_in)) {
+            const Status status = destroy_step(core, self, *dying);
+            return status == Status::ok ? more : status;
+        }
+        become_free(memory); // its tables and translations went with the partition
+        return Status::ok;
+    }
+    if (memory.state != State::unmapping) {
+        memory.state = State::unmapping;
+        memory.progress = 0;
+    }
+    if (memory.progress < memory.mapped_size) {
+        memory.progress += partition->partition->stage2.unmap(memory.ipa + memory.progress,
+                                                              memory.mapped_size - memory.progress);
+    }
+    if (memory.progress < memory.mapped_size) {
+        return more;
+    }
+    become_free(memory);
+    return Status::ok;
+}
+
+Status return_step(Memory& memory) {
+    memory.state = State::returning;
+    if (memory.progress > 0) {
+        memory.progress -= page_size;
+        const PhysAddr page = memory.base + memory.progress;
+        zero_page(page);
+        clean_page(page);
+        hw::dsb_sy(); // the zeroes are in memory, also for a guest that runs without caches
+        el2_map::unmap_donated(page);
+        if (memory.progress > 0) {
+            return more;
+        }
+    }
+    count_donation(memory, -1);
+    if (memory.donated_to) {
+        finish(objects.at(memory.donated_to));
+    }
+    memory.donated_to = 0;
+    become_free(memory);
+    return Status::ok;
+}
+
+Status begin_mapping(Memory& memory, const Mapping& mapping) {
+    if (memory.donated_below != 0) {
+        return Status::bad_state;
+    }
+    memory.state = State::mapping;
+    memory.mapped_in = mapping.partition;
+    memory.ipa = mapping.ipa;
+    memory.access = static_cast<uint8_t>(mapping.access);
+    memory.mapped_size = memory.progress = 0;
+    memory.failure = 0;
+    return more;
+}
+
+Status continue_mapping(Memory& memory, Partition& partition) {
+    auto done =
+        partition.stage2.map(memory.ipa + memory.mapped_size, memory.base + memory.mapped_size,
+                             memory.size - memory.mapped_size, memory.access, memory.memory_type);
+    if (!done.ok()) { // undo what is there, then say why
+        memory.failure = static_cast<uint8_t>(done.status());
+        memory.state = State::unmapping;
+        memory.progress = 0;
+        return more;
+    }
+    memory.mapped_size += done.value();
+    if (memory.mapped_size < memory.size) {
+        return more;
+    }
+    memory.state = State::mapped;
+    return Status::ok;
+}
+
+} // namespace
+
+void adopt(Slot& parent, Slot& child) {
+    Memory& above = parent.memory;
+    Memory& memory = child.memory;
+    memory.parent = objects.index(parent);
+    memory.depth = static_cast<uint8_t>(above.depth + 1);
+    memory.memory_type = above.memory_type;
+    memory.donatable = above.donatable;
+    memory.next_sibling = above.first_child;
+    memory.previous_sibling = 0;
+    if (above.first_child) {
+        memory_at(above.first_child).previous_sibling = objects.index(child);
+    }
+    above.first_child = objects.index(child);
+}
+
+Status check_not_donated(const Memory& parent, PhysAddr base, uint64_t size) {
+    if (parent.donated_below == 0) {
+        return Status::ok;
+    }
+    return for_children(parent, [&](uint16_t, const Memory& child) {
+        const bool donated = child.donated_below != 0 || child.state >= State::donating;
+        return !donated || !overlap(child, base, size);
+    });
+}
+
+Status map_step(Core& core, Vcpu& self, Slot& slot, Partition& partition, const Mapping& mapping) {
+    Memory& memory = slot.memory;
+    const bool same = memory.mapped_in == mapping.partition && memory.ipa == mapping.ipa &&
+                      memory.access == mapping.access;
+    switch (memory.state) {
+    case State::free:
+        return begin_mapping(memory, mapping);
+    case State::donated:
+        return Status::bad_state;
+    case State::mapping:
+        if (same) {
+            return continue_mapping(memory, partition);
+        }
+        [[fallthrough]];
+    case State::mapped:
+        if (reachable(memory)) {
+            return Status::bad_state;
+        }
+        [[fallthrough]];
+    default:
+        break;
+    }
+    const Status status = free_step(core, self, slot);
+    if (status != Status::ok) {
+        return status;
+    }
+    const auto failure = static_cast<Status>(memory.failure);
+    memory.failure = 0;
+    return same && failure != Status::ok ? failure : more;
+}
+
+Status free_step(Core& core, Vcpu& self, Slot& slot) {
+    Memory& memory = slot.memory;
+    switch (memory.state) {
+    case State::free:
+        return Status::ok;
+    case State::mapping:
+    case State::mapped:
+    case State::unmapping:
+        return unmap_step(core, self, memory);
+    case State::donated:
+        return destroy_step(core, self, objects.at(memory.donated_to));
+    default:
+        return return_step(memory);
+    }
+}
+
+Status donate_step(Core& core, Vcpu& self, Slot& slot) {
+    Memory& memory = slot.memory;
+    if (memory.state == State::donated) {
+        return Status::bad_state;
+    }
+    if (memory.state == State::free) {
+        const Status status = check_exclusive(objects.index(slot));
+        if (status != Status::ok) {
+            return status;
+        }
+        count_donation(memory, 1);
+        memory.state = State::donating;
+        memory.progress = 0;
+    }
+    if (memory.state != State::donating) {
+        const Status status = free_step(core, self, slot);
+        return status == Status::ok ? more : status;
+    }
+    if (memory.progress == memory.size) {
+        return Status::ok;
+    }
+    el2_map::map_donated(memory.base + memory.progress);
+    zero_page(memory.base + memory.progress);
+    memory.progress += page_size;
+    return more;
+}
+
+void finish_donation(Memory& memory, uint16_t index) {
+    memory.state = State::donated;
+    memory.donated_to = index;
+}
+
+void begin_return(Memory& memory) {
+    memory.state = State::returning;
+    memory.progress = memory.size;
+}
+
+Status revoke_step(Core& core, Vcpu& self, Slot& slot) {
+    Slot* node = &slot;
+    while (node->memory.first_child) {
+        node = &objects.at(node->memory.first_child);
+        if (!node->dying) {
+            objects.retire(*node);
+        }
+    }
+    if (node == &slot) {
+        return Status::ok;
+    }
+    const Status status = free_step(core, self, *node);
+    if (status != Status::ok) {
+        return status;
+    }
+    remove(*node);
+    return more;
+}
+
+void remove(Slot& slot) {
+    Memory& memory = slot.memory;
+    if (memory.previous_sibling) {
+        memory_at(memory.previous_sibling).next_sibling = memory.next_sibling;
+    } else {
+        memory_at(memory.parent).first_child = memory.next_sibling;
+    }
+    if (memory.next_sibling) {
+        memory_at(memory.next_sibling).previous_sibling = memory.previous_sibling;
+    }
+    finish(slot);
+}
+
+} // namespace bulkhead

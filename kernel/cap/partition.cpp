@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+// Building a partition out of pages, VMIDs, and the slots of capability tables.
+#include "cap/partition.hpp"
+#include "hypercall/hypercall.hpp"
+#include "irq/virtual.hpp"
+#include "sched/cross.hpp"
+#include <new>
+
+namespace bulkhead {
+
+namespace {
+
+constexpr unsigned vmid_count = 256; // 8 bits; 0 is nobody's
+uint64_t vmids[vmid_count / 64] = {1};
+
+constexpr uint64_t table_pages(uint32_t slots) {
+    return (slots * sizeof(Capability) + page_mask) / page_size;
+}
+
+constexpr uint64_t interrupt_pages(abi::PartitionKind kind) {
+    return kind == abi::PartitionKind::vm ? 1 : 0; // VirtualInterrupts fits a page, says its header
+}
+
+static_assert(sizeof(Partition) <= page_size);
+
+} // namespace
+
+bool reserve_vmid(unsigned vmid) {
+    if (vmid >= vmid_count || vmids[vmid / 64] >> vmid % 64 & 1) {
+        return false;
+    }
+    vmids[vmid / 64] |= 1ull << vmid % 64;
+    return true;
+}
+
+uint16_t take_vmid() {
+    for (uint16_t word = 0; word < vmid_count / 64; ++word) {
+        if (~vmids[word] != 0) {
+            const auto vmid = static_cast<uint16_t>(word * 64 + __builtin_ctzll(~vmids[word]));
+            vmids[word] |= 1ull << vmid % 64;
+            return vmid;
+        }
+    }
+    return 0;
+}
+
+void release_vmid(uint16_t vmid) { vmids[vmid / 64] &= ~(1ull << vmid % 64); }
+
+uint64_t partition_pages(abi::PartitionKind kind, uint32_t slots, unsigned) {
+    return 2 + table_pages(slots) + interrupt_pages(kind);
+}
+
+Partition& init_partition(PhysAddr base, uint64_t pages, const PartitionPlan& plan) {
+    const uint64_t needed = partition_pages(plan.kind, plan.slots, plan.spis);
+    ASSERT(pages >= needed && plan.slots >= 1 && plan.slots <= max_slots);
+    auto& partition = *new (hw::pointer<Partition>(base)) Partition{};
+    PhysAddr at = base + page_size;
+    partition.table = hw::pointer<Capability>(at);
+    at = at + table_pages(plan.slots) * page_size;
+    if (interrupt_pages(plan.kind) != 0) {
+        partition.interrupts = hw::pointer<VirtualInterrupts>(at);
+        partition.interrupts->init(plan.spis);
+        at = at + page_size;
+    }
+    partition.stage2.init(at, plan.vmid);
+    partition.stage2.pool().init(at + page_size, pages - needed);
+    partition.slots = plan.slots;
+    partition.kind = plan.kind;
+    partition.object_index = plan.object_index;
+    return partition;
+}
+
+Result<Capability*> free_slot(Core& core, Partition& partition, uint64_t index) {
+    if (index == 0 || index >= partition.slots) {
+        return Status::no_slot;
+    }
+    Capability& capability = partition.table[index];
+    if (capability.object) {
+        if (objects.find(capability.object)) {
+            return Status::no_slot;
+        }
+        clear_slot(partition, capability); // what it named is gone
+    }
+    if (capability.cleared) {
+        if (!quiescent(core, partition.drop_ticket)) {
+            return restart;
+        }
+        capability.cleared = false;
+    }
+    return &capability;
+}
+
+void fill_slot(Capability& capability, ObjectRef object, uint64_t rights, uint64_t badge) {
+    capability.rights = static_cast<uint16_t>(rights);
+    capability.badge = badge;
+    __atomic_store(&capability.object, &object, __ATOMIC_RELEASE);
+}
+
+void clear_slot(Partition& partition, Capability& capability) {
+    ObjectRef none{};
+    __atomic_store(&capability.object, &none, __ATOMIC_RELAXED);
+    capability.cleared = true;
+    partition.drop_ticket =
+        0; // whoever looked it up before this may still use it: drawn when it is filled again
+}
+
+} // namespace bulkhead
