@@ -9,7 +9,6 @@ from pathlib import Path
 
 from bulkhead.errors import UserError
 from bulkhead.pack import artifacts
-from bulkhead.pack.check import check_description
 from bulkhead.pack.check_plan import check_plan
 from bulkhead.pack.description import System
 from bulkhead.pack.guests import guest_plan
@@ -20,6 +19,7 @@ from bulkhead.pack.place import place
 from bulkhead.pack.plan import Plan
 from bulkhead.pack.problems import Problems, raise_all
 from bulkhead.pack.reader import read_system
+from bulkhead.pack.rules import check_description
 from bulkhead.pack.wire import make_plan
 from bulkhead.pack.wire_partitions import Material
 from bulkhead.paths import build_folder

@@ -187,6 +187,11 @@ class System:
     devices: Mapping[str, Device]
     deny: tuple[Deny, ...]
 
+    @property
+    def partitions(self) -> tuple[Native | Vm, ...]:
+        """All of them."""
+        return (*self.natives, *self.vms)
+
     def role(self, role: str) -> Native | None:
         """The service that has a role."""
         return next((native for native in self.natives if native.role == role), None)

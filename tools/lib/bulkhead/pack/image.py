@@ -9,6 +9,7 @@ import zlib
 from typing import Any
 
 from bulkhead.pack.artifacts import Core
+from bulkhead.pack.place import object_slots
 from bulkhead.pack.plan import PAGE, Plan, align_up
 from bulkhead.pack.records import encode, records
 
@@ -29,8 +30,6 @@ def boot_table(plan: Plan) -> bytes:
     """Header and records, checksummed."""
     body = [encode(plan, record) for record in records(plan)]
     abi, board = plan.abi, plan.system.board
-    from bulkhead.pack.place import object_slots
-
     header: dict[str, Any] = {
         "magic": abi.constant("boot_magic"),
         "version": abi.constant("boot_version"),

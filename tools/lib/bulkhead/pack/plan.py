@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from bulkhead.errors import UserError
 from bulkhead.pack.description import Native, Schedule, System, Vm
 from bulkhead.pack.environment import Entries
 from bulkhead.pack.layout import Abi
-from bulkhead.pack.source import Path_
+from bulkhead.pack.rights import RIGHTS
+from bulkhead.pack.source import Path_, Source
 
 PAGE = 4096
 BLOCK = 2 << 20
@@ -18,34 +18,11 @@ GIB = 1 << 30
 
 STACKS, STACK_STEP = 0x7000_0000, 0x10_0000
 ENVIRONMENT = 0x6000_0000
-REGIONS = 0x8000_0000
-DEVICES = 0x1_0000_0000
 WINDOW = 0x10_0000_0000
-
-# The names of rights in descriptions and reports, by type of object; the values are constants of abi::right.
-RIGHTS = {
-    "memory": {
-        "read": "read",
-        "write": "write",
-        "execute": "execute",
-        "map": "map_memory",
-        "derive": "derive",
-        "donate": "donate",
-    },
-    "partition": {
-        "delegate": "delegate",
-        "map": "map_into",
-        "create": "create_vcpu",
-        "interrupt": "interrupt_line",
-        "configure": "configure_interrupts",
-    },
-    "vcpu": {"control": "control", "inspect": "inspect", "time": "time"},
-    "endpoint": {"call": "call", "serve": "serve"},
-    "notification": {"signal": "signal", "serve": "serve"},
-    "interrupt": {"bind": "bind", "acknowledge": "acknowledge"},
-}
-for _names in RIGHTS.values():
-    _names["destroy"] = "destroy"
+# Where regions, devices and big regions begin, and where they must end.
+BEGINS = {"regions": 0x8000_0000, "devices": 0x1_0000_0000, "big": 0x40_0000_0000}
+ENDS = {"regions": 0x1_0000_0000, "devices": 0x10_0000_0000, "big": 0x80_0000_0000}
+BIG = 0x400_0000
 
 
 def align_up(value: int, step: int = PAGE) -> int:
@@ -100,6 +77,7 @@ class Mapping:
     memory: Memory
     ipa: int
     access: str
+    path: Path_ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +141,7 @@ class Partition:
     name: str
     object: Object
     vmid: int
+    source: Source
     path: Path_
     schedule: Schedule
     native: Native | None
@@ -178,8 +157,7 @@ class Partition:
     capabilities: list[Capability] = field(default_factory=list)
     entries: Entries = field(default_factory=Entries)
     signals: dict[int, str] = field(default_factory=dict)
-    next_ipa: int = REGIONS
-    next_device: int = DEVICES
+    free: dict[str, int] = field(default_factory=lambda: dict(BEGINS))
     window: int = 0
     window_tables: int = 0
     table_pages: int = 0
@@ -189,9 +167,8 @@ class Partition:
         if bit is None:
             bit = next((free for free in range(63, -1, -1) if free not in self.signals), None)
         if bit is None or bit in self.signals:
-            raise UserError(
-                f"'{self.name}' needs more than the 64 signals that there are", code="E034"
-            )
+            message = f"'{self.name}' needs more than the 64 signals that there are"
+            raise self.source.error("E034", message, self.path)
         self.signals[bit] = what
         return bit
 
@@ -251,24 +228,28 @@ class Plan:
         self.memories.append(made)
         return made
 
-    def map(self, partition: Partition, memory: Memory, ipa: int, access: str) -> Mapping:
-        """Maps at a given place."""
-        made = Mapping(memory, ipa, access)
+    def map(
+        self, partition: Partition, memory: Memory, ipa: int, access: str, path: Path_ = ()
+    ) -> Mapping:
+        """Maps at a given place; `path` is the description's key that says so."""
+        made = Mapping(memory, ipa, access, path)
         partition.mappings.append(made)
         return made
 
-    def map_region(self, partition: Partition, memory: Memory, access: str) -> Mapping:
-        """Maps at the next free place of a native partition; devices have a range of their own."""
-        device = memory.extent is None
-        big = memory.extent is not None and memory.extent.align >= BLOCK
-        step = BLOCK if big else PAGE
-        ipa = align_up(partition.next_device if device else partition.next_ipa, step)
-        after = ipa + memory.size + PAGE  # a guard page between
-        if device:
-            partition.next_device = after
-        else:
-            partition.next_ipa = after
-        return self.map(partition, memory, ipa, access)
+    def map_region(
+        self, partition: Partition, memory: Memory, access: str, path: Path_ = ()
+    ) -> Mapping:
+        """Maps at the next free place of a native partition, behind a guard page."""
+        space = "devices" if memory.extent is None else "regions"
+        step = memory.extent.align if memory.extent else PAGE
+        if memory.size >= BIG:
+            space = "big"
+        ipa = align_up(partition.free[space], step)
+        partition.free[space] = ipa + memory.size + PAGE
+        if partition.free[space] > ENDS[space]:
+            message = f"'{partition.name}' sees more memory than its addresses reach"
+            raise self.system.source.error("E033", message, path or partition.path)
+        return self.map(partition, memory, ipa, access, path)
 
     def grant(
         self,

@@ -76,11 +76,13 @@ def _notifies(plan: Plan, partition: Partition) -> None:
 def _memory(plan: Plan, partition: Partition, shared: Shared, material: Material) -> None:
     assert partition.native is not None
     for name, access in partition.native.memory.items():
-        ipa = share(plan, partition, shared[name], access)
+        path = (*partition.path, "memory", name)
+        ipa = share(plan, partition, shared[name], access, path)
         partition.entries.region(f"region.{name}", ipa, shared[name].size)
     for name, access in partition.native.guest_memory.items():
         ram = material.ram[name]
-        ipa = share(plan, partition, ram, access)
+        path = (*partition.path, "guest_memory", name)
+        ipa = share(plan, partition, ram, access, path)
         vm = plan.system.vm(name)
         assert vm is not None
         partition.entries.region(f"guest.{name}", ipa, ram.size)

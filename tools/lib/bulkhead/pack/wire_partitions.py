@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bulkhead.pack.artifacts import Blob, Program
 from bulkhead.pack.description import Native, Vm
+from bulkhead.pack.environment import encode_environment
 from bulkhead.pack.plan import (
     BLOCK,
     ENVIRONMENT,
@@ -22,6 +23,7 @@ from bulkhead.pack.plan import (
     Vcpu,
     align_up,
 )
+from bulkhead.pack.source import Path_
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,7 @@ def _partition(plan: Plan, native: Native | None, vm: Vm | None) -> Partition:
         name=described.name,
         object=plan.object("partition", described.name),
         vmid=len(plan.partitions) + 1,
+        source=plan.system.source,
         path=described.path,
         schedule=described.schedule,
         native=native,
@@ -166,7 +169,7 @@ def _partition(plan: Plan, native: Native | None, vm: Vm | None) -> Partition:
     return partition
 
 
-def share(plan: Plan, partition: Partition, root: Memory, access: str) -> int:
+def share(plan: Plan, partition: Partition, root: Memory, access: str, path: Path_ = ()) -> int:
     """Where `partition` sees `root`, mapped now if it is not yet."""
     assert root.extent is not None
     seen = partition.mapping_of(root.extent)
@@ -175,14 +178,12 @@ def share(plan: Plan, partition: Partition, root: Memory, access: str) -> int:
             entry.memory is root for part in plan.partitions.values() for entry in part.mappings
         )
         memory = plan.derive(root, f"{root.extent.name}@{partition.name}") if mapped else root
-        seen = plan.map_region(partition, memory, access)
+        seen = plan.map_region(partition, memory, access, path)
     return seen.ipa
 
 
 def finish_environments(plan: Plan) -> None:
     """Maps the environments, whose sizes are known now."""
-    from bulkhead.pack.environment import encode_environment
-
     for partition in plan.natives():
         assert partition.native is not None
         free = len(partition.capabilities) + 1
