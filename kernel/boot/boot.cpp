@@ -25,7 +25,6 @@ void secondary_start();
 
 Core* cores[abi::max_cores];
 uint32_t core_count = 0;
-constinit ObjectTable objects{};
 constinit std::atomic<bool> mutation{false};
 
 namespace {
@@ -91,7 +90,7 @@ void init_controls() {
 void init_core(Core& core) {
     constexpr uint64_t list_registers_mask = 0x1f;
     init_controls();
-    gic::init_core(static_cast<unsigned>(core.index));
+    gic::init_core(core);
     core.list_registers = static_cast<uint32_t>(hw::read<hw::IchVtr>().bits & list_registers_mask) + 1;
     core.online.store(true, std::memory_order_release);
 }

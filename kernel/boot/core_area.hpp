@@ -5,10 +5,12 @@
 
 namespace bulkhead {
 
+constexpr uint64_t reserved_for_core = 2048;
+
 struct alignas(page_size) CoreArea {
     std::byte guard[page_size];
-    std::byte stack[4 * page_size - page_size - sizeof(Core) - sizeof(Core) % 16];
-    alignas(16) Core core;
+    std::byte stack[3 * page_size - reserved_for_core];
+    alignas(reserved_for_core) Core core;
 };
 
 extern "C" CoreArea core_areas[abi::max_cores];

@@ -2,15 +2,17 @@
 // The boot table: checked, then instantiated in one pass, record by record.
 #include "boot/table.hpp"
 #include "boot/machine.hpp"
+#include "cap/memory.hpp"
 #include "irq/gic.hpp"
-#include "irq/virtual.hpp"
+#include "irq/physical.hpp"
 #include "lib/crc32.hpp"
 #include "lib/log.hpp"
 #include "mm/el2_map.hpp"
 #include "mm/pool.hpp"
 #include "sched/cross.hpp"
 #include "sched/scheduler.hpp"
-#include "vcpu/switch.hpp"
+#include "vcpu/switching.hpp"
+#include <new>
 
 namespace bulkhead::boot_table {
 
@@ -38,6 +40,15 @@ Slot& slot_of(uint64_t index, ObjectType type) {
 
 Partition& partition_of(uint64_t index) { return *slot_of(index, ObjectType::partition).partition; }
 
+Slot& create(uint16_t index, ObjectType type) {
+    if (index == 0 || index >= objects.count() || objects.at(index).type != ObjectType::none) {
+        refuse("\"an object is created twice\"", "object", index);
+    }
+    Slot& slot = objects.take_at(index, type);
+    objects.publish(slot);
+    return slot;
+}
+
 PhysAddr pages_of_pool(uint64_t pages) {
     auto taken = core_pool.take(pages);
     if (!taken.ok()) { refuse("\"the core's pool is too small\"", "pages", pages); }
@@ -45,13 +56,14 @@ PhysAddr pages_of_pool(uint64_t pages) {
 }
 
 void make(Core&, const abi::BootMemory& record) {
-    Memory& memory = objects.take_at(record.head.object, ObjectType::memory).memory;
+    Slot& slot = create(record.head.object, ObjectType::memory);
+    Memory& memory = slot.memory;
     memory.base = {record.base};
     memory.size = record.size;
     memory.memory_type = static_cast<abi::MemoryType>(record.head.flags & 0xff);
     memory.donatable = record.head.flags >> 8 & 1;
     memory.state = Memory::State::free;
-    if (record.parent) { link_derived(static_cast<uint16_t>(record.parent), record.head.object); }
+    if (record.parent) { adopt(slot_of(record.parent, ObjectType::memory), slot); }
 }
 
 void make(Core&, const abi::BootPartition& record) {
@@ -60,8 +72,8 @@ void make(Core&, const abi::BootPartition& record) {
     if (!reserve_vmid(record.vmid)) { refuse("\"a VMID is used twice\"", "vmid", record.vmid); }
     uint64_t pages = partition_pages(plan.kind, plan.slots, plan.spis) + record.table_pages;
     Partition& partition = init_partition(pages_of_pool(pages), pages, plan);
-    objects.take_at(record.head.object, ObjectType::partition).partition = &partition;
-    for (unsigned i = 0; i < sizeof(partition.name) - 1; ++i) { partition.name[i] = record.name[i]; }
+    create(record.head.object, ObjectType::partition).partition = &partition;
+    __builtin_memcpy(partition.name, record.name, sizeof(partition.name) - 1);
     partition.object_quota = record.object_quota;
     partition.may_control_machine = record.head.flags >> 8 & 1;
     partition.supervisor_signal = static_cast<uint8_t>(record.supervisor_signal);
@@ -70,7 +82,7 @@ void make(Core&, const abi::BootPartition& record) {
 
 void make(Core&, const abi::BootVcpu& record) {
     Vcpu& vcpu = *new (hw::pointer<void>(pages_of_pool(1))) Vcpu{};
-    objects.take_at(record.head.object, ObjectType::vcpu).vcpu = &vcpu;
+    create(record.head.object, ObjectType::vcpu).vcpu = &vcpu;
     init_vcpu(vcpu, partition_of(record.partition), record.index, record.core, record.priority);
     vcpu.object_index = record.head.object;
     vcpu.budget_ticks = ticks_from_us(record.budget_us);
@@ -79,21 +91,22 @@ void make(Core&, const abi::BootVcpu& record) {
 }
 
 void make(Core&, const abi::BootEndpoint& record) {
-    objects.take_at(record.head.object, ObjectType::endpoint).endpoint.max_ticks = ticks_from_us(record.max_us);
+    create(record.head.object, ObjectType::endpoint).endpoint.max_ticks = ticks_from_us(record.max_us);
 }
 
 void make(Core&, const abi::BootNotification& record) {
-    Notification& notification = objects.take_at(record.head.object, ObjectType::notification).notification;
+    Notification& notification = create(record.head.object, ObjectType::notification).notification;
     notification.target = slot_of(record.vcpu, ObjectType::vcpu).vcpu;
     notification.target->notification = &notification;
 }
 
 void make(Core&, const abi::BootInterrupt& record) {
-    Interrupt& interrupt = objects.take_at(record.head.object, ObjectType::interrupt).interrupt;
+    Slot& slot = create(record.head.object, ObjectType::interrupt);
+    Interrupt& interrupt = slot.interrupt;
     interrupt.intid = record.intid;
     interrupt.core = static_cast<uint8_t>(record.core);
     interrupt.edge = record.head.flags & 1;
-    register_interrupt(record.intid, record.head.object);
+    if (!own_line(slot)) { refuse("\"no such physical interrupt\"", "intid", record.intid); }
 }
 
 void make(Core&, const abi::BootMap& record) {
@@ -108,6 +121,8 @@ void make(Core&, const abi::BootMap& record) {
     memory.state = Memory::State::mapped;
     memory.ipa = {record.ipa};
     memory.mapped_in = objects.ref(static_cast<uint16_t>(record.partition));
+    memory.mapped_size = memory.size;
+    memory.access = static_cast<uint8_t>(record.head.flags);
 }
 
 void make(Core&, const abi::BootDevice& record) {
@@ -144,7 +159,11 @@ void make(Core& core, const abi::BootBind& record) {
     ObjectRef target = objects.ref(static_cast<uint16_t>(record.target));
     bool to_vm = record.head.flags & 1;
     slot_of(record.target, to_vm ? ObjectType::partition : ObjectType::notification);
-    bind_interrupt(core, interrupt, target, to_vm, record.signal);
+    if (!to_vm) {
+        bind_to_notification(core, interrupt, target, record.signal);
+    } else if (bind_to_vm(core, interrupt, target, record.signal) != Status::ok) {
+        refuse("\"a VM has no such interrupt\"", "intid", record.signal);
+    }
 }
 
 void start(Core& core, const abi::BootStart& record) {

@@ -4,11 +4,11 @@
 #include "ipc/ipc.hpp"
 #include "ipc/message.hpp"
 #include "irq/gic.hpp"
-#include "irq/virtual.hpp"
+#include "irq/physical.hpp"
 #include "sched/cross.hpp"
 #include "sched/scheduler.hpp"
 #include "vcpu/fault.hpp"
-#include "vcpu/switch.hpp"
+#include "vcpu/switching.hpp"
 
 namespace bulkhead {
 
@@ -25,7 +25,7 @@ Vcpu* faulted(Core& core, Vcpu& vcpu, FaultReason reason, uint64_t detail = 0) {
 
 Vcpu* route(Core& core, Vcpu& vcpu, Trap trap) {
     const TrapRoute& route = vcpu.partition->traps[static_cast<unsigned>(trap)];
-    return request(core, vcpu, route.endpoint, route.badge);
+    return make_request(core, vcpu, route.endpoint, route.badge);
 }
 
 /// An abort that is no access to a device page.
@@ -52,7 +52,7 @@ Vcpu* memory_fault(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
     if (esr.get(EsrEl2::isv) && page.is_device() && (esr.get(EsrEl2::fsc) & kind) == translation) [[likely]] {
         ++vcpu.exits[exits_mmio];
         if (vcpu.native) { return faulted(core, vcpu, FaultReason::stage2); }
-        return request(core, vcpu, page.endpoint(), page.badge());
+        return make_request(core, vcpu, page.endpoint(), page.badge());
     }
     return memory_fault(core, vcpu, esr);
 }

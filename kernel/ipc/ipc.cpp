@@ -6,7 +6,7 @@
 #include "sched/cross.hpp"
 #include "sched/scheduler.hpp"
 #include "vcpu/fault.hpp"
-#include "vcpu/switch.hpp"
+#include "vcpu/switching.hpp"
 #include <algorithm>
 
 namespace bulkhead {
@@ -80,7 +80,7 @@ void deliver_deadline(Vcpu& server) {
     for (unsigned i = 2; i < 9; ++i) { server.context.x[i] = 0; }
 }
 
-Vcpu* request(Core& core, Vcpu& caller, ObjectRef ref, uint64_t badge) {
+Vcpu* make_request(Core& core, Vcpu& caller, ObjectRef ref, uint64_t badge) {
     Slot* slot = objects.find(ref);
     caller.badge = badge;
     caller.endpoint = ref;
@@ -122,7 +122,7 @@ Vcpu* call(Core& core, Vcpu& caller) {
         caller.context.x[0] = static_cast<uint64_t>(status);
         return &caller;
     }
-    return request(core, caller, found.value().capability->object, found.value().capability->badge);
+    return make_request(core, caller, found.value().capability->object, found.value().capability->badge);
 }
 
 Vcpu* resolve(Core& core, Vcpu& account) {

@@ -13,11 +13,6 @@ namespace {
 
 uint64_t source_register(const Vcpu& vcpu, unsigned number) { return number == 31 ? 0 : vcpu.context.x[number]; }
 
-/// The virtual timer's deadline in CNTPCT ticks; none unless it is enabled and not masked.
-uint64_t virtual_deadline(const Vcpu& vcpu) {
-    return (vcpu.eager.cntv_ctl_el0 & 3) == 1 ? vcpu.eager.cntv_cval_el0 + vcpu.controls.cntvoff : abi::no_deadline;
-}
-
 void write_access(const Vcpu& caller, Value<EsrEl2> esr, uint64_t (&to)[31]) {
     bool write = esr.get(EsrEl2::wnr);
     unsigned size = 1u << esr.get(EsrEl2::sas);
@@ -51,7 +46,7 @@ void write_message(const Vcpu& caller, uint64_t (&to)[31]) {
     case ec::msr: write_system_register(caller, esr, to); break;
     case ec::wfx:
         to[1] = Tag::make(Kind::wfx, static_cast<uint16_t>(esr.get(EsrEl2::ti)), 0, caller.index).bits;
-        to[2] = virtual_deadline(caller);
+        to[2] = virtual_timer_deadline(caller);
         break;
     default:
         to[1] = Tag::make(Kind::smccc, esr.get(EsrEl2::ec) == ec::smc64, 0, caller.index).bits;

@@ -7,6 +7,10 @@
 
 namespace bulkhead {
 
+/// When the virtual timer of a vCPU, whose state is in memory, fires, in CNTPCT ticks; none unless it is enabled and not masked.
+inline uint64_t virtual_timer_deadline(const Vcpu& vcpu) {
+    return (vcpu.eager.cntv_ctl_el0 & 3) == 1 ? vcpu.eager.cntv_cval_el0 + vcpu.controls.cntvoff : abi::no_deadline;
+}
 /// Writes the message for the trap that `caller.esr` describes, or the native caller's own, to x0..x8 of `to`.
 void write_message(const Vcpu& caller, uint64_t (&to)[31]);
 /// Applies a server's answer to the vCPU that waits for it.

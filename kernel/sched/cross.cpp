@@ -5,7 +5,7 @@
 #include "irq/gic.hpp"
 #include "irq/virtual.hpp"
 #include "sched/scheduler.hpp"
-#include "vcpu/switch.hpp"
+#include "vcpu/switching.hpp"
 
 namespace bulkhead {
 
@@ -70,7 +70,10 @@ void serve_requests(Core& core, Vcpu& vcpu, uint32_t requests) {
     if (requests & request::pause) { pause(core, vcpu); }
     if (requests & request::resume) { resume(core, vcpu); }
     if (requests & request::wake) { signals_arrived(core, vcpu); }
-    if (requests & request::interrupts) { wake_for_interrupt(core, vcpu); }
+    if (requests & request::interrupts) {
+        answer_interrupt_request(core, vcpu);
+        wake_for_interrupt(core, vcpu);
+    }
     if (requests & request::write_back) { write_back(core, vcpu); }
 }
 

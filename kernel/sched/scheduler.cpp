@@ -5,7 +5,7 @@
 #include "ipc/ipc.hpp"
 #include "irq/virtual.hpp"
 #include "vcpu/fault.hpp"
-#include "vcpu/switch.hpp"
+#include "vcpu/switching.hpp"
 #include <algorithm>
 
 namespace bulkhead {

@@ -5,7 +5,7 @@
 #include "ipc/ipc.hpp"
 #include "lib/log.hpp"
 #include "sched/scheduler.hpp"
-#include "vcpu/switch.hpp"
+#include "vcpu/switching.hpp"
 
 namespace bulkhead {
 

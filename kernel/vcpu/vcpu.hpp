@@ -3,6 +3,7 @@
 #pragma once
 #include "abi/message.hpp"
 #include "cap/partition.hpp"
+#include "irq/queue.hpp"
 #include "vcpu/state.hpp"
 #include <atomic>
 
@@ -11,14 +12,26 @@ namespace bulkhead {
 using abi::FaultReason;
 using abi::VcpuState;
 
-constexpr unsigned max_list_registers = 16;
-/// A vCPU's own interrupts (INTIDs 0..31) and what its list registers hold. Owned by irq/virtual.
+/// A server that reads the state of a VM's interrupts waits, by restarting, until these vCPUs' cores have brought it up to date.
+struct InterruptWait {
+    const Partition* vm;
+    uint32_t asked; ///< bit per vCPU
+    uint32_t folds[max_vcpus_per_partition];
+};
+
+constexpr uint32_t max_list_registers = 8; ///< used, of those that there are: filling them takes bounded time
+/// A vCPU's own interrupts (INTIDs 0..31), what waits for it, and what its list registers hold. Owned by irq/virtual.
 struct VcpuInterrupts {
-    uint64_t word[32];                         ///< state of INTIDs 0..31 (irq/virtual.hpp)
-    std::atomic<uint64_t> candidates[4];       ///< pending and enabled and targeted here, not in a list register; by INTID
-    uint64_t lr[max_list_registers];           ///< shadow, valid while the vCPU is not resident
-    uint16_t lr_intid[max_list_registers];     ///< what list register n holds, 0xffff: free
-    std::atomic<bool> dirty;                   ///< list registers are to be filled anew before the guest runs
+    Word word[32];
+    InterruptQueue queue;
+    IntidSet parked;                     ///< active, acknowledged by this vCPU, not in a list register
+    uint16_t listed[max_list_registers]; ///< the INTID that list register n holds, n < used
+    uint32_t used;                       ///< zero unless resident
+    std::atomic<uint32_t> folds;         ///< how often the list registers were taken back into the words
+    std::atomic<bool> dirty;             ///< list registers are to be filled anew before the guest runs
+    std::atomic<bool> fold_wanted;       ///< another core waits for `folds` to change
+    uint64_t serror_syndrome;            ///< for VSESR_EL2 while a virtual SError is pending
+    InterruptWait wait;                  ///< of a native partition's vCPU
 };
 
 struct FaultRecord {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Which vCPU's registers are in the hardware: switching between guest and service, between VMs, and on demand.
 #pragma once
-#include "sched/core.hpp"
+#include "irq/virtual.hpp"
 #include "switch.hpp"
 
 namespace bulkhead {
@@ -19,11 +19,13 @@ inline void leave(Core& core) {
         hw::save_native(vcpu->context);
     } else {
         hw::save_el1(vcpu->context, vcpu->eager);
+        after_guest(*vcpu);
     }
 }
 /// From a VM's vCPU, which runs, to a server, which waits: the way of every trapped access.
 inline void enter_server_from_vm(Core& core, Vcpu& guest, Vcpu& server) {
     hw::save_el1(guest.context, guest.eager);
+    after_guest(guest);
     core.current = &server;
     hw::load_native(server.context);
     hw::load_controls(server.controls);

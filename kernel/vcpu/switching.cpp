@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The slower parts of switching: another VM's registers, FP/SIMD on demand, reset.
-#include "vcpu/switch.hpp"
+#include "vcpu/switching.hpp"
 #include "irq/virtual.hpp"
 
 namespace bulkhead {
