@@ -6,6 +6,10 @@
 
 namespace lifecycle {
 
+namespace {
+bool is_running(Vm const& vm) { return vm.state == VmState::running; }
+} // namespace
+
 std::string_view name(Cause cause) {
     switch (cause) {
     case Cause::user:
@@ -194,9 +198,14 @@ uint64_t Vms::work() {
 }
 
 void Vms::load_step() {
+    const uint64_t begin = port_.ticks();
     load_next_ = 0;
     switch (loader_.step()) {
     case Loader::Progress::more:
+        // Half of the time is left to the VMs that run already.
+        if (std::ranges::any_of(system_.all_vms(), is_running)) {
+            load_next_ = port_.ticks() + (port_.ticks() - begin);
+        }
         break;
     case Loader::Progress::later:
         load_next_ = port_.in_microseconds(1000);

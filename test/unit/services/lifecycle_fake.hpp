@@ -114,7 +114,10 @@ struct FakePort final : Port {
         mapped = 0;
     }
     void zero(std::span<uint8_t> bytes) override { std::ranges::fill(bytes, uint8_t{0}); }
-    void clean(std::span<uint8_t> bytes) override { cleaned += bytes.size(); }
+    void clean(std::span<uint8_t> bytes) override {
+        cleaned += bytes.size();
+        time += 10;
+    }
     Status tell(abi::Handle endpoint, abi::client::Label label, uint32_t client,
                 uint64_t word) override {
         told.push_back({endpoint, label, client, word});

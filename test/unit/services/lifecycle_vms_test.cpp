@@ -42,6 +42,17 @@ TEST_CASE("loading is done in steps, and one VM after the other", "[lifecycle]")
     CHECK(machine.pair.state == VmState::running);
 }
 
+TEST_CASE("loading leaves half of the time to a VM that runs", "[lifecycle]") {
+    Machine machine;
+    machine.run(machine.pair);
+    machine.vms.start(machine.ticker);
+    const uint64_t begin = machine.port.time;
+    CHECK(machine.vms.work() == begin + 20); // the step took 10
+    machine.port.time = begin + 15;
+    CHECK(machine.vms.work() == begin + 20); // too early: no step
+    CHECK(machine.port.time == begin + 15);
+}
+
 TEST_CASE("a service that is down is waited for", "[lifecycle]") {
     Machine machine;
     machine.port.answers[100] = {Status::server_fault, Status::again, Status::ok};
@@ -49,7 +60,7 @@ TEST_CASE("a service that is down is waited for", "[lifecycle]") {
     machine.vms.start(machine.ticker);
     machine.settle();
     CHECK(machine.ticker.state == VmState::running);
-    CHECK(machine.port.time - begin == 2000);
+    CHECK(machine.port.time - begin == 2030); // and three steps of filling
 }
 
 TEST_CASE("a VM that cannot be loaded stays off, with a reason", "[lifecycle]") {
