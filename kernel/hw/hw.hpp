@@ -29,7 +29,7 @@ struct IccIar1; struct IccEoir1; struct IccDir; struct IccPmr; struct IccIgrpen1
 struct IccSreEl2; struct IccBpr1; struct IccHppir1; struct IchVtr; struct IchEisr; struct IchElrsr; struct IchVmcr;
 struct IchAp0r0; struct IchAp1r0; struct IchMisr; struct ParEl1; struct EsrEl1; struct ElrEl1; struct SpsrEl1; struct FarEl1;
 struct SctlrEl1; struct VbarEl1; struct SpEl0; struct SpEl1; struct CnthctlSetup; struct HstrEl2; struct PmcrEl0;
-struct IdAa64Pfr0; struct IdAa64Dfr0; struct IdAa64Mmfr0; struct MdscrEl1; struct ActlrEl2; struct IdAa64Isar0;
+struct IdAa64Pfr0; struct IdAa64Dfr0; struct IdAa64Mmfr0; struct MdscrEl1; struct ActlrEl2; struct VsesrEl2; struct IdAa64Isar0;
 
 SYSTEM_REGISTER(HcrEl2, hcr_el2)
 SYSTEM_REGISTER(VtcrEl2, vtcr_el2)
@@ -57,6 +57,7 @@ SYSTEM_REGISTER(Ttbr0El2, ttbr0_el2)
 SYSTEM_REGISTER(MairEl2, mair_el2)
 SYSTEM_REGISTER(VbarEl2, vbar_el2)
 SYSTEM_REGISTER(HstrEl2, hstr_el2)
+SYSTEM_REGISTER(VsesrEl2, s3_4_c5_c2_3)
 SYSTEM_REGISTER(ActlrEl2, actlr_el2)
 SYSTEM_REGISTER(IsrEl1, isr_el1)
 SYSTEM_REGISTER(MpidrEl1, mpidr_el1)

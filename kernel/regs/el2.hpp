@@ -105,10 +105,12 @@ struct IchHcrEl2 {
     template <unsigned lsb, unsigned width = 1> using F = Field<IchHcrEl2, lsb, width>;
     static constexpr F<0> en{};
     static constexpr F<1> uie{};
+    static constexpr F<2> lrenpie{};
     static constexpr F<3> npie{};
     static constexpr F<10> tc{};
     static constexpr F<11> tall0{};
     static constexpr F<12> tall1{};
+    static constexpr F<27, 5> eoi_count{};
 };
 
 struct IchLr {

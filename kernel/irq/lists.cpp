@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: MIT
+// The list registers of this core: a cache of the most urgent virtual interrupts of the resident
+// vCPU. They are always taken back (folded) into the words as a whole, and filled anew from them.
+#include "irq/gic.hpp"
+#include "irq/virtual.hpp"
+#include "sched/cross.hpp"
+
+namespace bulkhead {
+
+using VI = VirtualInterrupt;
+
+namespace {
+
+constexpr unsigned timer = gic::virtual_timer;
+
+bool group1_enabled(const Vcpu& vcpu) { return vcpu.partition->interrupts->ctlr & 2; }
+
+/// What the guest did to one list register.
+void take_back(InterruptUpdate& update, Vcpu& vcpu, unsigned intid, Value<IchLr> lr) {
+    Word& w = update.word(&vcpu, intid);
+    uint64_t state = lr.get(IchLr::state);
+    bool latch = state & IchLr::pending && is(w, VI::loaded_latch) && !is(w, VI::cancel_latch);
+    bool active = state & IchLr::active && !is(w, VI::cancel_active);
+    if (lr.get(IchLr::hw) && state == IchLr::invalid) {
+        w = w.with(VI::held, 0);
+    }
+    constexpr Word away = VI::listed(1) | VI::loaded_latch(1) | VI::loaded_active(1) |
+                          VI::cancel_latch(1) | VI::cancel_active(1);
+    w.bits &= ~away.bits;
+    w = w | Word{}.with(VI::latch, latch).with(VI::active, active).with(VI::parked, active);
+    update.place(&vcpu, intid, w);
+}
+
+/// The most urgent of the parked ones. Few guests have more than one; looks at a bounded number.
+unsigned best_parked(const InterruptUpdate& update, Vcpu& vcpu) {
+    const IntidSet& parked = vcpu.interrupts.parked;
+    unsigned best = parked.next(0), next = best;
+    for (unsigned looks = 64; looks && next != IntidSet::end; --looks) {
+        if (level_of(update.word(&vcpu, next)) < level_of(update.word(&vcpu, best))) {
+            best = next;
+        }
+        next = parked.next(next + 1);
+    }
+    return best;
+}
+
+/// The guest ended interrupts that were not in a list register: the most urgent ones, as EOIs nest.
+void end_parked(InterruptUpdate& update, Vcpu& vcpu) {
+    auto control = hw::read<IchHcrEl2>();
+    for (uint64_t n = control.get(IchHcrEl2::eoi_count); n && !vcpu.interrupts.parked.empty();
+         --n) {
+        update.change(&vcpu, best_parked(update, vcpu), VI::active(1), {});
+    }
+    hw::write<IchHcrEl2>(control.with(IchHcrEl2::eoi_count, 0));
+}
+
+/// Returns how many list registers are to be written or zeroed.
+unsigned fold(InterruptUpdate& update, Vcpu& vcpu) {
+    auto& own = vcpu.interrupts;
+    unsigned used = own.used;
+    own.used = 0;
+    if (used && !own.parked.empty()) {
+        end_parked(update, vcpu);
+    }
+    for (unsigned n = 0; n < used; ++n) {
+        take_back(update, vcpu, own.listed[n], {hw::read_lr(n)});
+    }
+    own.folds.fetch_add(1, std::memory_order_release);
+    return used;
+}
+
+void zero(unsigned from, unsigned to) {
+    for (unsigned n = from; n < to; ++n) {
+        hw::write_lr(n, 0);
+    }
+}
+
+void empty(InterruptUpdate& update, Vcpu& vcpu) {
+    zero(0, fold(update, vcpu));
+    update.touch(vcpu.index);
+}
+
+/// The list register for a word, which then says that it is there.
+Value<IchLr> load(Word& w, unsigned intid, unsigned holder) {
+    bool active = is(w, VI::active), latch = is(w, VI::latch) && is_open(w), high = is_high(w);
+    uint64_t state = active ? latch ? IchLr::pending_active : IchLr::active : IchLr::pending;
+    bool hardware = is(w, VI::held) && state != IchLr::pending_active;
+    auto lr = (Value<IchLr>{intid} | IchLr::group(1))
+                  .with(IchLr::priority, w.get(VI::priority))
+                  .with(IchLr::state, state);
+    if (hardware) {
+        lr = lr.with(IchLr::hw, 1).with(IchLr::pintid, w.get(VI::pintid));
+    } else if (high || is(w, VI::held)) {
+        lr = lr.with(IchLr::eoi, 1); // to raise it again, or to end the physical one
+    }
+    if (latch) {
+        w = w.with(VI::latch, 0);
+    }
+    w = w.with(VI::active, 0).with(VI::parked, 0).with(VI::holder, holder).with(VI::listed, 1);
+    w = w.with(VI::loaded_latch, latch).with(VI::loaded_active, active);
+    return lr;
+}
+
+void load_next(InterruptUpdate& update, Vcpu& vcpu, unsigned intid) {
+    auto& own = vcpu.interrupts;
+    Word& w = update.word(&vcpu, intid);
+    update.lift(intid, w);
+    hw::write_lr(own.used, load(w, intid, vcpu.index).bits);
+    own.listed[own.used++] = static_cast<uint16_t>(intid);
+}
+
+/// Fills the empty list registers and says which maintenance interrupts are needed. Active ones go
+/// first, so that the guest's EOI finds them; one register is for what is pending, so that it can
+/// preempt.
+Value<IchHcrEl2> fill(const Core& core, InterruptUpdate& update, Vcpu& vcpu) {
+    auto& own = vcpu.interrupts;
+    bool some = group1_enabled(vcpu) && !own.queue.empty();
+    while (own.used + some < core.list_registers && !own.parked.empty()) {
+        load_next(update, vcpu, best_parked(update, vcpu));
+    }
+    while (own.used < core.list_registers && some) {
+        load_next(update, vcpu, own.queue.best());
+        some = !own.queue.empty();
+    }
+    Value<IchHcrEl2> control{vcpu.controls.ich_hcr};
+    bool active_left = !own.parked.empty();
+    return control.with(IchHcrEl2::en, 1)
+        .with(IchHcrEl2::npie, some)
+        .with(IchHcrEl2::uie, active_left)
+        .with(IchHcrEl2::lrenpie, active_left);
+}
+
+/// The physical timer interrupt that waits in the word: withdrawn if the guest has turned its timer
+/// off (the state is in the hardware or saved), and free to fire when it is not needed any more.
+void settle_timer(const Core& core, InterruptUpdate& update, Vcpu& vcpu) {
+    constexpr uint64_t enabled_and_due = 5, ctl = 7;
+    Word& w = update.word(&vcpu, timer);
+    if (!is(w, VI::held)) {
+        return;
+    }
+    bool due = (vcpu.eager.cntv_ctl_el0 & ctl) == enabled_and_due ||
+               (hw::read<hw::CntvCtl>().bits & ctl) == enabled_and_due;
+    if (!due) {
+        update.change(&vcpu, timer, VI::latch(1), {});
+    }
+    if (is(w, VI::latch) || is(w, VI::active)) {
+        return;
+    }
+    w = w.with(VI::held, 0);
+    gic::set_timer_active(core, false);
+}
+
+} // namespace
+
+bool deliverable(const Vcpu& vcpu) {
+    constexpr uint64_t veng1 = 2, vpmr_shift = 24;
+    bool resident = Core::self().resident == &vcpu;
+    uint64_t vmcr = resident ? hw::read<hw::IchVmcr>().bits : vcpu.lazy.ich_vmcr;
+    if (vcpu.controls.hcr & HcrEl2::vse.mask) {
+        return true;
+    }
+    if (!(vmcr & veng1)) {
+        return false;
+    }
+    uint64_t threshold = vmcr >> vpmr_shift & 0xff;
+    const auto& own = vcpu.interrupts;
+    if (group1_enabled(vcpu) && !own.queue.empty() &&
+        own.queue.level() * priority_step < threshold) {
+        return true;
+    }
+    for (unsigned n = 0; n < own.used; ++n) {
+        Value<IchLr> lr{hw::read_lr(n)};
+        if (lr.get(IchLr::state) & IchLr::pending && lr.get(IchLr::priority) < threshold) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void before_guest(Core& core, Vcpu& vcpu) {
+    InterruptUpdate update(core, *vcpu.partition);
+    update.do_not_ask(vcpu);
+    unsigned stale = fold(update, vcpu);
+    settle_timer(core, update, vcpu);
+    auto control = fill(core, update, vcpu);
+    zero(vcpu.interrupts.used, stale);
+    vcpu.controls.ich_hcr = control.bits;
+    hw::write<IchHcrEl2>(control);
+    constexpr unsigned ras_shift = 28;
+    if (vcpu.controls.hcr & HcrEl2::vse.mask && hw::read<hw::IdAa64Pfr0>().bits >> ras_shift & 15) {
+        hw::write<hw::VsesrEl2>({vcpu.interrupts.serror_syndrome});
+    }
+    vcpu.interrupts.dirty.store(false, std::memory_order_relaxed);
+}
+
+void answer_interrupt_request(Core& core, Vcpu& vcpu) {
+    if (!vcpu.interrupts.fold_wanted.exchange(false, std::memory_order_acq_rel)) {
+        return;
+    }
+    InterruptUpdate update(core, *vcpu.partition);
+    update.do_not_ask(vcpu);
+    empty(update, vcpu);
+}
+
+void switch_in(Core& core, Vcpu& vcpu) {
+    if (is(vcpu.interrupts.word[timer], VI::held)) {
+        gic::set_timer_active(core, true);
+    }
+    if (vcpu.controls.hcr & HcrEl2::vse.mask) {
+        vcpu.interrupts.dirty.store(true, std::memory_order_relaxed);
+    }
+}
+
+void switch_out(Core& core, Vcpu& vcpu) {
+    InterruptUpdate update(core, *vcpu.partition);
+    update.do_not_ask(vcpu);
+    zero(0, fold(update, vcpu));
+    hw::write<IchHcrEl2>({}); // no count of EOIs for who comes next
+    if (is(vcpu.interrupts.word[timer], VI::held)) {
+        gic::set_timer_active(core, false);
+    }
+}
+
+void maintenance(Core& core) {
+    gic::drop_priority(gic::maintenance);
+    Vcpu* vcpu = core.resident;
+    if (vcpu && (core.current == vcpu || !core.current)) {
+        InterruptUpdate update(core, *vcpu->partition);
+        update.do_not_ask(*vcpu);
+        empty(update, *vcpu);
+        hw::write<IchHcrEl2>(IchHcrEl2::en(1)); // no reason is left; before_guest finds new ones
+        hw::isb();                              // before the interrupt can fire again
+    }
+    gic::deactivate(gic::maintenance);
+}
+
+void vtimer_fired(Core& core) {
+    gic::drop_priority(timer);
+    Vcpu* vcpu = core.current;
+    if (!vcpu || vcpu != core.resident) { // late: the timer that fired is not loaded any more
+        hw::write<hw::CntvCtl>({});
+        hw::isb(); // before the interrupt can fire again
+        gic::deactivate(timer);
+        return;
+    }
+    InterruptUpdate update(core, *vcpu->partition);
+    update.do_not_ask(*vcpu);
+    update.change(vcpu, timer, {}, VI::latch(1) | VI::held(1));
+}
+
+void reset_interrupts(Core& core, Vcpu& vcpu) {
+    InterruptUpdate update(core, *vcpu.partition);
+    update.do_not_ask(vcpu);
+    empty(update, vcpu);
+    auto& own = vcpu.interrupts;
+    for (unsigned i = 0; i < VirtualInterrupts::first_spi; ++i) {
+        update.change(&vcpu, i, VI::latch(1) | VI::active(1), {});
+    }
+    // SPIs: what it has acknowledged nobody else would end; what any vCPU may take another one
+    // takes.
+    constexpr unsigned spi = VirtualInterrupts::first_spi;
+    for (unsigned i = own.parked.next(spi); i != IntidSet::end; i = own.parked.next(i + 1)) {
+        update.change(&vcpu, i, VI::active(1), {});
+    }
+    for (unsigned i = spi; vcpu.partition->interrupts->has(i); ++i) {
+        Word& w = update.word(nullptr, i);
+        if (is(w, VI::queued) && w.get(VI::holder) == vcpu.index && w.get(VI::target) == any_vcpu) {
+            update.lift(i, w);
+            update.place(nullptr, i, w);
+        }
+    }
+    if (is(own.word[timer], VI::held)) {
+        own.word[timer] = own.word[timer].with(VI::held, 0);
+        if (core.resident == &vcpu) {
+            gic::set_timer_active(core, false);
+        }
+    }
+}
+
+void inject_serror(Vcpu& vcpu, uint64_t syndrome) {
+    vcpu.interrupts.serror_syndrome = syndrome;
+    vcpu.controls.hcr |= HcrEl2::vse.mask;
+    vcpu.interrupts.dirty.store(true, std::memory_order_relaxed);
+}
+
+namespace {
+
+/// The vCPUs whose list registers, on other cores, hold some of these interrupts.
+uint32_t holders(const InterruptUpdate& update, Vcpu* own, unsigned first, unsigned count) {
+    uint32_t found = 0;
+    for (unsigned i = first; i < first + count; ++i) {
+        Word w = update.word(own, i);
+        if (is(w, VI::listed)) {
+            found |= 1u << w.get(VI::holder);
+        }
+    }
+    return found;
+}
+
+} // namespace
+
+bool up_to_date(Core& core, Vcpu& self, Partition& vm, Vcpu* own, unsigned first, unsigned count) {
+    auto& wait = self.interrupts.wait;
+    bool asking = wait.vm != &vm || wait.asked == 0;
+    if (asking) {
+        InterruptUpdate update(core, vm);
+        if (Vcpu* here = core.resident; here && here->partition == &vm && here->interrupts.used) {
+            update.do_not_ask(*here);
+            empty(update, *here);
+        }
+        wait = {&vm, holders(update, own, first, count), {}};
+    }
+    for (uint32_t left = wait.asked; left; left &= left - 1) {
+        auto i = static_cast<unsigned>(__builtin_ctz(left));
+        Vcpu* vcpu = __atomic_load_n(&vm.vcpus[i], __ATOMIC_RELAXED);
+        if (!vcpu) {
+            wait.asked &= ~(1u << i);
+            continue;
+        }
+        uint32_t folds = vcpu->interrupts.folds.load(std::memory_order_acquire);
+        if (asking) {
+            wait.folds[i] = folds;
+            vcpu->interrupts.fold_wanted.store(true, std::memory_order_release);
+            ask(core, *vcpu, request::interrupts);
+        } else if (folds != wait.folds[i]) {
+            wait.asked &= ~(1u << i);
+        }
+    }
+    return wait.asked == 0;
+}
+
+} // namespace bulkhead

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+// Physical interrupt lines: to which object each belongs, and the way of an interrupt to a
+// notification or a VM.
+#include "irq/physical.hpp"
+#include "ipc/ipc.hpp"
+#include "irq/gic.hpp"
+
+namespace bulkhead {
+
+using VI = VirtualInterrupt;
+
+namespace {
+
+ObjectRef owners[gic::last_intid + 1]; ///< Interrupt objects, by INTID
+
+/// Its line is masked, so that nobody looks at the bindings meanwhile; an interrupt in progress is
+/// over.
+void unbind(Core& core, Interrupt& interrupt) {
+    gic::mask(interrupt.intid);
+    Slot* vm = objects.find(interrupt.vm);
+    if (interrupt.vm && vm) {
+        InterruptUpdate update(core, *vm->partition);
+        update.change(nullptr, interrupt.signal, VI::latch(1) | VI::active(1) | VI::linked(1), {});
+    }
+    if (__atomic_exchange_n(&interrupt.active, false, __ATOMIC_ACQ_REL)) {
+        gic::deactivate(interrupt.intid);
+    }
+    interrupt.vm = interrupt.notification = {};
+}
+
+/// Fires for a notification: stays active, and so silent, until it is acknowledged.
+bool signal(Core& core, Interrupt& interrupt) {
+    Slot* slot = objects.find(interrupt.notification);
+    if (!interrupt.notification || !slot) {
+        return false;
+    }
+    __atomic_store_n(&interrupt.active, true, __ATOMIC_RELEASE);
+    notify(core, slot->notification, 1ull << interrupt.signal);
+    return true;
+}
+
+/// Fires for a VM: stays active until the guest ends the virtual one.
+bool raise(Core& core, Interrupt& interrupt) {
+    Slot* slot = objects.find(interrupt.vm);
+    if (!interrupt.vm || !slot) {
+        return false;
+    }
+    InterruptUpdate update(core, *slot->partition);
+    update.change(nullptr, interrupt.signal, {}, VI::latch(1) | VI::held(1));
+    return true;
+}
+
+} // namespace
+
+bool own_line(Slot& slot) {
+    Interrupt& interrupt = slot.interrupt;
+    if (!gic::has_spi(interrupt.intid)) {
+        return false;
+    }
+    gic::configure(interrupt.intid, interrupt.edge, interrupt.core);
+    owners[interrupt.intid] = objects.ref(slot);
+    return true;
+}
+
+void bind_to_notification(Core& core, Interrupt& interrupt, ObjectRef notification,
+                          unsigned signal_bit) {
+    unbind(core, interrupt);
+    interrupt.signal = signal_bit;
+    interrupt.notification = notification;
+    gic::unmask(interrupt.intid);
+}
+
+Status bind_to_vm(Core& core, Interrupt& interrupt, ObjectRef vm, uint64_t intid) {
+    Partition& partition = *objects.at(vm.index).partition;
+    bool is_spi = intid >= VirtualInterrupts::first_spi && partition.interrupts &&
+                  partition.interrupts->has(intid);
+    if (!is_spi) {
+        return Status::bad_argument;
+    }
+    auto spi = static_cast<unsigned>(intid);
+    {
+        InterruptUpdate update(core, partition);
+        bool same = interrupt.vm == vm && interrupt.signal == spi;
+        if (is(update.word(nullptr, spi), VI::linked) && !same) {
+            return Status::bad_state;
+        }
+    }
+    unbind(core, interrupt);
+    {
+        InterruptUpdate update(core, partition);
+        Word link = VI::linked(1) | Word{}.with(VI::pintid, interrupt.intid);
+        update.change(nullptr, spi, VI::pintid(0x3ff), link);
+    }
+    interrupt.signal = spi;
+    interrupt.vm = vm;
+    gic::unmask(interrupt.intid);
+    return Status::ok;
+}
+
+void physical(Core& core, uint32_t intid) {
+    gic::drop_priority(intid);
+    Slot* slot =
+        intid >= gic::first_spi && intid <= gic::last_intid ? objects.find(owners[intid]) : nullptr;
+    bool taken =
+        slot && owners[intid] && (signal(core, slot->interrupt) || raise(core, slot->interrupt));
+    if (taken) {
+        return;
+    }
+    if (intid >= gic::first_spi) {
+        gic::mask(intid);
+    } // nobody is there to quiet its device
+    gic::deactivate(intid);
+}
+
+} // namespace bulkhead

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+// The virtual interrupts of VMs: their state, which any core may change, and the list registers,
+// which only a vCPU's own core fills from it. docs/interrupts.md tells how.
+#pragma once
+#include "lib/lock.hpp"
+#include "sched/core.hpp"
+
+namespace bulkhead {
+
+/// A VM's own part: SPIs. In its partition's pages, zeroed when given.
+struct VirtualInterrupts {
+    void init(unsigned spi_count) { spis = spi_count; }
+    bool has(uint64_t intid) const { return intid < first_spi + spis; }
+
+    static constexpr unsigned first_spi = 32, max_spis = abi::max_virtual_intid + 1 - first_spi;
+    SpinLock lock; ///< of all words, queues and parked sets of the VM
+    uint32_t ctlr; ///< as GICD_CTLR: bits EnableGrp0, EnableGrp1
+    uint32_t spis;
+    Word spi[max_spis];
+};
+static_assert(sizeof(VirtualInterrupts) <= page_size);
+
+/// A change of a VM's virtual interrupts, by any core: holds the lock; at its end, asks the cores
+/// of the vCPUs that have something new to look at it.
+class InterruptUpdate {
+public:
+    InterruptUpdate(Core& core, Partition& vm) : core_(core), vm_(vm) {
+        vm.interrupts->lock.lock();
+    }
+    ~InterruptUpdate();
+    InterruptUpdate(const InterruptUpdate&) = delete;
+    InterruptUpdate& operator=(const InterruptUpdate&) = delete;
+
+    /// Which one: of vCPU `own` if the INTID is below 32, else `own` does not matter. It exists:
+    /// the caller has checked.
+    Word& word(Vcpu* own, unsigned intid) const;
+    /// Clears some fields, then sets some; what is in a list register follows later.
+    void change(Vcpu* own, unsigned intid, Word clear, Word set);
+    /// Out of the queue or the parked set, and (back) to where its state says.
+    void lift(unsigned intid, Word& word);
+    void place(Vcpu* own, unsigned intid, Word& word);
+    /// The list registers of a vCPU are to be filled anew.
+    void touch(uint64_t vcpu);
+    /// This vCPU's core is here and knows.
+    void do_not_ask(const Vcpu& vcpu) { silent_ = 1u << vcpu.index; }
+
+private:
+    Vcpu* vcpu(uint64_t index) const {
+        return __atomic_load_n(&vm_.vcpus[index], __ATOMIC_RELAXED);
+    }
+    uint64_t destination(const Vcpu* own, unsigned intid, Word word) const;
+
+    Core& core_;
+    Partition& vm_;
+    uint32_t asked_ = 0; ///< bit per vCPU
+    uint32_t silent_ = 0;
+};
+
+/// What the input of a virtual interrupt does; the numbers are Hypercall::interrupt_line's.
+enum class Line : uint64_t { lower = 0, raise = 1, pulse = 2 };
+void set_line(Core& core, Partition& vm, Vcpu* own, unsigned intid, Line level);
+/// True if every pending and active state of these interrupts is what the guest sees now; else
+/// other cores have been asked: the hypercall of `self` restarts.
+bool up_to_date(Core& core, Vcpu& self, Partition& vm, Vcpu* own, unsigned first, unsigned count);
+
+// The rest: only on the vCPU's own core.
+
+void init_interrupts(Vcpu& vcpu);
+/// Something would interrupt the vCPU if it ran unmasked: WFI must not block it.
+bool deliverable(const Vcpu& vcpu);
+/// Before a VM's vCPU runs with interrupts.dirty set: fills the list registers; sets
+/// controls.ich_hcr and ICH_HCR_EL2.
+void before_guest(Core& core, Vcpu& vcpu);
+/// Another core asked (request::interrupts): makes the words tell what the list registers hold, if
+/// it wants to know.
+void answer_interrupt_request(Core& core, Vcpu& vcpu);
+/// The vCPU becomes, or ceases to be, the resident one.
+void switch_in(Core& core, Vcpu& vcpu);
+void switch_out(Core& core, Vcpu& vcpu);
+/// Nothing is pending or active any more; configuration and input lines stay. core.resident tells
+/// whether it is in the hardware.
+void reset_interrupts(Core& core, Vcpu& vcpu);
+/// The VM goes away: physical interrupts that it holds can fire again, for whoever is bound to them
+/// next.
+void release_interrupts(Partition& vm);
+
+// Interrupts just acknowledged; each ends its own.
+void vtimer_fired(Core& core);
+void maintenance(Core& core);
+void physical(Core& core, uint32_t intid); ///< an SPI, or one that is not ours
+
+/// A virtual SError; `syndrome` for VSESR_EL2. The vCPU does not run.
+void inject_serror(Vcpu& vcpu, uint64_t syndrome);
+/// On the way out of a guest, before HCR_EL2 changes: taking the vSError has cleared its bit there.
+inline void after_guest(Vcpu& vcpu) {
+    if (vcpu.controls.hcr & HcrEl2::vse.mask) [[unlikely]] {
+        vcpu.controls.hcr &= hw::read<HcrEl2>().bits | ~HcrEl2::vse.mask;
+    }
+}
+
+} // namespace bulkhead
