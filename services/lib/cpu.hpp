@@ -33,8 +33,18 @@ inline uint64_t frequency() {
     return hertz;
 }
 
-/// Microseconds as ticks; for times below an hour.
-inline uint64_t ticks(uint64_t us) { return us * frequency() / 1'000'000; }
+/// Microseconds as ticks, without overflow.
+inline uint64_t ticks(uint64_t us) {
+    uint64_t const hertz = frequency();
+    return us / 1'000'000 * hertz + us % 1'000'000 * hertz / 1'000'000;
+}
+
+/// Microseconds since the machine's reset.
+inline uint64_t now_us() {
+    uint64_t const ticks_now = now();
+    uint64_t const hertz = frequency();
+    return ticks_now / hertz * 1'000'000 + ticks_now % hertz * 1'000'000 / hertz;
+}
 
 /// In every loop that waits for another core.
 inline void yield() { asm volatile("yield" ::: "memory"); }

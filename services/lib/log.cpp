@@ -19,13 +19,6 @@ struct Log {
 };
 constinit Log state;
 
-/// Microseconds without overflow for any number of ticks.
-uint64_t time_us() {
-    uint64_t const ticks_now = now();
-    uint64_t const hertz = frequency();
-    return ticks_now / hertz * 1'000'000 + ticks_now % hertz * 1'000'000 / hertz;
-}
-
 /// Called with the lock held.
 bool write(LogLine const& line, Wake& wake) {
     auto const text = line.view();
@@ -49,7 +42,7 @@ bool write_dropped(Wake& wake) {
     if (dropped == 0) {
         return true;
     }
-    if (!write(format_log_line(time_us(), state.name, "log.dropped", {{"n", dropped}}), wake)) {
+    if (!write(format_log_line(now_us(), state.name, "log.dropped", {{"n", dropped}}), wake)) {
         return false;
     }
     __atomic_fetch_sub(&state.dropped, dropped, __ATOMIC_RELAXED);
@@ -60,7 +53,7 @@ bool write_locked(std::string_view source, std::string_view event,
                   std::initializer_list<Field> fields, Wake& wake) {
     Guard guard{state.lock};
     return guard && write_dropped(wake) &&
-           write(format_log_line(time_us(), source, event, fields), wake);
+           write(format_log_line(now_us(), source, event, fields), wake);
 }
 
 } // namespace
