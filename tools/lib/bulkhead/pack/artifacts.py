@@ -18,6 +18,8 @@ from bulkhead.pack.source import Path_
 
 PAGE = 4096
 _LARGEST = 1 << 30
+_LARGEST_PROGRAM = 64 << 20
+_SEGMENTS = 64
 _PROGRAMS = ("services/{0}/{0}.elf", "partitions/{0}/{0}.elf", "test/guests/{0}/{0}.elf")
 _IMAGES = ("partitions/{0}/{0}.img", "test/guests/{0}/{0}.img", "test/guests/{0}/{0}.bin")
 IMAGE_MAGIC = b"ARM\x64"
@@ -64,20 +66,28 @@ def find_file(system: System, build: Path, name: str, path: Path_, kind: str) ->
     """The file that a description means: "@artifact" of the build, or a path relative to the description."""
     if not name.startswith("@"):
         file = system.source.file.parent / name
-        if "\0" not in name and file.is_file():
+        if is_file(file):
             return file
         hint = "paths are relative to the description; '@name' is an artifact of Bulkhead's build"
         if name == "/usr/lib/u-boot/qemu_arm64/u-boot.bin":
             hint = "apt-get install u-boot-qemu, or run `tools/bulkhead setup`"
         raise system.source.error("E007", f"there is no file '{name[:200]}'", path, hint)
     places = _PROGRAMS if kind == "program" else _IMAGES
-    for place in places if "/" not in name and "\0" not in name else ():
+    for place in places if "/" not in name else ():
         file = build / place.format(name[1:])
-        if file.is_file():
+        if is_file(file):
             return file
     tried = ", ".join(place.format(name[1:60]) for place in places)
     hint = f"build it (`ninja -C {build}`; `tools/bulkhead run` does so); looked for {tried}"
     raise system.source.error("E007", f"Bulkhead's build has no {kind} '{name[:60]}'", path, hint)
+
+
+def is_file(file: Path) -> bool:
+    """Whether there is such a file; a name that no file can have is none."""
+    try:
+        return file.is_file()
+    except OSError:
+        return False
 
 
 def read_file(system: System, file: Path, path: Path_) -> bytes:
@@ -107,17 +117,21 @@ def read_program(system: System, build: Path, native: Native) -> Program:
             if elf["e_type"] != "ET_EXEC":
                 hint = "link it with -static -no-pie and services/lib's linker script"
                 raise refuse("E040", "not a static executable", hint)
+            if elf.num_segments() > _SEGMENTS:
+                raise refuse("E040", f"more than {_SEGMENTS} segments")
             loads = [part for part in elf.iter_segments() if part["p_memsz"]]
             if any(part["p_type"] in ("PT_INTERP", "PT_DYNAMIC", "PT_TLS") for part in loads):
                 raise refuse("E040", "needs a dynamic loader or thread-local storage")
             loads = [part for part in loads if part["p_type"] == "PT_LOAD"]
-            if sum(part["p_memsz"] for part in loads) > _LARGEST:
-                raise refuse("E040", "more than 1 GiB")
+            if sum(part["p_memsz"] for part in loads) > _LARGEST_PROGRAM:
+                raise refuse("E040", "more than 64 MiB")
             segments = tuple(_segment(part) for part in loads)
             entry = int(elf["e_entry"])
+    except UserError:
+        raise
     except OSError as error:
         raise refuse("E007", f"cannot read it: {error.strerror}") from None
-    except (ELFError, KeyError, ValueError, struct.error, TypeError, AttributeError) as error:
+    except Exception as error:  # pyelftools raises whatever a damaged file makes it stumble over
         raise refuse("E040", f"not an ELF file, or a damaged one ({error})") from None
     _judge(segments, entry, refuse)
     return Program(file, entry, segments)

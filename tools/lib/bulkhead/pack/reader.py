@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from bulkhead.pack.artifacts import is_file
 from bulkhead.pack.description import (
     ROLES,
     Board,
@@ -84,7 +85,7 @@ def _board(source: Source, name: str) -> Board:
         file = source.file.parent / name
     else:
         file = BOARDS / name / "board.toml" if re.fullmatch("[a-z0-9-]+", name) else BOARDS / "?"
-    if not file.is_file():
+    if not is_file(file):
         known = ", ".join(sorted(path.parent.name for path in BOARDS.glob("*/board.toml")))
         hint = f"known boards: {known}; or give a path to a .toml"
         raise source.error("E010", f"there is no board '{name[:60]}'", ("system", "board"), hint)

@@ -32,12 +32,13 @@ def records(plan: Plan) -> Iterator[Record]:
     for partition in plan.partitions.values():
         yield from _vcpus(partition)
     for partition in plan.natives():
-        assert partition.native is not None and partition.notification is not None
-        if partition.endpoint:
+        if partition.endpoint and partition.native:
             values = {"object": partition.endpoint.index, "max_us": partition.native.max_us}
             yield "endpoint", values
-        first = partition.vcpus[0].object.index
-        yield "notification", {"object": partition.notification.index, "vcpu": first}
+    for partition in plan.natives():
+        if partition.notification:
+            first = partition.vcpus[0].object.index
+            yield "notification", {"object": partition.notification.index, "vcpu": first}
     for interrupt in plan.interrupts.values():
         yield "interrupt", {
             "object": interrupt.object.index,
@@ -45,8 +46,9 @@ def records(plan: Plan) -> Iterator[Record]:
             "intid": interrupt.intid,
             "core": interrupt.core,
         }
-    for partition in plan.partitions.values():
-        yield from _space(plan, partition)
+    for space in (_maps, _devices, _traps):
+        for partition in plan.partitions.values():
+            yield from space(plan, partition)
     for partition in plan.natives():
         if partition.endpoint:
             for vcpu in partition.vcpus:
@@ -102,7 +104,7 @@ def _vcpus(partition: Partition) -> Iterator[Record]:
         }
 
 
-def _space(plan: Plan, partition: Partition) -> Iterator[Record]:
+def _maps(plan: Plan, partition: Partition) -> Iterator[Record]:
     for mapping in partition.mappings:
         access = 0
         for letter in mapping.access:
@@ -113,6 +115,9 @@ def _space(plan: Plan, partition: Partition) -> Iterator[Record]:
             "partition": partition.object.index,
             "ipa": mapping.ipa,
         }
+
+
+def _devices(_: Plan, partition: Partition) -> Iterator[Record]:
     for pages in partition.pages:
         yield "device", {
             "object": partition.object.index,
@@ -121,6 +126,9 @@ def _space(plan: Plan, partition: Partition) -> Iterator[Record]:
             "ipa": pages.ipa,
             "pages": pages.size // PAGE,
         }
+
+
+def _traps(plan: Plan, partition: Partition) -> Iterator[Record]:
     for trap, endpoint, badge in partition.traps:
         yield "trap", {
             "object": partition.object.index,

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,12 +25,22 @@ _TYPES = {
 }
 
 
+def _unique(_: Any, wanted: bool, value: Any, __: Any) -> Iterator[Any]:
+    """jsonschema's own way takes quadratic time when the types are mixed."""
+    if wanted and isinstance(value, list):
+        if len({f"{type(item)} {item}" for item in value}) < len(value):
+            yield jsonschema.ValidationError("not unique")
+
+
+_VALIDATOR = jsonschema.validators.extend(jsonschema.Draft202012Validator, {"uniqueItems": _unique})
+
+
 def shape_errors(source: Source, definition: str | None = None) -> list[UserError]:
     """Everything in `source` that the schema (or one definition of it) refuses."""
     schema = json.loads(SCHEMA.read_text())
     if definition is not None:
         schema = {"$ref": f"#/$defs/{definition}", "$defs": schema["$defs"]}
-    validator = jsonschema.Draft202012Validator(schema)
+    validator = _VALIDATOR(schema)
     found = sorted(validator.iter_errors(source.data), key=lambda error: str(error.absolute_path))
     return [message for error in found for message in _messages(source, error)]
 
@@ -62,20 +73,25 @@ def _messages(source: Source, error: Any) -> Iterator[UserError]:
         choices = ", ".join(f'"{choice}"' for choice in wants)
         yield source.error("E003", f"{_what(path)} must be one of {choices}", path)
     elif rule == "uniqueItems":
-        yield source.error("E003", f"{_what(path)} names something twice", path)
+        yield source.error("E003", f"{_what(path)} has an entry twice", path)
     else:
-        sizes = {"minItems": "has too few entries", "maxItems": "has too many entries"}
-        text = sizes.get(rule, "is too long")
+        text = {"minItems": "has too few entries", "maxLength": "is too long"}.get(rule, "")
+        text = text or f"has too many entries: {wants} are allowed"
         yield source.error("E003", f"{_what(path)} {text}", path)
 
 
 def _bad_name(source: Source, path: Path_, value: str, pattern: str) -> UserError:
-    longest = int(pattern.rpartition(",")[2].partition("}")[0]) + 1
+    bound = re.search(r"\{0,(\d+)\}", pattern)
+    hint = "small letters, digits, '.', '-', and '*' or '?' for what may vary"
+    if bound:
+        longest = int(bound[1]) + 1
+        hint = "a small letter, then small letters, digits and '-'; "
+        hint += f"at most {longest} characters"
     return source.error(
         "E005",
         f"'{_short(value)}' is not a name",
         (*path, value) if (*path, value) in source.lines else path,
-        f"a name is a small letter, then small letters, digits and '-': {longest} in all",
+        hint,
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from bulkhead.errors import Place, UserError
 
 Path_ = tuple[str | int, ...]
-_LONGEST = 1 << 20
+_LONGEST = 128 << 10
 _DEEPEST = 12
 
 
@@ -53,7 +53,7 @@ def read_source(file: Path) -> Source:
     except OSError as error:
         raise UserError(f"cannot read it: {error.strerror}", code="E007", file=file) from None
     if len(raw) > _LONGEST:
-        raise UserError("more than 1 MiB: this is no system description", code="E001", file=file)
+        raise UserError("more than 128 KiB: this is no system description", code="E001", file=file)
     return parse_source(file, raw)
 
 
@@ -62,6 +62,8 @@ def parse_source(file: Path, raw: bytes) -> Source:
     try:
         text = raw.decode("utf-8").replace("\r\n", "\n")
         data = tomllib.loads(text)
+        if any(len(path) > _DEEPEST for path, _ in _values(data)):
+            raise RecursionError
         lines = _Scanner(text).lines
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
@@ -73,8 +75,8 @@ def parse_source(file: Path, raw: bytes) -> Source:
         raise UserError(message, code="E001", file=file, line=where) from None
     source = Source(file, data, lines)
     for path, value in _values(data):
-        if len(path) > _DEEPEST:
-            raise source.error("E001", "nested too deeply", path)
+        if isinstance(value, str) and "\0" in value or "\0" in str(path[-1]):
+            raise source.error("E004", "a text with a NUL character", path)
         if isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
             raise source.error("E004", f"'{path[-1]}' is a number beyond 64 bits", path)
     return source
@@ -84,6 +86,8 @@ def _syntax(message: str) -> tuple[str, int | None]:
     """tomllib's message, its place taken out."""
     text, _, place = message.partition(" (at line ")
     number = place.split(",")[0]
+    if text == "Cannot overwrite a value":
+        text = "the key stands there twice"
     if place and number.isdecimal():
         return text, int(number)
     if "integer string conversion" in message:
@@ -98,6 +102,8 @@ def _values(data: dict[str, Any]) -> Iterator[tuple[Path_, Any]]:
         path, value = stack.pop()
         if path:
             yield path, value
+        if len(path) > _DEEPEST:
+            continue
         if isinstance(value, dict):
             stack += [((*path, key), inner) for key, inner in value.items()]
         elif isinstance(value, list):

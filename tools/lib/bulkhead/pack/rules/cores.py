@@ -45,7 +45,7 @@ def _budget(system: System, partition: Native | Vm) -> Iterator[UserError]:
 
 def check_services(system: System) -> Iterator[UserError]:
     """A call never leaves its core, so a server needs a vCPU on every core where a client runs."""
-    for edge in (*call_edges(system), *trap_edges(system)):
+    for edge in (*trap_edges(system), *call_edges(system)):
         client = system.native(edge.client) or system.vm(edge.client)
         server = system.native(edge.server)
         assert client is not None and server is not None

@@ -42,7 +42,7 @@ def _keys(system: System, native: Native, grant: Grant) -> Iterator[UserError]:
     said = system.source.data[section][name]["grants"][grant.path[-1]]
     for key, kind in _ONLY.items():
         if key in said and grant.kind != kind:
-            message = f"'{key}' has a meaning only for the grant of a {kind}"
+            message = f"'{key}' means something only beside the key '{kind}'"
             yield system.source.error("E017", message, (*grant.path, key))
     if grant.kind == "partition" and {"interrupt", "all"} & set(grant.rights) and not grant.intids:
         message = "the right 'interrupt' needs the interrupts that it is for"

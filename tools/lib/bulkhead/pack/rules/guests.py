@@ -44,10 +44,12 @@ def _ranges(system: System, vm: Vm) -> Iterator[_Range]:
 def _space(system: System, vm: Vm) -> Iterator[UserError]:
     ranges = list(_ranges(system, vm))
     for what, address, size, step, path in ranges:
-        unaligned = size if address % step == 0 else address
-        if address % step or size % min(step, 4096):
-            message = f"{what} of '{vm.name}' must lie at a multiple of {show(step)}, whole pages"
-            yield system.source.error("E004", f"{message}: {show(unaligned)}", path)
+        if address % step:
+            message = f"{what} of '{vm.name}' lies at {show(address)}, no multiple of {show(step)}"
+            yield system.source.error("E004", message, path)
+        if size % 4096:
+            message = f"{what} of '{vm.name}' has {size} bytes, which are no whole pages of 4096"
+            yield system.source.error("E004", message, path)
         if size > _HIGHEST - address:
             message = f"{what} of '{vm.name}' ends beyond 2^39, which a guest cannot reach"
             yield system.source.error("E004", message, path)

@@ -12,6 +12,7 @@ STREAMS = 61  # bits of the console's notification: 0, 62 and 63 mean something 
 SUPERVISED_VMS = 32  # bits 0..31 of lifecycle's notification
 SUPERVISED_NATIVES = 31  # bits 32..62
 PARTITIONS = 255  # VMIDs
+IN_FILE = 512 << 20
 
 
 def check(system: System) -> Iterator[UserError]:
@@ -28,6 +29,19 @@ def check(system: System) -> Iterator[UserError]:
         if count > most:
             message = f"{count} {what} are too many: there is room for {most}"
             yield system.source.error("E034", message, path)
+    yield from _in_file(system)
     if not natives + vms:
         hint = "add a [service.NAME], [partition.NAME] or [vm.NAME]"
         yield system.source.error("E003", "the system has no partition", ("system",), hint)
+
+
+def _in_file(system: System) -> Iterator[UserError]:
+    """What lies in the image as zeros: shared memory, and the RAM of VMs if nobody loads them."""
+    parts = [(memory.size, memory.path) for memory in system.memories.values()]
+    if not system.role("lifecycle"):
+        parts += [(vm.ram_size, vm.path) for vm in system.vms]
+    total = sum(size for size, _ in parts)
+    if total > IN_FILE:
+        message = f"{total >> 20} MiB would have to lie in the image file, of 512 MiB at most"
+        hint = "[memory.NAME], and without [service.lifecycle] the RAM of VMs, lie in the file"
+        yield system.source.error("E033", message, max(parts)[1], hint)

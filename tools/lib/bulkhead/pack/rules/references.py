@@ -48,6 +48,7 @@ def _roles(system: System) -> Iterator[UserError]:
             message = f"'{native.name}' is no service and cannot take the role '{native.role}'"
             hint = f"describe it as [service.{native.name}]"
             yield system.source.error("E017", message, path, hint)
+            continue
         if native.role in seen:
             other = system.source.place(seen[native.role].path, f"'{seen[native.role].name}'")
             message = f"'{native.name}' has the role '{native.role}', which is taken"
