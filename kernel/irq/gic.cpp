@@ -85,7 +85,7 @@ void init_core(Core& core) {
     hw::isb(); // the other registers exist from here on
     init_redistributor(core.index);
     affinities[core.index] = affinity(core.index);
-    uint32_t implemented = (hw::read<hw::IchVtr>().bits & 0x1f) + 1;
+    auto implemented = static_cast<uint32_t>(hw::read<hw::IchVtr>().bits & 0x1f) + 1;
     core.list_registers = std::min(implemented, max_list_registers);
     ASSERT(core.list_registers > 1); // one for what is active, one for what is pending
     for (unsigned n = 0; n < implemented; ++n) {

@@ -65,7 +65,6 @@ unsigned fold(InterruptUpdate& update, Vcpu& vcpu) {
     for (unsigned n = 0; n < used; ++n) {
         take_back(update, vcpu, own.listed[n], {hw::read_lr(n)});
     }
-    own.folds.fetch_add(1, std::memory_order_release);
     return used;
 }
 
@@ -80,33 +79,27 @@ void empty(InterruptUpdate& update, Vcpu& vcpu) {
     update.touch(vcpu.index);
 }
 
-/// The list register for a word, which then says that it is there.
-Value<IchLr> load(Word& w, unsigned intid, unsigned holder) {
-    bool active = is(w, VI::active), latch = is(w, VI::latch) && is_open(w), high = is_high(w);
-    uint64_t state = active ? latch ? IchLr::pending_active : IchLr::active : IchLr::pending;
-    bool hardware = is(w, VI::held) && state != IchLr::pending_active;
-    auto lr = (Value<IchLr>{intid} | IchLr::group(1))
-                  .with(IchLr::priority, w.get(VI::priority))
-                  .with(IchLr::state, state);
-    if (hardware) {
-        lr = lr.with(IchLr::hw, 1).with(IchLr::pintid, w.get(VI::pintid));
-    } else if (high || is(w, VI::held)) {
-        lr = lr.with(IchLr::eoi, 1); // to raise it again, or to end the physical one
-    }
-    if (latch) {
-        w = w.with(VI::latch, 0);
-    }
-    w = w.with(VI::active, 0).with(VI::parked, 0).with(VI::holder, holder).with(VI::listed, 1);
-    w = w.with(VI::loaded_latch, latch).with(VI::loaded_active, active);
-    return lr;
-}
-
-void load_next(InterruptUpdate& update, Vcpu& vcpu, unsigned intid) {
+/// Into the next list register; the word then says that it is there.
+void load(InterruptUpdate& update, Vcpu& vcpu, unsigned intid) {
     auto& own = vcpu.interrupts;
     Word& w = update.word(&vcpu, intid);
     update.lift(intid, w);
-    hw::write_lr(own.used, load(w, intid, vcpu.index).bits);
+    bool active = is(w, VI::active);
+    bool latch = is(w, VI::latch) && is_open(w) && group1_enabled(vcpu);
+    uint64_t state = active ? latch ? IchLr::pending_active : IchLr::active : IchLr::pending;
+    auto lr = (Value<IchLr>{intid} | IchLr::group(1))
+                  .with(IchLr::priority, w.get(VI::priority))
+                  .with(IchLr::state, state);
+    if (is(w, VI::held) && state != IchLr::pending_active) {
+        lr = lr.with(IchLr::hw, 1).with(IchLr::pintid, w.get(VI::pintid));
+    } else if (is_high(w) || is(w, VI::held)) {
+        lr = lr.with(IchLr::eoi, 1); // to raise it again, or to end the physical one
+    }
+    hw::write_lr(own.used, lr.bits);
     own.listed[own.used++] = static_cast<uint16_t>(intid);
+    w = w.with(VI::latch, is(w, VI::latch) && !latch).with(VI::active, 0).with(VI::parked, 0);
+    w = w.with(VI::listed, 1).with(VI::loaded_latch, latch).with(VI::loaded_active, active);
+    w = w.with(VI::holder, vcpu.index);
 }
 
 /// Fills the empty list registers and says which maintenance interrupts are needed. Active ones go
@@ -116,10 +109,10 @@ Value<IchHcrEl2> fill(const Core& core, InterruptUpdate& update, Vcpu& vcpu) {
     auto& own = vcpu.interrupts;
     bool some = group1_enabled(vcpu) && !own.queue.empty();
     while (own.used + some < core.list_registers && !own.parked.empty()) {
-        load_next(update, vcpu, best_parked(update, vcpu));
+        load(update, vcpu, best_parked(update, vcpu));
     }
     while (own.used < core.list_registers && some) {
-        load_next(update, vcpu, own.queue.best());
+        load(update, vcpu, own.queue.best());
         some = !own.queue.empty();
     }
     Value<IchHcrEl2> control{vcpu.controls.ich_hcr};
@@ -130,24 +123,32 @@ Value<IchHcrEl2> fill(const Core& core, InterruptUpdate& update, Vcpu& vcpu) {
         .with(IchHcrEl2::lrenpie, active_left);
 }
 
-/// The physical timer interrupt that waits in the word: withdrawn if the guest has turned its timer
-/// off (the state is in the hardware or saved), and free to fire when it is not needed any more.
-void settle_timer(const Core& core, InterruptUpdate& update, Vcpu& vcpu) {
-    constexpr uint64_t enabled_and_due = 5, ctl = 7;
-    Word& w = update.word(&vcpu, timer);
-    if (!is(w, VI::held)) {
-        return;
-    }
-    bool due = (vcpu.eager.cntv_ctl_el0 & ctl) == enabled_and_due ||
-               (hw::read<hw::CntvCtl>().bits & ctl) == enabled_and_due;
-    if (!due) {
-        update.change(&vcpu, timer, VI::latch(1), {});
-    }
-    if (is(w, VI::latch) || is(w, VI::active)) {
+/// The physical timer interrupt can fire again when the virtual one is neither pending nor active.
+void free_timer(const Core& core, Vcpu& vcpu) {
+    Word& w = vcpu.interrupts.word[timer];
+    if (!is(w, VI::held) || is(w, VI::latch) || is(w, VI::active)) {
         return;
     }
     w = w.with(VI::held, 0);
-    gic::set_timer_active(core, false);
+    if (core.resident == &vcpu) {
+        gic::set_timer_active(core, false);
+    }
+}
+
+/// A timer interrupt that still waits is withdrawn if the guest has turned its timer off: its state
+/// is in the hardware or, behind a service, saved.
+void withdraw_timer(InterruptUpdate& update, Vcpu& vcpu) {
+    constexpr uint64_t enabled_and_due = 5, ctl = 7;
+    if (!is(vcpu.interrupts.word[timer], VI::held)) {
+        return;
+    }
+    if ((vcpu.eager.cntv_ctl_el0 & ctl) == enabled_and_due) {
+        return;
+    }
+    if ((hw::read<hw::CntvCtl>().bits & ctl) == enabled_and_due) {
+        return;
+    }
+    update.change(&vcpu, timer, VI::latch(1), {});
 }
 
 } // namespace
@@ -156,32 +157,23 @@ bool deliverable(const Vcpu& vcpu) {
     constexpr uint64_t veng1 = 2, vpmr_shift = 24;
     bool resident = Core::self().resident == &vcpu;
     uint64_t vmcr = resident ? hw::read<hw::IchVmcr>().bits : vcpu.lazy.ich_vmcr;
-    if (vcpu.controls.hcr & HcrEl2::vse.mask) {
-        return true;
-    }
-    if (!(vmcr & veng1)) {
-        return false;
-    }
-    uint64_t threshold = vmcr >> vpmr_shift & 0xff;
+    uint64_t threshold = vmcr & veng1 ? vmcr >> vpmr_shift & 0xff : 0;
     const auto& own = vcpu.interrupts;
-    if (group1_enabled(vcpu) && !own.queue.empty() &&
-        own.queue.level() * priority_step < threshold) {
-        return true;
-    }
-    for (unsigned n = 0; n < own.used; ++n) {
+    bool due = vcpu.controls.hcr & HcrEl2::vse.mask;
+    due |=
+        group1_enabled(vcpu) && !own.queue.empty() && own.queue.level() * priority_step < threshold;
+    for (unsigned n = 0; n < own.used && !due; ++n) {
         Value<IchLr> lr{hw::read_lr(n)};
-        if (lr.get(IchLr::state) & IchLr::pending && lr.get(IchLr::priority) < threshold) {
-            return true;
-        }
+        due = lr.get(IchLr::state) & IchLr::pending && lr.get(IchLr::priority) < threshold;
     }
-    return false;
+    return due;
 }
 
 void before_guest(Core& core, Vcpu& vcpu) {
-    InterruptUpdate update(core, *vcpu.partition);
-    update.do_not_ask(vcpu);
+    InterruptUpdate update(core, vcpu);
     unsigned stale = fold(update, vcpu);
-    settle_timer(core, update, vcpu);
+    withdraw_timer(update, vcpu);
+    free_timer(core, vcpu);
     auto control = fill(core, update, vcpu);
     zero(vcpu.interrupts.used, stale);
     vcpu.controls.ich_hcr = control.bits;
@@ -194,12 +186,12 @@ void before_guest(Core& core, Vcpu& vcpu) {
 }
 
 void answer_interrupt_request(Core& core, Vcpu& vcpu) {
-    if (!vcpu.interrupts.fold_wanted.exchange(false, std::memory_order_acq_rel)) {
+    if (!vcpu.interrupts.fold_wanted.load(std::memory_order_acquire)) {
         return;
     }
-    InterruptUpdate update(core, *vcpu.partition);
-    update.do_not_ask(vcpu);
+    InterruptUpdate update(core, vcpu);
     empty(update, vcpu);
+    vcpu.interrupts.fold_wanted.store(false, std::memory_order_release);
 }
 
 void switch_in(Core& core, Vcpu& vcpu) {
@@ -212,8 +204,7 @@ void switch_in(Core& core, Vcpu& vcpu) {
 }
 
 void switch_out(Core& core, Vcpu& vcpu) {
-    InterruptUpdate update(core, *vcpu.partition);
-    update.do_not_ask(vcpu);
+    InterruptUpdate update(core, vcpu);
     zero(0, fold(update, vcpu));
     hw::write<IchHcrEl2>({}); // no count of EOIs for who comes next
     if (is(vcpu.interrupts.word[timer], VI::held)) {
@@ -225,8 +216,7 @@ void maintenance(Core& core) {
     gic::drop_priority(gic::maintenance);
     Vcpu* vcpu = core.resident;
     if (vcpu && (core.current == vcpu || !core.current)) {
-        InterruptUpdate update(core, *vcpu->partition);
-        update.do_not_ask(*vcpu);
+        InterruptUpdate update(core, *vcpu);
         empty(update, *vcpu);
         hw::write<IchHcrEl2>(IchHcrEl2::en(1)); // no reason is left; before_guest finds new ones
         hw::isb();                              // before the interrupt can fire again
@@ -243,38 +233,31 @@ void vtimer_fired(Core& core) {
         gic::deactivate(timer);
         return;
     }
-    InterruptUpdate update(core, *vcpu->partition);
-    update.do_not_ask(*vcpu);
+    InterruptUpdate update(core, *vcpu);
     update.change(vcpu, timer, {}, VI::latch(1) | VI::held(1));
 }
 
 void reset_interrupts(Core& core, Vcpu& vcpu) {
-    InterruptUpdate update(core, *vcpu.partition);
-    update.do_not_ask(vcpu);
+    InterruptUpdate update(core, vcpu);
     empty(update, vcpu);
-    auto& own = vcpu.interrupts;
     for (unsigned i = 0; i < VirtualInterrupts::first_spi; ++i) {
         update.change(&vcpu, i, VI::latch(1) | VI::active(1), {});
     }
-    // SPIs: what it has acknowledged nobody else would end; what any vCPU may take another one
-    // takes.
-    constexpr unsigned spi = VirtualInterrupts::first_spi;
-    for (unsigned i = own.parked.next(spi); i != IntidSet::end; i = own.parked.next(i + 1)) {
-        update.change(&vcpu, i, VI::active(1), {});
-    }
-    for (unsigned i = spi; vcpu.partition->interrupts->has(i); ++i) {
+    // SPIs: what it has acknowledged nobody else would end; what waits for it may be for any vCPU.
+    for (unsigned i = VirtualInterrupts::first_spi; vcpu.partition->interrupts->has(i); ++i) {
         Word& w = update.word(nullptr, i);
-        if (is(w, VI::queued) && w.get(VI::holder) == vcpu.index && w.get(VI::target) == any_vcpu) {
+        if (w.get(VI::holder) != vcpu.index) {
+            continue;
+        }
+        if (is(w, VI::parked)) {
+            update.change(nullptr, i, VI::active(1), {});
+        }
+        if (is(w, VI::queued)) {
             update.lift(i, w);
             update.place(nullptr, i, w);
         }
     }
-    if (is(own.word[timer], VI::held)) {
-        own.word[timer] = own.word[timer].with(VI::held, 0);
-        if (core.resident == &vcpu) {
-            gic::set_timer_active(core, false);
-        }
-    }
+    free_timer(core, vcpu);
 }
 
 void inject_serror(Vcpu& vcpu, uint64_t syndrome) {
@@ -283,47 +266,31 @@ void inject_serror(Vcpu& vcpu, uint64_t syndrome) {
     vcpu.interrupts.dirty.store(true, std::memory_order_relaxed);
 }
 
-namespace {
-
-/// The vCPUs whose list registers, on other cores, hold some of these interrupts.
-uint32_t holders(const InterruptUpdate& update, Vcpu* own, unsigned first, unsigned count) {
-    uint32_t found = 0;
-    for (unsigned i = first; i < first + count; ++i) {
-        Word w = update.word(own, i);
-        if (is(w, VI::listed)) {
-            found |= 1u << w.get(VI::holder);
-        }
-    }
-    return found;
-}
-
-} // namespace
-
+/// Asks the cores of the vCPUs that have some of these in their list registers, once; then waits.
 bool up_to_date(Core& core, Vcpu& self, Partition& vm, Vcpu* own, unsigned first, unsigned count) {
     auto& wait = self.interrupts.wait;
     bool asking = wait.vm != &vm || wait.asked == 0;
     if (asking) {
+        wait = {&vm, 0};
         InterruptUpdate update(core, vm);
-        if (Vcpu* here = core.resident; here && here->partition == &vm && here->interrupts.used) {
-            update.do_not_ask(*here);
+        Vcpu* here = core.resident;
+        if (here && here->partition == &vm && here->interrupts.used) {
             empty(update, *here);
         }
-        wait = {&vm, holders(update, own, first, count), {}};
+        for (unsigned i = first; i < first + count; ++i) {
+            Word w = update.word(own, i);
+            if (is(w, VI::listed)) {
+                wait.asked |= 1u << w.get(VI::holder);
+            }
+        }
     }
     for (uint32_t left = wait.asked; left; left &= left - 1) {
-        auto i = static_cast<unsigned>(__builtin_ctz(left));
-        Vcpu* vcpu = __atomic_load_n(&vm.vcpus[i], __ATOMIC_RELAXED);
-        if (!vcpu) {
-            wait.asked &= ~(1u << i);
-            continue;
-        }
-        uint32_t folds = vcpu->interrupts.folds.load(std::memory_order_acquire);
-        if (asking) {
-            wait.folds[i] = folds;
+        Vcpu* vcpu = __atomic_load_n(&vm.vcpus[__builtin_ctz(left)], __ATOMIC_RELAXED);
+        if (vcpu && asking) {
             vcpu->interrupts.fold_wanted.store(true, std::memory_order_release);
             ask(core, *vcpu, request::interrupts);
-        } else if (folds != wait.folds[i]) {
-            wait.asked &= ~(1u << i);
+        } else if (!vcpu || !vcpu->interrupts.fold_wanted.load(std::memory_order_acquire)) {
+            wait.asked &= ~(left & -left);
         }
     }
     return wait.asked == 0;

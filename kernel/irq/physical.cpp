@@ -22,9 +22,7 @@ void unbind(Core& core, Interrupt& interrupt) {
         InterruptUpdate update(core, *vm->partition);
         update.change(nullptr, interrupt.signal, VI::latch(1) | VI::active(1) | VI::linked(1), {});
     }
-    if (__atomic_exchange_n(&interrupt.active, false, __ATOMIC_ACQ_REL)) {
-        gic::deactivate(interrupt.intid);
-    }
+    acknowledge(interrupt);
     interrupt.vm = interrupt.notification = {};
 }
 
@@ -51,6 +49,12 @@ bool raise(Core& core, Interrupt& interrupt) {
 }
 
 } // namespace
+
+void acknowledge(Interrupt& interrupt) {
+    if (__atomic_exchange_n(&interrupt.active, false, __ATOMIC_ACQ_REL)) {
+        gic::deactivate(interrupt.intid);
+    }
+}
 
 bool own_line(Slot& slot) {
     Interrupt& interrupt = slot.interrupt;

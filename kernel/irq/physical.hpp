@@ -16,5 +16,7 @@ void bind_to_notification(Core& core, Interrupt& interrupt, ObjectRef notificati
                           unsigned signal);
 /// bad_state: another physical interrupt is linked to that virtual one; bad_argument: no such SPI.
 Status bind_to_vm(Core& core, Interrupt& interrupt, ObjectRef vm, uint64_t intid);
+/// The notification's server is done with it: it may fire again.
+void acknowledge(Interrupt& interrupt);
 
 } // namespace bulkhead

@@ -24,9 +24,9 @@ static_assert(sizeof(VirtualInterrupts) <= page_size);
 /// of the vCPUs that have something new to look at it.
 class InterruptUpdate {
 public:
-    InterruptUpdate(Core& core, Partition& vm) : core_(core), vm_(vm) {
-        vm.interrupts->lock.lock();
-    }
+    InterruptUpdate(Core& core, Partition& vm);
+    /// By the core of `here`, which is not asked: it knows.
+    InterruptUpdate(Core& core, Vcpu& here);
     ~InterruptUpdate();
     InterruptUpdate(const InterruptUpdate&) = delete;
     InterruptUpdate& operator=(const InterruptUpdate&) = delete;
@@ -41,8 +41,6 @@ public:
     void place(Vcpu* own, unsigned intid, Word& word);
     /// The list registers of a vCPU are to be filled anew.
     void touch(uint64_t vcpu);
-    /// This vCPU's core is here and knows.
-    void do_not_ask(const Vcpu& vcpu) { silent_ = 1u << vcpu.index; }
 
 private:
     Vcpu* vcpu(uint64_t index) const {

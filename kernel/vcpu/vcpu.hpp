@@ -16,7 +16,6 @@ using abi::VcpuState;
 struct InterruptWait {
     const Partition* vm;
     uint32_t asked; ///< bit per vCPU
-    uint32_t folds[max_vcpus_per_partition];
 };
 
 constexpr uint32_t max_list_registers = 8; ///< used, of those that there are: filling them takes bounded time
@@ -27,9 +26,8 @@ struct VcpuInterrupts {
     IntidSet parked;                     ///< active, acknowledged by this vCPU, not in a list register
     uint16_t listed[max_list_registers]; ///< the INTID that list register n holds, n < used
     uint32_t used;                       ///< zero unless resident
-    std::atomic<uint32_t> folds;         ///< how often the list registers were taken back into the words
     std::atomic<bool> dirty;             ///< list registers are to be filled anew before the guest runs
-    std::atomic<bool> fold_wanted;       ///< another core waits for `folds` to change
+    std::atomic<bool> fold_wanted;       ///< another core waits until the words tell what the list registers hold
     uint64_t serror_syndrome;            ///< for VSESR_EL2 while a virtual SError is pending
     InterruptWait wait;                  ///< of a native partition's vCPU
 };
