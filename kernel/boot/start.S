@@ -3,13 +3,15 @@
 #define TEXT_OFFSET 0x200000
 #define PL011 0x09000000 /* boards/qemu-virt; only for the messages below */
 
+#include "entry/offsets.h"
+
 .section .text.image, "ax"
 .global image_start_header
 image_start_header:
     b start
     .word 0
     .quad TEXT_OFFSET
-    .quad core_end - image_start    // the packer writes the image's size here
+    .quad 0                         // the packer writes the image's size here
     .quad 2                         // little-endian, 4 KiB pages, as near to the start of RAM as text_offset says
     .quad 0, 0, 0
     .ascii "ARM\x64"

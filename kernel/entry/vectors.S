@@ -187,11 +187,13 @@ _ZN8bulkhead2hw7save_fpERNS_7FpStateE:
     fp_registers stp
     mrs x1, fpcr
     mrs x2, fpsr
-    stp x1, x2, [x0, #512]
+    add x0, x0, #512
+    stp x1, x2, [x0]
     ret
 _ZN8bulkhead2hw7load_fpERKNS_7FpStateE:
     fp_registers ldp
-    ldp x1, x2, [x0, #512]
+    add x0, x0, #512
+    ldp x1, x2, [x0]
     msr fpcr, x1
     msr fpsr, x2
     ret

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What one physical core knows: who runs, who is ready, which deadlines are next. Only its own core touches it, except the inbox.
 #pragma once
+#include "hw.hpp"
 #include "vcpu/vcpu.hpp"
 
 namespace bulkhead {
@@ -50,7 +51,8 @@ struct Core {
     uint64_t idle_ticks = 0, busy_ticks = 0, switches = 0;
     uint32_t list_registers = 0;
 
-    static Core& self();
+    /// TPIDR_EL2 holds its address.
+    static Core& self() { return *reinterpret_cast<Core*>(hw::read<hw::TpidrEl2>().bits); }
 };
 
 extern Core* cores[abi::max_cores];
