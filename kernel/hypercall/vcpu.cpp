@@ -5,7 +5,7 @@
 #include "irq/virtual.hpp"
 #include "sched/cross.hpp"
 #include "sched/scheduler.hpp"
-#include "vcpu/switch.hpp"
+#include "vcpu/switching.hpp"
 
 namespace bulkhead::hypercall {
 
