@@ -24,9 +24,7 @@ public:
         head_ = head_ + 1;
     }
     void put(std::string_view text) {
-        for (char character : text) {
-            put(static_cast<uint8_t>(character));
-        }
+        for (char character : text) { put(static_cast<uint8_t>(character)); }
     }
 
     /// It must not be empty.

@@ -18,7 +18,7 @@ State& find_state(service::Environment const& environment) {
     auto const region = environment.region_or_none("state");
     State& state = region.size >= sizeof(State) ? *region.as<State>() : without_region;
     if (state.magic != State::ready || !state.queue.sane()) {
-        state.focus = static_cast<uint32_t>(environment.property_or("focus", 1));
+        state.focus = static_cast<uint32_t>(environment.property_or("focus", 0));
         state.queue.clear();
         state.magic = State::ready;
     }
@@ -30,8 +30,7 @@ State& find_state(service::Environment const& environment) {
 Console::Console(service::Environment const& environment)
     : state_(find_state(environment)), framed_(environment.string_or("format", "text") == "framed"),
       text_(streams_, state_.queue), framed_output_(streams_, state_.queue),
-      output_(framed_ ? static_cast<Output&>(framed_output_) : text_),
-      keyboard_(streams_, output_, framed_) {
+      output_(framed_ ? static_cast<Output&>(framed_output_) : text_), keyboard_(streams_, output_, framed_) {
     find_streams(environment);
     device_ = Device(environment.region("device.pl011").address);
     interrupt_ = environment.handle("interrupt.pl011");
@@ -39,9 +38,7 @@ Console::Console(service::Environment const& environment)
     // A former life may have left it unanswered.
     service::interrupt_control(interrupt_, service::InterruptOperation::acknowledge);
     service::interrupt_control(interrupt_, service::InterruptOperation::unmask);
-    for (unsigned id = 1; id <= streams_.count; ++id) {
-        streams_[id].wake = true;
-    }
+    for (unsigned id = 1; id <= streams_.count; ++id) { streams_[id].wake = true; }
     run(false);
 }
 
@@ -54,40 +51,30 @@ void Console::find_streams(service::Environment const& environment) {
         stream.name = environment.string(Name("stream.%u.name", id));
         stream.out = environment.region(Name("stream.%u.out", id)).consumer();
         auto const in = environment.region_or_none(Name("stream.%u.in", id));
-        if (in.address != nullptr) {
-            stream.in = in.producer();
-        }
+        if (in.address != nullptr) { stream.in = in.producer(); }
         stream.notify = environment.handle_or_none(Name("stream.%u.in.notify", id));
         uint64_t const bit = environment.property_or(Name("stream.%u.in.signal", id), 0);
         stream.signals = 1ull << (bit & 63);
     }
     streams_.prompt = static_cast<unsigned>(environment.property_or("prompt", 0));
-    streams_.focus = streams_.exists(state_.focus) ? state_.focus : 1;
+    streams_.focus = streams_.exists(state_.focus) ? state_.focus : 0; // 0: nobody
 }
 
 void Console::signal_streams() {
     for (unsigned id = 1; id <= streams_.count; ++id) {
         auto& stream = streams_[id];
-        if (!stream.wake) {
-            continue;
-        }
+        if (!stream.wake) { continue; }
         stream.wake = false;
-        if (stream.notify != 0) {
-            service::signal(stream.notify, stream.signals);
-        }
+        if (stream.notify != 0) { service::signal(stream.notify, stream.signals); }
     }
 }
 
 /// False: input waits for a stream's room.
 bool Console::take_input() {
     for (unsigned i = 0; i < input_at_once; ++i) {
-        if (!holding_ && !device_.receive(held_)) {
-            break;
-        }
+        if (!holding_ && !device_.receive(held_)) { break; }
         holding_ = !keyboard_.take(held_);
-        if (holding_) {
-            break;
-        }
+        if (holding_) { break; }
     }
     if (unsigned const id = keyboard_.take_dropped(); id != 0) {
         service::log("input.dropped", {{"stream", streams_[id].name}});
@@ -107,28 +94,20 @@ void Console::run(bool all) {
     signal_streams();
     bool const more = progress || (!state_.queue.empty() && !device_.fifo_full());
     uint64_t due = more ? 0 : output_.due_us(); // 0: at once, but after whoever else wants the core
-    if (!input_flows && due > service::now_us() + retry_us) {
-        due = service::now_us() + retry_us;
-    }
+    if (!input_flows && due > service::now_us() + retry_us) { due = service::now_us() + retry_us; }
     deadline_ = due == never_us ? abi::no_deadline : service::ticks(due);
 }
 
 void Console::on(service::Signals signals) {
     bool const interrupted = (signals.set & interrupt_signal_) != 0;
-    if (interrupted) {
-        device_.clear_interrupts();
-    }
+    if (interrupted) { device_.clear_interrupts(); }
     run(false);
-    if (interrupted) {
-        service::interrupt_control(interrupt_, service::InterruptOperation::acknowledge);
-    }
+    if (interrupted) { service::interrupt_control(interrupt_, service::InterruptOperation::acknowledge); }
 }
 
 /// A flush may take several calls; it waits for what was there at the first one.
 void Console::begin_flush() {
-    for (unsigned id = 1; id <= streams_.count; ++id) {
-        flush_marks_[id] = streams_[id].out.head();
-    }
+    for (unsigned id = 1; id <= streams_.count; ++id) { flush_marks_[id] = streams_[id].out.head(); }
     flush_ = Flush::rings;
 }
 
@@ -136,9 +115,7 @@ bool Console::flushed() {
     if (flush_ == Flush::rings) {
         for (unsigned id = 1; id <= streams_.count; ++id) {
             uint32_t const left = flush_marks_[id] - streams_[id].out.own_tail();
-            if (left - 1 < streams_[id].out.capacity()) {
-                return false;
-            }
+            if (left - 1 < streams_[id].out.capacity()) { return false; }
         }
         flush_ = Flush::queue;
         flush_queue_mark_ = state_.queue.written();
@@ -150,17 +127,13 @@ bool Console::flushed() {
 }
 
 bool Console::flush() {
-    if (flush_ == Flush::none) {
-        begin_flush();
-    }
+    if (flush_ == Flush::none) { begin_flush(); }
     for (unsigned i = 0; i < flush_looks; ++i) {
         if (flushed()) {
             flush_ = Flush::none;
             return true;
         }
-        if (!device_.fifo_full()) {
-            run(true);
-        }
+        if (!device_.fifo_full()) { run(true); }
     }
     return false;
 }
@@ -170,9 +143,7 @@ service::LongAnswer Console::on(service::Call const& m) {
     case abi::console::Label::flush:
         return flush() ? abi::Status::ok : abi::Status::again;
     case abi::console::Label::focus:
-        if (!streams_.exists(m.words[0])) {
-            return abi::Status::bad_argument;
-        }
+        if (!streams_.exists(m.words[0])) { return abi::Status::bad_argument; }
         keyboard_.move_focus(static_cast<unsigned>(m.words[0]));
         run(false);
         return abi::Status::ok;

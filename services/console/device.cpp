@@ -12,8 +12,7 @@ constexpr unsigned patience = 100'000; ///< looks at BUSY before the set-up goes
 } // namespace
 
 Device::Device(void* registers) : registers_(static_cast<volatile uint32_t*>(registers)) {
-    for (unsigned i = 0; i < patience && sending(); ++i) {
-    }
+    for (unsigned i = 0; i < patience && sending(); ++i) {}
     write(Register::imsc, 0);
     write(Register::cr, 0);
     write(Register::ibrd, 13); // 115200 of 24 MHz
@@ -21,15 +20,12 @@ Device::Device(void* registers) : registers_(static_cast<volatile uint32_t*>(reg
     write(Register::lcr_h, line::eight_bits | line::fifos);
     write(Register::ifls, 2 << 3 | 1); // receive at 1/2, send again at 1/4
     write(Register::icr, interrupt::all);
-    write(Register::cr,
-          control::enable | control::transmit | control::receive | control::dtr | control::rts);
+    write(Register::cr, control::enable | control::transmit | control::receive | control::dtr | control::rts);
     set_mask(input_interrupts);
 }
 
 void Device::set_mask(uint32_t mask) {
-    if (mask == mask_) {
-        return;
-    }
+    if (mask == mask_) { return; }
     mask_ = mask;
     write(Register::imsc, mask);
 }
@@ -43,9 +39,7 @@ unsigned Device::send(ByteQueue& queue, unsigned limit) {
     unsigned sent = 0;
     for (; sent < limit && !queue.empty(); ++sent) {
         full = fifo_full();
-        if (full) {
-            break;
-        }
+        if (full) { break; }
         write(Register::dr, queue.front());
         queue.pop();
     }
@@ -54,15 +48,11 @@ unsigned Device::send(ByteQueue& queue, unsigned limit) {
 }
 
 bool Device::receive(uint8_t& byte) {
-    if ((read(Register::fr) & flag::rx_empty) != 0) {
-        return false;
-    }
+    if ((read(Register::fr) & flag::rx_empty) != 0) { return false; }
     byte = static_cast<uint8_t>(read(Register::dr));
     return true;
 }
 
-void Device::want_input(bool wanted) {
-    set_mask(wanted ? mask_ | input_interrupts : mask_ & ~input_interrupts);
-}
+void Device::want_input(bool wanted) { set_mask(wanted ? mask_ | input_interrupts : mask_ & ~input_interrupts); }
 
 } // namespace console

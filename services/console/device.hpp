@@ -27,9 +27,7 @@ public:
 
 private:
     uint32_t read(pl011::Register reg) const { return registers_[static_cast<uint32_t>(reg)]; }
-    void write(pl011::Register reg, uint32_t value) {
-        registers_[static_cast<uint32_t>(reg)] = value;
-    }
+    void write(pl011::Register reg, uint32_t value) { registers_[static_cast<uint32_t>(reg)] = value; }
     void set_mask(uint32_t mask);
 
     volatile uint32_t* registers_ = nullptr;

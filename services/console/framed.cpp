@@ -17,9 +17,7 @@ bool Framed::control() {
     bool told = false;
     while (tell_streams_ && queue_.room() >= 3 + longest_frame) {
         service::Text<128> text;
-        if (told_ == 0) {
-            text.put("streams");
-        }
+        if (told_ == 0) { text.put("streams"); }
         if (told_ < streams_.count) {
             ++told_;
             text.put(' ').put_number(told_).put('=').put(streams_[told_].name);
@@ -45,16 +43,10 @@ bool Framed::pump_stream(unsigned id) {
     auto& out = streams_[id].out;
     auto const bytes = out.peek();
     uint32_t const room = queue_.room();
-    if (bytes.empty() || room <= 3) {
-        return false;
-    }
+    if (bytes.empty() || room <= 3) { return false; }
     uint32_t count = static_cast<uint32_t>(bytes.size());
-    if (count > longest_frame) {
-        count = longest_frame;
-    }
-    if (count > room - 3) {
-        count = room - 3;
-    }
+    if (count > longest_frame) { count = longest_frame; }
+    if (count > room - 3) { count = room - 3; }
     frame(id, {reinterpret_cast<char const*>(bytes.data()), count});
     out.consume(count);
     streams_.made_room(id);
@@ -79,9 +71,7 @@ void Framed::notice(std::string_view text) {
     for (unsigned id = 1; id <= streams_.count; ++id) {
         service::Text<longest_frame> line;
         line.put(text.substr(0, longest_frame - 1)).put('\n');
-        if (streams_[id].name == "console" && queue_.room() >= line.size() + 3) {
-            frame(id, line);
-        }
+        if (streams_[id].name == "console" && queue_.room() >= line.size() + 3) { frame(id, line); }
     }
 }
 

@@ -9,13 +9,9 @@ bool Keyboard::send(Stream& stream, uint8_t byte) {
     service::Wake wake;
     if (!stream.in.write({&byte, 1}, wake)) {
         stream.in.ask_for_room();
-        if (!stream.in.write({&byte, 1}, wake)) {
-            return false;
-        }
+        if (!stream.in.write({&byte, 1}, wake)) { return false; }
     }
-    if (wake == service::Wake::yes) {
-        stream.wake = true;
-    }
+    if (wake == service::Wake::yes) { stream.wake = true; }
     return true;
 }
 
@@ -39,12 +35,8 @@ bool Keyboard::take(uint8_t byte) {
     case State::bytes:
         break;
     }
-    if (!frame_byte(byte)) {
-        return false;
-    }
-    if (--left_ == 0) {
-        state_ = State::outside;
-    }
+    if (!frame_byte(byte)) { return false; }
+    if (--left_ == 0) { state_ = State::outside; }
     return true;
 }
 
@@ -53,9 +45,7 @@ bool Keyboard::frame_byte(uint8_t byte) {
         control(byte);
         return true;
     }
-    if (!streams_.exists(id_) || !streams_[id_].in.valid()) {
-        return true;
-    } // to nobody
+    if (!streams_.exists(id_) || !streams_[id_].in.valid()) { return true; } // to nobody
     return send(streams_[id_], byte);
 }
 
@@ -72,9 +62,7 @@ void Keyboard::key(uint8_t byte) {
     }
     auto& stream = streams_[streams_.focus];
     bool const sent = stream.in.valid() && send(stream, byte);
-    if (!sent && !stream.dropping) {
-        dropped_ = streams_.focus;
-    }
+    if (!sent && !stream.dropping) { dropped_ = streams_.focus; }
     stream.dropping = !sent;
 }
 
@@ -114,14 +102,10 @@ void Keyboard::control_line(std::string_view line) {
         auto const digits = line.substr(focus.size());
         unsigned id = 0;
         for (char digit : digits) {
-            if (digit < '0' || digit > '9' || id > Streams::max) {
-                return;
-            }
+            if (digit < '0' || digit > '9' || id > Streams::max) { return; }
             id = id * 10 + static_cast<unsigned>(digit - '0');
         }
-        if (streams_.exists(id)) {
-            move_focus(id);
-        }
+        if (streams_.exists(id)) { move_focus(id); }
     }
 }
 

@@ -10,8 +10,7 @@ class Keyboard {
 public:
     static constexpr uint8_t escape_key = 0x1c; ///< Ctrl-backslash
 
-    Keyboard(Streams& streams, Output& output, bool framed)
-        : streams_(streams), output_(output), framed_(framed) {}
+    Keyboard(Streams& streams, Output& output, bool framed) : streams_(streams), output_(output), framed_(framed) {}
 
     /// False: the byte cannot be taken now, because a frame's stream is full; offer it again.
     bool take(uint8_t byte);

@@ -21,7 +21,7 @@ public:
     static constexpr unsigned max = 62; ///< a signal bit each; ids 1..max
 
     unsigned count = 0;
-    unsigned focus = 1;
+    unsigned focus = 0;  ///< who has the keyboard; 0: nobody
     unsigned prompt = 0; ///< the lifecycle prompt's stream, 0: none
 
     bool exists(uint64_t id) const { return id >= 1 && id <= count; }
@@ -32,10 +32,8 @@ public:
     /// other.
     unsigned next_with_input() const {
         for (unsigned step = 1; step <= count; ++step) {
-            unsigned const id = (focus - 1 + step) % count + 1;
-            if (streams_[id].in.valid()) {
-                return id;
-            }
+            unsigned const id = (focus + step - 1) % count + 1;
+            if (streams_[id].in.valid()) { return id; }
         }
         return focus;
     }

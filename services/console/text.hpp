@@ -10,6 +10,7 @@ namespace console {
 class TextOutput final : public Output {
 public:
     static constexpr uint64_t patience_us = 100'000;
+    static constexpr uint64_t look_again_us = 10'000;
     static constexpr unsigned name_width = 10;
     static constexpr uint32_t longest_line = 240; ///< a longer one comes in pieces
 
@@ -39,15 +40,13 @@ private:
     static constexpr uint32_t worst_case = 2 * 32 + 2 * 256 + 32;
     static constexpr unsigned memory = 256;
 
-    unsigned owner_ =
-        0; ///< the stream whose unfinished line the cursor is on; 0: at the start of a line
-    bool carriage_return_ =
-        false; ///< the focused stream's last byte was one; what follows says what it means
-    char unfinished_[memory]; ///< the focused stream's unfinished line
+    unsigned owner_ = 0;           ///< the stream whose unfinished line the cursor is on; 0: at the start of a line
+    bool carriage_return_ = false; ///< the focused stream's last byte was one; what follows says what it means
+    char unfinished_[memory];      ///< the focused stream's unfinished line
     unsigned unfinished_size_ = 0;
     unsigned last_ = 0;
-    uint64_t waits_since_us_[Streams::max + 1] =
-        {}; ///< a line without its end is there since; 0: none
+    uint64_t looked_us_ = 0;
+    uint64_t waits_since_us_[Streams::max + 1] = {}; ///< a line without its end is there since; 0: none
 };
 
 } // namespace console

@@ -11,9 +11,7 @@ abi::EnvironmentEntry const* Environment::find(std::string_view name) const {
     while (first < last) {
         uint32_t const middle = first + (last - first) / 2;
         int const order = std::string_view(entries[middle].name).compare(name);
-        if (order == 0) {
-            return &entries[middle];
-        }
+        if (order == 0) { return &entries[middle]; }
         if (order < 0) {
             first = middle + 1;
         } else {
@@ -30,9 +28,7 @@ abi::EnvironmentEntry const* Environment::find(std::string_view name, abi::Entry
 
 abi::EnvironmentEntry const& Environment::need(std::string_view name, abi::EntryKind kind) const {
     auto const* entry = find(name, kind);
-    if (entry == nullptr) {
-        missing(name);
-    }
+    if (entry == nullptr) { missing(name); }
     return *entry;
 }
 
@@ -40,22 +36,16 @@ std::string_view Environment::text(abi::EnvironmentEntry const& entry) const {
     return {reinterpret_cast<char const*>(header_) + entry.value, entry.size};
 }
 
-abi::Handle Environment::handle(std::string_view name) const {
-    return need(name, abi::EntryKind::handle).value;
-}
+abi::Handle Environment::handle(std::string_view name) const { return need(name, abi::EntryKind::handle).value; }
 
 Region Environment::region(std::string_view name) const {
     auto const& entry = need(name, abi::EntryKind::region);
     return {reinterpret_cast<void*>(entry.value), entry.size};
 }
 
-uint64_t Environment::property(std::string_view name) const {
-    return need(name, abi::EntryKind::property).value;
-}
+uint64_t Environment::property(std::string_view name) const { return need(name, abi::EntryKind::property).value; }
 
-std::string_view Environment::string(std::string_view name) const {
-    return text(need(name, abi::EntryKind::string));
-}
+std::string_view Environment::string(std::string_view name) const { return text(need(name, abi::EntryKind::string)); }
 
 abi::Handle Environment::handle_or_none(std::string_view name) const {
     auto const* entry = find(name, abi::EntryKind::handle);

@@ -6,15 +6,12 @@ namespace service {
 namespace {
 
 bool plain(char character) {
-    return character > ' ' && character != '"' && character != '=' && character != '\\' &&
-           character != 0x7f;
+    return character > ' ' && character != '"' && character != '=' && character != '\\' && character != 0x7f;
 }
 
 void put_text(LogLine& line, std::string_view text) {
     bool bare = !text.empty();
-    for (char character : text) {
-        bare = bare && plain(character);
-    }
+    for (char character : text) { bare = bare && plain(character); }
     if (bare) {
         line.put(text);
         return;

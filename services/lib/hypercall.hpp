@@ -43,23 +43,20 @@ template <Hypercall number, typename... Arguments>
     if constexpr (count <= 2) {
         x0 = in[0], x1 = in[1];
         asm volatile("hvc %8"
-                     : "+r"(x0), "+r"(x1), "=r"(x2), "=r"(x3), "=r"(x4), "=r"(x5), "=r"(x6),
-                       "=r"(x7)
+                     : "+r"(x0), "+r"(x1), "=r"(x2), "=r"(x3), "=r"(x4), "=r"(x5), "=r"(x6), "=r"(x7)
                      : "i"(static_cast<unsigned>(number))
                      : "x8", "memory", "cc");
     } else if constexpr (count <= 5) {
         x0 = in[0], x1 = in[1], x2 = in[2], x3 = in[3], x4 = in[4];
         asm volatile("hvc %8"
-                     : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), "+r"(x4), "=r"(x5), "=r"(x6),
-                       "=r"(x7)
+                     : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), "+r"(x4), "=r"(x5), "=r"(x6), "=r"(x7)
                      : "i"(static_cast<unsigned>(number))
                      : "x8", "memory", "cc");
     } else {
         x0 = in[0], x1 = in[1], x2 = in[2], x3 = in[3];
         x4 = in[4], x5 = in[5], x6 = in[6], x7 = in[7];
         asm volatile("hvc %8"
-                     : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), "+r"(x4), "+r"(x5), "+r"(x6),
-                       "+r"(x7)
+                     : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), "+r"(x4), "+r"(x5), "+r"(x6), "+r"(x7)
                      : "i"(static_cast<unsigned>(number))
                      : "x8", "memory", "cc");
     }
@@ -74,9 +71,7 @@ struct CallAnswer {
     uint16_t label;
     uint64_t words[abi::message_words];
     /// The answer of a service whose reply labels are statuses: the core's error first.
-    constexpr Status result() const {
-        return status != Status::ok ? status : static_cast<Status>(label);
-    }
+    constexpr Status result() const { return status != Status::ok ? status : static_cast<Status>(label); }
 };
 
 struct CallWords {
@@ -96,20 +91,16 @@ inline Status signal(Handle notification, uint64_t set) {
 
 // Capabilities
 
-inline Status delegate(Handle partition, uint64_t slot, Handle own, uint16_t rights,
-                       uint64_t badge = 0) {
+inline Status delegate(Handle partition, uint64_t slot, Handle own, uint16_t rights, uint64_t badge = 0) {
     return hypercall<Hypercall::delegate>(partition, slot, own, rights, badge).status;
 }
 
 inline Status drop(Handle own) { return hypercall<Hypercall::drop>(own, 0).status; }
-inline Status drop_from(Handle partition, uint64_t slot) {
-    return hypercall<Hypercall::drop>(slot, partition).status;
-}
+inline Status drop_from(Handle partition, uint64_t slot) { return hypercall<Hypercall::drop>(slot, partition).status; }
 
 // Memory
 
-inline Status derive(Handle memory, uint64_t offset, uint64_t size, uint64_t slot,
-                     uint16_t rights) {
+inline Status derive(Handle memory, uint64_t offset, uint64_t size, uint64_t slot, uint16_t rights) {
     return hypercall<Hypercall::derive>(memory, offset, size, slot, rights).status;
 }
 
@@ -122,8 +113,7 @@ inline Status map(Handle partition, Handle memory, uint64_t ipa, uint64_t access
 
 inline Status unmap(Handle memory) { return hypercall<Hypercall::unmap>(memory).status; }
 
-inline Status map_device(Handle partition, uint64_t ipa, uint64_t pages, Handle endpoint,
-                         uint32_t badge) {
+inline Status map_device(Handle partition, uint64_t ipa, uint64_t pages, Handle endpoint, uint32_t badge) {
     return hypercall<Hypercall::map_device>(partition, ipa, pages, endpoint, badge).status;
 }
 
@@ -135,18 +125,13 @@ inline Status unmap_device(Handle partition, uint64_t ipa, uint64_t pages) {
 
 constexpr Handle nothing_donated = ~0ull;
 
-inline Status create_partition(Handle donated, uint64_t slot, abi::PartitionKind kind,
-                               uint64_t capability_slots) {
-    return hypercall<Hypercall::create>(abi::ObjectType::partition, donated, slot, kind,
-                                        capability_slots)
-        .status;
+inline Status create_partition(Handle donated, uint64_t slot, abi::PartitionKind kind, uint64_t capability_slots) {
+    return hypercall<Hypercall::create>(abi::ObjectType::partition, donated, slot, kind, capability_slots).status;
 }
 
-inline Status create_vcpu(Handle donated, uint64_t slot, Handle partition, uint64_t index,
-                          uint64_t core, uint64_t priority) {
-    return hypercall<Hypercall::create>(abi::ObjectType::vcpu, donated, slot, partition, index,
-                                        core, priority)
-        .status;
+inline Status create_vcpu(Handle donated, uint64_t slot, Handle partition, uint64_t index, uint64_t core,
+                          uint64_t priority) {
+    return hypercall<Hypercall::create>(abi::ObjectType::vcpu, donated, slot, partition, index, core, priority).status;
 }
 
 inline Status create_endpoint(Handle donated, uint64_t slot, uint64_t max_us) {
@@ -159,16 +144,12 @@ inline Status create_notification(Handle donated, uint64_t slot, Handle vcpu) {
 
 inline Status destroy(Handle object) { return hypercall<Hypercall::destroy>(object).status; }
 
-inline Status bind(Handle endpoint, Handle vcpu) {
-    return hypercall<Hypercall::bind>(endpoint, vcpu).status;
-}
+inline Status bind(Handle endpoint, Handle vcpu) { return hypercall<Hypercall::bind>(endpoint, vcpu).status; }
 
 // vCPUs
 
-inline Status vcpu_start(Handle vcpu, uint64_t entry, uint64_t x0, uint64_t x1 = 0,
-                         uint64_t stack = 0) {
-    return hypercall<Hypercall::vcpu_control>(vcpu, abi::VcpuOperation::start, entry, x0, x1, stack)
-        .status;
+inline Status vcpu_start(Handle vcpu, uint64_t entry, uint64_t x0, uint64_t x1 = 0, uint64_t stack = 0) {
+    return hypercall<Hypercall::vcpu_control>(vcpu, abi::VcpuOperation::start, entry, x0, x1, stack).status;
 }
 
 /// stop, pause, resume, and with an argument move, inject_serror, watch.
@@ -191,8 +172,7 @@ inline Status vcpu_write(Handle vcpu, abi::VcpuRegister reg, uint64_t value) {
     return hypercall<Hypercall::vcpu_write>(vcpu, reg, value).status;
 }
 
-inline Status vcpu_schedule(Handle vcpu, unsigned priority, uint64_t budget_us,
-                            uint64_t period_us) {
+inline Status vcpu_schedule(Handle vcpu, unsigned priority, uint64_t budget_us, uint64_t period_us) {
     return hypercall<Hypercall::vcpu_schedule>(vcpu, priority, budget_us, period_us).status;
 }
 
@@ -206,8 +186,8 @@ inline Status interrupt_line(Handle vm, uint32_t intid, Line level, unsigned vcp
 }
 
 /// The value is the register's before; reading registers writes nothing.
-inline Value interrupt_state(Handle vm, abi::VirtualInterruptRegister reg, unsigned vcpu,
-                             uint32_t first_intid, uint64_t value = 0) {
+inline Value interrupt_state(Handle vm, abi::VirtualInterruptRegister reg, unsigned vcpu, uint32_t first_intid,
+                             uint64_t value = 0) {
     auto r = hypercall<Hypercall::interrupt_state>(vm, reg, vcpu, first_intid, value);
     return {r.status, r.values[0]};
 }
@@ -232,9 +212,7 @@ inline Status machine_off(abi::OffReason reason) {
     return hypercall<Hypercall::machine>(abi::MachineOperation::off, reason).status;
 }
 
-inline Status machine_reset() {
-    return hypercall<Hypercall::machine>(abi::MachineOperation::reset).status;
-}
+inline Status machine_reset() { return hypercall<Hypercall::machine>(abi::MachineOperation::reset).status; }
 
 struct CoreStatistics {
     Status status;

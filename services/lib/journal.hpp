@@ -27,8 +27,6 @@ struct JournalEntry {
 /// Zeroed memory is an empty journal. One operation of a client at a time.
 template <unsigned vcpus> class Journal {
 public:
-    static constexpr unsigned capacity = vcpus;
-
     /// The request's entry if it was committed before. Needed only for a request that says
     /// `repeated`.
     JournalEntry const* done(Request const& request) const {
@@ -36,8 +34,7 @@ public:
         return entry.sequence == request.sequence + 1 ? &entry : nullptr;
     }
 
-    [[gnu::always_inline]] void begin(Request const& request, uint32_t point, uint32_t before,
-                                      uint64_t answer = 0) {
+    [[gnu::always_inline]] void begin(Request const& request, uint32_t point, uint32_t before, uint64_t answer = 0) {
         auto& entry = entries_[request.vcpu];
         entry.before = before;
         entry.point = point;
@@ -51,17 +48,13 @@ public:
     /// left its position as it was; all earlier ones were committed.
     template <typename PositionOf> void recover(PositionOf position_of) {
         for (auto& entry : entries_) {
-            if (entry.sequence != 0 && position_of(entry.point) == entry.before) {
-                entry.sequence = 0;
-            }
+            if (entry.sequence != 0 && position_of(entry.point) == entry.before) { entry.sequence = 0; }
         }
     }
 
     /// The client starts afresh.
     void clear() {
-        for (auto& entry : entries_) {
-            entry = {};
-        }
+        for (auto& entry : entries_) { entry = {}; }
     }
 
 private:

@@ -21,7 +21,6 @@ LogLine format_log_line(uint64_t time_us, std::string_view source, std::string_v
 void log(std::string_view event, std::initializer_list<Field> fields = {});
 
 /// The same, in another's name: lifecycle says `machine: off reason=...`.
-void log_as(std::string_view source, std::string_view event,
-            std::initializer_list<Field> fields = {});
+void log_as(std::string_view source, std::string_view event, std::initializer_list<Field> fields = {});
 
 } // namespace service

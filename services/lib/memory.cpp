@@ -31,9 +31,7 @@ void copy_up(void* to, void const* from, size_t size) {
             *reinterpret_cast<Word*>(target) = *reinterpret_cast<Word const*>(source);
         }
     }
-    while (size-- > 0) {
-        *target++ = *source++;
-    }
+    while (size-- > 0) { *target++ = *source++; }
 }
 
 } // namespace
@@ -52,27 +50,21 @@ void* memmove(void* to, void const* from, size_t size) {
         copy_up(to, from, size);
         return to;
     }
-    while (size-- > 0) {
-        target[size] = source[size];
-    }
+    while (size-- > 0) { target[size] = source[size]; }
     return to;
 }
 
 void* memset(void* to, int value, size_t size) {
     auto* target = static_cast<unsigned char*>(to);
     auto const byte = static_cast<unsigned char>(value);
-    for (; size > 0 && (reinterpret_cast<uintptr_t>(target) & 7) != 0; --size) {
-        *target++ = byte;
-    }
+    for (; size > 0 && (reinterpret_cast<uintptr_t>(target) & 7) != 0; --size) { *target++ = byte; }
     Word const word = byte * 0x0101'0101'0101'0101ull;
     for (; size >= block; size -= block, target += block) {
         auto* t = reinterpret_cast<Word*>(target);
         t[0] = word, t[1] = word, t[2] = word, t[3] = word;
         t[4] = word, t[5] = word, t[6] = word, t[7] = word;
     }
-    while (size-- > 0) {
-        *target++ = byte;
-    }
+    while (size-- > 0) { *target++ = byte; }
     return to;
 }
 
@@ -80,18 +72,14 @@ int memcmp(void const* one, void const* other, size_t size) {
     auto const* a = static_cast<unsigned char const*>(one);
     auto const* b = static_cast<unsigned char const*>(other);
     for (; size > 0; --size, ++a, ++b) {
-        if (*a != *b) {
-            return *a < *b ? -1 : 1;
-        }
+        if (*a != *b) { return *a < *b ? -1 : 1; }
     }
     return 0;
 }
 
 size_t strlen(char const* text) {
     size_t size = 0;
-    while (text[size] != 0) {
-        ++size;
-    }
+    while (text[size] != 0) { ++size; }
     return size;
 }
 

@@ -56,9 +56,7 @@ struct Answer {
     uint64_t value;
     abi::ReplyTag tag;
 
-    static constexpr Answer advance(uint64_t value = 0) {
-        return {value, abi::ReplyTag::make(abi::Action::advance)};
-    }
+    static constexpr Answer advance(uint64_t value = 0) { return {value, abi::ReplyTag::make(abi::Action::advance)}; }
     /// The instruction runs again: something (a lock) was not to be had just now.
     static constexpr Answer retry() { return {0, abi::ReplyTag::make(abi::Action::retry)}; }
     /// Advance, and block until an interrupt or this time in CNTPCT ticks.
@@ -68,9 +66,7 @@ struct Answer {
     static constexpr Answer undefined() { return {0, abi::ReplyTag::make(abi::Action::undefined)}; }
     static constexpr Answer abort() { return {0, abi::ReplyTag::make(abi::Action::abort)}; }
     /// Suspends the vCPU and tells its supervisor.
-    static constexpr Answer fault(uint64_t detail) {
-        return {detail, abi::ReplyTag::make(abi::Action::fault)};
-    }
+    static constexpr Answer fault(uint64_t detail) { return {detail, abi::ReplyTag::make(abi::Action::fault)}; }
     static constexpr Answer off() { return {0, abi::ReplyTag::make(abi::Action::off)}; }
 };
 
@@ -86,20 +82,16 @@ struct LongAnswer {
     constexpr LongAnswer(Answer answer) : tag(answer.tag), words{answer.value, answer.value} {}
 
     /// A label (most protocols: an abi::Status) and words.
-    template <typename Label, typename... Words>
-    static constexpr LongAnswer make(Label label, Words... words) {
+    template <typename Label, typename... Words> static constexpr LongAnswer make(Label label, Words... words) {
         LongAnswer answer;
         answer.tag = abi::ReplyTag::make(abi::Action::advance, static_cast<uint16_t>(label));
         uint64_t const given[] = {static_cast<uint64_t>(words)..., 0};
         static_assert(sizeof...(Words) <= abi::message_words);
-        for (unsigned i = 0; i < sizeof...(Words); ++i) {
-            answer.words[i] = given[i];
-        }
+        for (unsigned i = 0; i < sizeof...(Words); ++i) { answer.words[i] = given[i]; }
         return answer;
     }
     /// x0..x3 of an SMCCC caller.
-    static constexpr LongAnswer smccc(uint64_t x0, uint64_t x1 = 0, uint64_t x2 = 0,
-                                      uint64_t x3 = 0) {
+    static constexpr LongAnswer smccc(uint64_t x0, uint64_t x1 = 0, uint64_t x2 = 0, uint64_t x3 = 0) {
         return make(0, x0, x1, x2, x3);
     }
 };

@@ -16,8 +16,7 @@ public:
     constexpr Ring() = default;
     Ring(void* memory, uint64_t size)
         : header_(static_cast<abi::RingHeader*>(memory)),
-          data_(static_cast<uint8_t*>(memory) + sizeof(abi::RingHeader)),
-          mask_(abi::ring_capacity(size) - 1) {}
+          data_(static_cast<uint8_t*>(memory) + sizeof(abi::RingHeader)), mask_(abi::ring_capacity(size) - 1) {}
 
     bool valid() const { return header_ != nullptr; }
     uint32_t capacity() const { return mask_ + 1; }
@@ -59,24 +58,17 @@ public:
     /// The same by a producer that knows its own position.
     Wake publish(uint32_t before, uint32_t head) {
         __atomic_store_n(&header_->head, head, __ATOMIC_RELEASE);
-        __atomic_thread_fence(
-            __ATOMIC_SEQ_CST); // the consumer stores its tail, then looks at the head
+        __atomic_thread_fence(__ATOMIC_SEQ_CST); // the consumer stores its tail, then looks at the head
         return Wake{__atomic_load_n(&header_->tail, __ATOMIC_RELAXED) == before};
     }
 
     /// Writes all of `bytes` or nothing.
     bool write(std::span<uint8_t const> bytes, Wake& wake) {
         wake = Wake::no;
-        if (bytes.size() > free()) {
-            return false;
-        }
+        if (bytes.size() > free()) { return false; }
         uint32_t head = header_->head;
-        for (size_t i = 0; i < bytes.size(); ++i) {
-            store(head + static_cast<uint32_t>(i), bytes[i]);
-        }
-        if (!bytes.empty()) {
-            wake = publish(head + static_cast<uint32_t>(bytes.size()));
-        }
+        for (size_t i = 0; i < bytes.size(); ++i) { store(head + static_cast<uint32_t>(i), bytes[i]); }
+        if (!bytes.empty()) { wake = publish(head + static_cast<uint32_t>(bytes.size())); }
         return true;
     }
 
@@ -86,9 +78,7 @@ public:
         __atomic_store_n(&header_->waiting, 1, __ATOMIC_RELAXED);
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
     }
-    bool asked_for_room() const {
-        return __atomic_load_n(&header_->waiting, __ATOMIC_RELAXED) != 0;
-    }
+    bool asked_for_room() const { return __atomic_load_n(&header_->waiting, __ATOMIC_RELAXED) != 0; }
 };
 
 class RingConsumer : public Ring {
@@ -111,15 +101,12 @@ public:
     void consume(uint32_t count) { set_tail(header_->tail + count); }
     void set_tail(uint32_t tail) {
         __atomic_store_n(&header_->tail, tail, __ATOMIC_RELEASE);
-        __atomic_thread_fence(
-            __ATOMIC_SEQ_CST); // before the next look at the head, and at `waiting`
+        __atomic_thread_fence(__ATOMIC_SEQ_CST); // before the next look at the head, and at `waiting`
     }
 
     /// True once after a producer asked for room: signal it.
     bool take_request_for_room() {
-        if (__atomic_load_n(&header_->waiting, __ATOMIC_RELAXED) == 0) {
-            return false;
-        }
+        if (__atomic_load_n(&header_->waiting, __ATOMIC_RELAXED) == 0) { return false; }
         __atomic_store_n(&header_->waiting, 0, __ATOMIC_RELAXED);
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
         return true;

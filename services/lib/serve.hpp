@@ -21,9 +21,7 @@ concept Handles = requires(T& object, Message const& message) {
 /// The one service of this partition; the loop of every vCPU uses it.
 template <typename T> constinit inline T* served = nullptr;
 
-inline Request request(abi::Message const& m) {
-    return {m.badge, m.tag.vcpu(), m.tag.repeated(), m.sequence};
-}
+inline Request request(abi::Message const& m) { return {m.badge, m.tag.vcpu(), m.tag.repeated(), m.sequence}; }
 
 template <typename T, typename Message>
 concept HandlesQuickly = requires(T& object, Message const& message, Answer& answer) {
@@ -44,8 +42,7 @@ template <typename T, typename Message>
 template <typename T, typename Message>
 concept Frequent = HandlesQuickly<T, Message> || Handles<T, Message>;
 
-template <typename T>
-[[gnu::always_inline]] inline bool quick(T& object, abi::Message const& m, Answer& answer) {
+template <typename T> [[gnu::always_inline]] inline bool quick(T& object, abi::Message const& m, Answer& answer) {
     auto const kind = m.tag.kind();
     auto const* w = m.words;
     if constexpr (Frequent<T, MmioRead>) {
@@ -70,9 +67,7 @@ template <typename T>
         }
     }
     if constexpr (Frequent<T, Wait>) {
-        if (kind == abi::Kind::wfx) {
-            return try_quickly(object, Wait{request(m), w[0], m.tag.label()}, answer);
-        }
+        if (kind == abi::Kind::wfx) { return try_quickly(object, Wait{request(m), w[0], m.tag.label()}, answer); }
     }
     return false;
 }
@@ -89,44 +84,29 @@ template <typename T> [[gnu::noinline]] LongAnswer dispatch(T& object, abi::Mess
         return abi::Status::unsupported;
     case abi::Kind::smccc:
         if constexpr (Handles<T, Smccc>) {
-            return object.on(
-                Smccc{request(m), {w[0], w[1], w[2], w[3], w[4], w[5]}, m.tag.label() == 1});
+            return object.on(Smccc{request(m), {w[0], w[1], w[2], w[3], w[4], w[5]}, m.tag.label() == 1});
         }
         return LongAnswer::smccc(~0ull); // NOT_SUPPORTED
     case abi::Kind::signals:
-        if constexpr (Handles<T, Signals>) {
-            object.on(Signals{w[0]});
-        }
+        if constexpr (Handles<T, Signals>) { object.on(Signals{w[0]}); }
         return {};
     case abi::Kind::deadline:
-        if constexpr (Handles<T, Deadline>) {
-            object.on(Deadline{});
-        }
+        if constexpr (Handles<T, Deadline>) { object.on(Deadline{}); }
         return {};
     case abi::Kind::sysreg_read:
-        if constexpr (Handles<T, SysregRead>) {
-            return object.on(SysregRead{request(m), reg});
-        }
+        if constexpr (Handles<T, SysregRead>) { return object.on(SysregRead{request(m), reg}); }
         return Answer::undefined();
     case abi::Kind::sysreg_write:
-        if constexpr (Handles<T, SysregWrite>) {
-            return object.on(SysregWrite{request(m), reg, w[1]});
-        }
+        if constexpr (Handles<T, SysregWrite>) { return object.on(SysregWrite{request(m), reg, w[1]}); }
         return Answer::undefined();
     case abi::Kind::wfx:
-        if constexpr (Handles<T, Wait>) {
-            return object.on(Wait{request(m), w[0], m.tag.label()});
-        }
+        if constexpr (Handles<T, Wait>) { return object.on(Wait{request(m), w[0], m.tag.label()}); }
         return Answer::advance();
     case abi::Kind::mmio_read:
-        if constexpr (Handles<T, MmioRead>) {
-            return object.on(MmioRead{request(m), w[0], m.tag.size()});
-        }
+        if constexpr (Handles<T, MmioRead>) { return object.on(MmioRead{request(m), w[0], m.tag.size()}); }
         break;
     case abi::Kind::mmio_write:
-        if constexpr (Handles<T, MmioWrite>) {
-            return object.on(MmioWrite{request(m), w[0], m.tag.size(), w[1]});
-        }
+        if constexpr (Handles<T, MmioWrite>) { return object.on(MmioWrite{request(m), w[0], m.tag.size(), w[1]}); }
         break;
     }
     return Answer::abort();
@@ -144,8 +124,7 @@ template <typename T> [[gnu::always_inline]] inline uint64_t deadline_of(T& obje
 /// reply_recv with an answer of two words; the message in its place. The vCPU is entered behind the
 /// instruction with nothing but SP kept, so the compiler is told that every register is lost. The
 /// words that are not given are not read by the core.
-[[gnu::always_inline]] inline void reply_and_receive(abi::Message& m, uint64_t deadline,
-                                                     Answer answer) {
+[[gnu::always_inline]] inline void reply_and_receive(abi::Message& m, uint64_t deadline, Answer answer) {
     register uint64_t x0 asm("x0") = deadline;
     register uint64_t x1 asm("x1") = answer.tag.bits;
     register uint64_t x2 asm("x2") = answer.value; // word 0: what a read gives
@@ -155,18 +134,16 @@ template <typename T> [[gnu::always_inline]] inline uint64_t deadline_of(T& obje
     register uint64_t x6 asm("x6");
     register uint64_t x7 asm("x7");
     register uint64_t x8 asm("x8");
-    asm volatile(
-        "hvc %9"
-        : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), "=r"(x4), "=r"(x5), "=r"(x6), "=r"(x7), "=r"(x8)
-        : "i"(static_cast<unsigned>(Hypercall::reply_recv))
-        : "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17", "x18", "x19", "x20", "x21",
-          "x22", "x23", "x24", "x25", "x26", "x27", "x28", "x29", "x30", "cc", "memory");
+    asm volatile("hvc %9"
+                 : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), "=r"(x4), "=r"(x5), "=r"(x6), "=r"(x7), "=r"(x8)
+                 : "i"(static_cast<unsigned>(Hypercall::reply_recv))
+                 : "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17", "x18", "x19", "x20", "x21", "x22",
+                   "x23", "x24", "x25", "x26", "x27", "x28", "x29", "x30", "cc", "memory");
     m = {x0, {x1}, {x2, x3, x4, x5, x6, x7}, x8};
 }
 
 /// The same with all six words, none of which may hold anything by chance.
-[[gnu::always_inline]] inline void reply_and_receive(abi::Message& m, uint64_t deadline,
-                                                     LongAnswer const& answer) {
+[[gnu::always_inline]] inline void reply_and_receive(abi::Message& m, uint64_t deadline, LongAnswer const& answer) {
     register uint64_t x0 asm("x0") = deadline;
     register uint64_t x1 asm("x1") = answer.tag.bits;
     register uint64_t x2 asm("x2") = answer.words[0];
@@ -176,12 +153,11 @@ template <typename T> [[gnu::always_inline]] inline uint64_t deadline_of(T& obje
     register uint64_t x6 asm("x6") = answer.words[4];
     register uint64_t x7 asm("x7") = answer.words[5];
     register uint64_t x8 asm("x8");
-    asm volatile(
-        "hvc %9"
-        : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), "+r"(x4), "+r"(x5), "+r"(x6), "+r"(x7), "=r"(x8)
-        : "i"(static_cast<unsigned>(Hypercall::reply_recv))
-        : "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17", "x18", "x19", "x20", "x21",
-          "x22", "x23", "x24", "x25", "x26", "x27", "x28", "x29", "x30", "cc", "memory");
+    asm volatile("hvc %9"
+                 : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), "+r"(x4), "+r"(x5), "+r"(x6), "+r"(x7), "=r"(x8)
+                 : "i"(static_cast<unsigned>(Hypercall::reply_recv))
+                 : "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17", "x18", "x19", "x20", "x21", "x22",
+                   "x23", "x24", "x25", "x26", "x27", "x28", "x29", "x30", "cc", "memory");
     m = {x0, {x1}, {x2, x3, x4, x5, x6, x7}, x8};
 }
 

@@ -21,9 +21,7 @@ public:
     /// False if the lock did not become free within `tries` looks; a request is then answered with
     /// Answer::retry().
     bool try_lock(unsigned tries = default_tries) {
-        if (__builtin_expect(__atomic_exchange_n(&word_, 1, __ATOMIC_ACQUIRE) == 0, 1)) {
-            return true;
-        }
+        if (__builtin_expect(__atomic_exchange_n(&word_, 1, __ATOMIC_ACQUIRE) == 0, 1)) { return true; }
         return wait(tries);
     }
 
@@ -50,9 +48,7 @@ public:
     explicit Guard(SpinLock& lock, unsigned tries = SpinLock::default_tries)
         : lock_(lock), held_(lock.try_lock(tries)) {}
     ~Guard() {
-        if (held_) {
-            lock_.unlock();
-        }
+        if (held_) { lock_.unlock(); }
     }
     Guard(Guard const&) = delete;
     Guard& operator=(Guard const&) = delete;

@@ -32,9 +32,7 @@ extern "C" [[noreturn]] void _start(abi::EnvironmentHeader const* environment, u
         __builtin_trap();
     }
     Loop loop = nullptr;
-    while ((loop = __atomic_load_n(&published, __ATOMIC_ACQUIRE)) == nullptr) {
-        yield();
-    }
+    while ((loop = __atomic_load_n(&published, __ATOMIC_ACQUIRE)) == nullptr) { yield(); }
     loop();
     __builtin_unreachable();
 }

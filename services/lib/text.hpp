@@ -33,9 +33,7 @@ public:
     }
 
     constexpr Text& put(std::string_view text) {
-        for (char character : text) {
-            put(character);
-        }
+        for (char character : text) { put(character); }
         return *this;
     }
 
@@ -43,40 +41,28 @@ public:
     constexpr Text& put_number(uint64_t value, unsigned digits = 1) {
         char reversed[20] = {};
         unsigned count = 0;
-        for (; value != 0; value /= 10) {
-            reversed[count++] = static_cast<char>('0' + value % 10);
-        }
-        while (count < digits && count < sizeof(reversed)) {
-            reversed[count++] = '0';
-        }
-        while (count > 0) {
-            put(reversed[--count]);
-        }
+        for (; value != 0; value /= 10) { reversed[count++] = static_cast<char>('0' + value % 10); }
+        while (count < digits && count < sizeof(reversed)) { reversed[count++] = '0'; }
+        while (count > 0) { put(reversed[--count]); }
         return *this;
     }
 
     constexpr Text& put_hex(uint64_t value) {
         put("0x");
         unsigned shift = 60;
-        while (shift > 0 && (value >> shift) == 0) {
-            shift -= 4;
-        }
+        while (shift > 0 && (value >> shift) == 0) { shift -= 4; }
         for (;; shift -= 4) {
             put("0123456789abcdef"[value >> shift & 15]);
-            if (shift == 0) {
-                return *this;
-            }
+            if (shift == 0) { return *this; }
         }
     }
 
     /// Replaces each `%u` of the pattern by the next number.
-    template <typename... Numbers>
-    constexpr Text& put_pattern(std::string_view pattern, Numbers... numbers) {
+    template <typename... Numbers> constexpr Text& put_pattern(std::string_view pattern, Numbers... numbers) {
         uint64_t const values[] = {static_cast<uint64_t>(numbers)..., 0};
         size_t next = 0;
         for (size_t i = 0; i < pattern.size(); ++i) {
-            if (pattern[i] == '%' && i + 1 < pattern.size() && pattern[i + 1] == 'u' &&
-                next < sizeof...(Numbers)) {
+            if (pattern[i] == '%' && i + 1 < pattern.size() && pattern[i + 1] == 'u' && next < sizeof...(Numbers)) {
                 put_number(values[next++]);
                 ++i;
             } else {
@@ -95,8 +81,7 @@ private:
 /// The name of an environment entry: `Name("client.%u.vcpu.%u", client, vcpu)`.
 class Name : public Text<40> {
 public:
-    template <typename... Numbers>
-    explicit constexpr Name(char const* pattern, Numbers... numbers) {
+    template <typename... Numbers> explicit constexpr Name(char const* pattern, Numbers... numbers) {
         put_pattern(pattern, numbers...);
     }
 };
@@ -110,15 +95,11 @@ struct Field {
     Kind kind;
 
     template <typename Number>
-    requires(std::is_integral_v<Number> ||
-             std::is_enum_v<Number>) constexpr Field(std::string_view name, Number value)
+    requires(std::is_integral_v<Number> || std::is_enum_v<Number>) constexpr Field(std::string_view name, Number value)
         : key(name), number(static_cast<uint64_t>(value)), kind(Kind::number) {}
-    constexpr Field(std::string_view name, Hex value)
-        : key(name), number(value.value), kind(Kind::hex) {}
-    constexpr Field(std::string_view name, std::string_view value)
-        : key(name), text(value), kind(Kind::text) {}
-    constexpr Field(std::string_view name, char const* value)
-        : Field(name, std::string_view(value)) {}
+    constexpr Field(std::string_view name, Hex value) : key(name), number(value.value), kind(Kind::hex) {}
+    constexpr Field(std::string_view name, std::string_view value) : key(name), text(value), kind(Kind::text) {}
+    constexpr Field(std::string_view name, char const* value) : Field(name, std::string_view(value)) {}
 };
 
 } // namespace service

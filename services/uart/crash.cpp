@@ -14,12 +14,8 @@ constinit Crash crash;
 
 void probe(bool committed) {
     auto& state = *crash.state;
-    if (!committed) {
-        __atomic_add_fetch(&state.writes, 1, __ATOMIC_RELAXED);
-    }
-    if (state.writes != crash.at || state.crashed != 0 || committed != crash.after) {
-        return;
-    }
+    if (!committed) { __atomic_add_fetch(&state.writes, 1, __ATOMIC_RELAXED); }
+    if (state.writes != crash.at || state.crashed != 0 || committed != crash.after) { return; }
     state.crashed = 1;
     uintptr_t nothing_is_mapped_here = 0x10;
     asm volatile("" : "+r"(nothing_is_mapped_here)::"memory");
@@ -30,9 +26,7 @@ void probe(bool committed) {
 
 pl011::Pl011::Probe arm_crash(service::Environment const& environment, CrashState& state) {
     uint64_t const at = environment.property_or("property.fault_at", 0);
-    if (at == 0 || state.crashed != 0) {
-        return nullptr;
-    }
+    if (at == 0 || state.crashed != 0) { return nullptr; }
     crash = {&state, at, environment.string_or("property.fault_point", "before") == "after"};
     return probe;
 }

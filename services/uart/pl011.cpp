@@ -25,9 +25,7 @@ Pl011::Pl011(State& state, service::RingProducer tx, service::RingConsumer rx, u
 
 void Pl011::start_afresh() {
     state_->magic = 0;
-    for (auto& reg : state_->registers) {
-        reg = 0;
-    }
+    for (auto& reg : state_->registers) { reg = 0; }
     set(Register::cr, control::transmit | control::receive);
     set(Register::ifls, 0x12);
     state_->interrupts = 0;
@@ -58,20 +56,14 @@ uint32_t Pl011::position(uint32_t point) const {
 
 void Pl011::recover() {
     state_->journal.recover([this](uint32_t point) { return position(point); });
-    if (rx_level() < rx_trigger()) {
-        lower(interrupt::rx);
-    }
-    if (rx_level() == 0) {
-        lower(interrupt::rx_timeout);
-    }
+    if (rx_level() < rx_trigger()) { lower(interrupt::rx); }
+    if (rx_level() == 0) { lower(interrupt::rx_timeout); }
     refresh();
 }
 
 void Pl011::reset() {
     rx_.set_tail(rx_.head());
-    if (rx_.take_request_for_room()) {
-        effects_ |= effect::wake;
-    }
+    if (rx_.take_request_for_room()) { effects_ |= effect::wake; }
     start_afresh();
     choose_path();
     effects_ |= effect::line | effect::timer;
@@ -99,9 +91,7 @@ uint32_t Pl011::rx_in_fifo() const {
 
 uint32_t Pl011::modem() const {
     uint32_t const cr = reg(Register::cr);
-    if (!loopback()) {
-        return flag::cts | flag::dsr | flag::dcd;
-    }
+    if (!loopback()) { return flag::cts | flag::dsr | flag::dcd; }
     return ((cr & control::rts) != 0 ? flag::cts : 0) | ((cr & control::dtr) != 0 ? flag::dsr : 0) |
            ((cr & control::out1) != 0 ? flag::dcd : 0) | ((cr & control::out2) != 0 ? flag::ri : 0);
 }
@@ -132,9 +122,7 @@ void Pl011::refresh() {
     bool const before = line();
     set(Register::ris, ris());
     set(Register::mis, ris() & reg(Register::imsc));
-    if (line() != before) {
-        effects_ |= effect::line;
-    }
+    if (line() != before) { effects_ |= effect::line; }
 }
 
 void Pl011::refresh_transmit() {
@@ -147,9 +135,7 @@ void Pl011::refresh_transmit() {
 void Pl011::arm_timeout(uint64_t now) {
     bool const wanted = depth() > 1 && rx_level() > 0;
     uint64_t divisor = reg(Register::ibrd) * 64ull + reg(Register::fbrd);
-    if (divisor < 64) {
-        divisor = 13 * 64 + 1;
-    } // 115200 baud
+    if (divisor < 64) { divisor = 13 * 64 + 1; } // 115200 baud
     // 32 bits of 16 divided clocks of 24 MHz.
     uint64_t const due = wanted ? now + hertz_ * divisor / 3'000'000 + 1 : 0;
     if (due != state_->rx_deadline) {
@@ -160,28 +146,18 @@ void Pl011::arm_timeout(uint64_t now) {
 
 void Pl011::receive(uint64_t now) {
     constexpr uint32_t on = control::enable | control::receive;
-    if (loopback() || loop_level() != 0 || (reg(Register::cr) & on) != on) {
-        return;
-    }
+    if (loopback() || loop_level() != 0 || (reg(Register::cr) & on) != on) { return; }
     uint32_t const there = rx_.used();
     uint32_t const level = there < depth() ? there : depth();
-    if (level <= rx_in_fifo()) {
-        return;
-    }
-    if (level >= rx_trigger()) {
-        raise(interrupt::rx);
-    }
+    if (level <= rx_in_fifo()) { return; }
+    if (level >= rx_trigger()) { raise(interrupt::rx); }
     state_->received = rx_.own_tail() + level;
     arm_timeout(now);
 }
 
 void Pl011::settle_receive(uint64_t now) {
-    if (rx_level() < rx_trigger()) {
-        lower(interrupt::rx);
-    }
-    if (rx_level() == 0) {
-        lower(interrupt::rx_timeout);
-    }
+    if (rx_level() < rx_trigger()) { lower(interrupt::rx); }
+    if (rx_level() == 0) { lower(interrupt::rx_timeout); }
     arm_timeout(now);
     receive(now);
 }
@@ -193,12 +169,8 @@ void Pl011::poll(uint64_t now) {
 }
 
 void Pl011::time(uint64_t now) {
-    if (state_->rx_deadline == 0 || now < state_->rx_deadline) {
-        return;
-    }
-    if (rx_level() > 0) {
-        raise(interrupt::rx_timeout);
-    }
+    if (state_->rx_deadline == 0 || now < state_->rx_deadline) { return; }
+    if (rx_level() > 0) { raise(interrupt::rx_timeout); }
     state_->rx_deadline = 0;
     refresh();
 }
@@ -212,12 +184,8 @@ void Pl011::flush() {
 
 service::Answer Pl011::read(Request const& request, uint32_t offset, uint64_t now) {
     uint32_t const word = offset / 4;
-    if (offset == 0) {
-        return read_data(request, now);
-    }
-    if (word == static_cast<uint32_t>(Register::fr)) {
-        poll(now);
-    }
+    if (offset == 0) { return read_data(request, now); }
+    if (word == static_cast<uint32_t>(Register::fr)) { poll(now); }
     constexpr auto first_id = static_cast<uint32_t>(Register::first_id);
     uint32_t value = 0;
     if (word > 0 && word < static_cast<uint32_t>(Register::count)) {
@@ -246,9 +214,7 @@ service::Answer Pl011::read_data(Request const& request, uint64_t now) {
         character = rx_.at(tail);
         state_->journal.begin(request, static_cast<uint32_t>(Point::receive), tail, character);
         rx_.set_tail(tail + 1);
-        if (rx_.take_request_for_room()) {
-            effects_ |= effect::wake;
-        }
+        if (rx_.take_request_for_room()) { effects_ |= effect::wake; }
     } else if (loop_level() > 0) {
         uint32_t const out = state_->loop_out;
         character = state_->loop[out % State::loop_size];

@@ -26,15 +26,13 @@ struct State {
     static constexpr uint32_t ready = 0x1130'11d0;
     static constexpr uint32_t loop_size = 32;
 
-    uint32_t
-        registers[static_cast<unsigned>(Register::count)]; ///< as read; FR, RIS and MIS are derived
+    uint32_t registers[static_cast<unsigned>(Register::count)]; ///< as read; FR, RIS and MIS are derived
     uint32_t magic;
-    uint64_t interrupts; ///< RIS in the low half, the count of its changes in the high half
-    uint32_t received;   ///< rx ring position up to which bytes are in the receive FIFO
-    uint32_t loop_in;    ///< bytes ever put into the loopback's FIFO, ...
-    uint32_t loop_out;   ///< ... and taken from it
-    uint32_t
-        tx_above; ///< the transmit FIFO is above its level: falling below it raises the interrupt
+    uint64_t interrupts;  ///< RIS in the low half, the count of its changes in the high half
+    uint32_t received;    ///< rx ring position up to which bytes are in the receive FIFO
+    uint32_t loop_in;     ///< bytes ever put into the loopback's FIFO, ...
+    uint32_t loop_out;    ///< ... and taken from it
+    uint32_t tx_above;    ///< the transmit FIFO is above its level: falling below it raises the interrupt
     uint64_t rx_deadline; ///< when the receive time-out is due, in ticks; 0: never
     uint16_t loop[loop_size];
     service::Journal<16> journal;
@@ -65,9 +63,7 @@ public:
     /// The frequent reads, without the lock: true if `value` is the register's. Any other: read().
     [[gnu::always_inline]] bool peek(uint32_t offset, uint64_t& value) const {
         uint32_t const word = offset / 4;
-        if (word == 0 || word >= static_cast<uint32_t>(Register::count)) {
-            return false;
-        }
+        if (word == 0 || word >= static_cast<uint32_t>(Register::count)) { return false; }
         uint32_t const reg = __atomic_load_n(&state_->registers[word], __ATOMIC_RELAXED);
         value = reg >> (offset % 4 * 8);
         return (reg & look_again) == 0;
@@ -79,12 +75,8 @@ public:
     [[gnu::always_inline]] Sent send(Request const& request, uint32_t byte) {
         uint32_t const head = tx_.own_head();
         uint32_t const used = head - tx_.tail();
-        if (used >= quick_below_ || request.repeated) {
-            return Sent::not_done;
-        }
-        if ((reg(Register::ris) & interrupt::tx) == 0) {
-            return Sent::not_done;
-        }
+        if (used >= quick_below_ || request.repeated) { return Sent::not_done; }
+        if ((reg(Register::ris) & interrupt::tx) == 0) { return Sent::not_done; }
         state_->journal.begin(request, static_cast<uint32_t>(Point::transmit), head);
         tx_.store(head, static_cast<uint8_t>(byte));
         return tx_.publish(head, head + 1) == service::Wake::yes ? Sent::done_wake_console : Sent::done;

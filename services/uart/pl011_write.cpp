@@ -4,8 +4,7 @@
 
 namespace pl011 {
 
-service::Answer Pl011::write(Request const& request, uint32_t offset, uint32_t value,
-                             uint64_t now) {
+service::Answer Pl011::write(Request const& request, uint32_t offset, uint32_t value, uint64_t now) {
     switch (static_cast<Register>(offset % 4 == 0 ? offset / 4 : ~0u)) {
     case Register::dr:
         return write_data(request, value, now);
@@ -47,9 +46,7 @@ service::Answer Pl011::write(Request const& request, uint32_t offset, uint32_t v
 }
 
 service::Answer Pl011::write_data(Request const& request, uint32_t value, uint64_t now) {
-    if (request.repeated && state_->journal.done(request) != nullptr) {
-        return Answer::advance();
-    }
+    if (request.repeated && state_->journal.done(request) != nullptr) { return Answer::advance(); }
     auto const byte = static_cast<uint8_t>(value);
     if (loopback()) {
         state_->journal.begin(request, static_cast<uint32_t>(Point::loop_in), state_->loop_in);
@@ -59,9 +56,7 @@ service::Answer Pl011::write_data(Request const& request, uint32_t value, uint64
     }
     if (tx_.free() == 0) {
         refresh_flags(); // asks for room
-        if (tx_.free() == 0) {
-            return Answer::retry();
-        }
+        if (tx_.free() == 0) { return Answer::retry(); }
     }
     uint32_t const head = tx_.own_head();
     state_->journal.begin(request, static_cast<uint32_t>(Point::transmit), head);
@@ -75,15 +70,9 @@ service::Answer Pl011::write_data(Request const& request, uint32_t value, uint64
     } else {
         raise(interrupt::tx);
     }
-    if (probe_ != nullptr) {
-        probe_(false);
-    }
-    if (tx_.publish(head + 1) == service::Wake::yes) {
-        effects_ |= effect::wake;
-    }
-    if (probe_ != nullptr) {
-        probe_(true);
-    }
+    if (probe_ != nullptr) { probe_(false); }
+    if (tx_.publish(head + 1) == service::Wake::yes) { effects_ |= effect::wake; }
+    if (probe_ != nullptr) { probe_(true); }
     refresh_transmit();
     refresh();
     return Answer::advance();
@@ -94,20 +83,14 @@ void Pl011::loop_back(uint16_t character, uint64_t now) {
     raise(interrupt::tx);
     uint32_t const in = state_->loop_in;
     if (rx_level() >= depth()) {
-        if (loop_level() > 0) {
-            state_->loop[(in - 1) % State::loop_size] |= data::overrun;
-        }
+        if (loop_level() > 0) { state_->loop[(in - 1) % State::loop_size] |= data::overrun; }
         set(Register::rsr, reg(Register::rsr) | data::overrun_status);
         raise(interrupt::overrun);
         return;
     }
     state_->loop[in % State::loop_size] = character;
-    if ((character & data::break_error) != 0) {
-        raise(interrupt::break_);
-    }
-    if (rx_level() + 1 >= rx_trigger()) {
-        raise(interrupt::rx);
-    }
+    if ((character & data::break_error) != 0) { raise(interrupt::break_); }
+    if (rx_level() + 1 >= rx_trigger()) { raise(interrupt::rx); }
     __atomic_store_n(&state_->loop_in, in + 1, __ATOMIC_RELAXED);
     arm_timeout(now);
 }
@@ -120,30 +103,23 @@ void Pl011::write_line_control(uint32_t value, uint64_t now) {
         flush();
         settle_receive(now);
     }
-    if ((changed & value & line::send_break) != 0 && loopback()) {
-        loop_back(data::break_error, now);
-    }
+    if ((changed & value & line::send_break) != 0 && loopback()) { loop_back(data::break_error, now); }
 }
 
 void Pl011::write_control(uint32_t value, uint64_t now) {
     uint32_t const before = modem();
     set(Register::cr, value);
     uint32_t const changed = before ^ modem();
-    uint32_t const events = ((changed & flag::ri) != 0 ? interrupt::ri : 0) |
-                            ((changed & flag::cts) != 0 ? interrupt::cts : 0) |
-                            ((changed & flag::dcd) != 0 ? interrupt::dcd : 0) |
-                            ((changed & flag::dsr) != 0 ? interrupt::dsr : 0);
-    if (events != 0) {
-        raise(events);
-    }
+    uint32_t const events =
+        ((changed & flag::ri) != 0 ? interrupt::ri : 0) | ((changed & flag::cts) != 0 ? interrupt::cts : 0) |
+        ((changed & flag::dcd) != 0 ? interrupt::dcd : 0) | ((changed & flag::dsr) != 0 ? interrupt::dsr : 0);
+    if (events != 0) { raise(events); }
     choose_path();
     receive(now);
 }
 
 void Pl011::clear_interrupts(Request const& request, uint32_t bits) {
-    if (request.repeated && state_->journal.done(request) != nullptr) {
-        return;
-    }
+    if (request.repeated && state_->journal.done(request) != nullptr) { return; }
     state_->journal.begin(request, static_cast<uint32_t>(Point::interrupts), ris_changes());
     lower(bits); // the committing store
 }

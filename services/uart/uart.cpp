@@ -27,18 +27,14 @@ Uart::Uart(service::Environment const& environment) {
     }
     auto const probe = arm_crash(environment, state.as<StateHeader>()->crash);
     for (unsigned i = 0; i < count; ++i) {
-        add_client(
-            environment, i,
-            {state.as<void>(sizeof(StateHeader) + i * sizeof(pl011::State)), sizeof(pl011::State)});
-        if (probe != nullptr) {
-            clients_[i].device.set_probe(probe);
-        }
+        add_client(environment, i,
+                   {state.as<void>(sizeof(StateHeader) + i * sizeof(pl011::State)), sizeof(pl011::State)});
+        if (probe != nullptr) { clients_[i].device.set_probe(probe); }
     }
     count_ = count;
 }
 
-void Uart::add_client(service::Environment const& environment, unsigned index,
-                      service::Region state) {
+void Uart::add_client(service::Environment const& environment, unsigned index, service::Region state) {
     using service::Name;
     Client& client = clients_[index];
     client.vm = environment.handle(Name("client.%u.vm", index));
@@ -48,9 +44,8 @@ void Uart::add_client(service::Environment const& environment, unsigned index,
         service::log("uart.too_many_vcpus", {{"client", index}});
         __builtin_trap();
     }
-    client.device = pl011::Pl011(
-        *state.as<pl011::State>(), environment.region(Name("client.%u.tx", index)).producer(),
-        environment.region(Name("client.%u.rx", index)).consumer(), service::frequency());
+    client.device = pl011::Pl011(*state.as<pl011::State>(), environment.region(Name("client.%u.tx", index)).producer(),
+                                 environment.region(Name("client.%u.rx", index)).consumer(), service::frequency());
     // What a former life may have left undone.
     client.device.poll(service::now());
     settle(client, client.device.take_effects() | pl011::effect::line | pl011::effect::timer);
@@ -71,9 +66,7 @@ bool Uart::settle(Client& client, uint32_t effects) {
 }
 
 Answer Uart::on(service::MmioRead const& m) {
-    if (m.badge >= count_) {
-        return Answer::abort();
-    }
+    if (m.badge >= count_) { return Answer::abort(); }
     Client& client = clients_[m.badge];
     bool wake = false;
     Answer answer = Answer::retry();
@@ -81,36 +74,28 @@ Answer Uart::on(service::MmioRead const& m) {
         answer = client.device.read(m, offset(m.address), service::now());
         wake = settle(client, client.device.take_effects());
     }
-    if (wake) {
-        service::signal(console_, client.wake);
-    }
+    if (wake) { service::signal(console_, client.wake); }
     return answer;
 }
 
 Answer Uart::on(service::MmioWrite const& m) {
-    if (m.badge >= count_) {
-        return Answer::abort();
-    }
+    if (m.badge >= count_) { return Answer::abort(); }
     Client& client = clients_[m.badge];
     bool wake = false;
     Answer answer = Answer::retry();
     if (service::Guard guard{client.lock}; guard) {
-        answer = client.device.write(m, offset(m.address), static_cast<uint32_t>(m.value),
-                                     service::now());
+        answer = client.device.write(m, offset(m.address), static_cast<uint32_t>(m.value), service::now());
         wake = settle(client, client.device.take_effects());
     }
-    if (wake) {
-        service::signal(console_, client.wake);
-    }
+    if (wake) { service::signal(console_, client.wake); }
     return answer;
 }
 
 /// Lets this vCPU wake at this time or before.
 void Uart::wake_by(uint64_t ticks) {
     uint64_t current = __atomic_load_n(&deadline_, __ATOMIC_RELAXED);
-    while (ticks < current && !__atomic_compare_exchange_n(&deadline_, &current, ticks, true,
-                                                           __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
-    }
+    while (ticks < current &&
+           !__atomic_compare_exchange_n(&deadline_, &current, ticks, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {}
 }
 
 /// A client whose lock is not to be had is looked at again soon.
@@ -124,42 +109,30 @@ void Uart::poll(Client& client) {
     } else {
         wake_by(now + service::ticks(100));
     }
-    if (wake) {
-        service::signal(console_, client.wake);
-    }
+    if (wake) { service::signal(console_, client.wake); }
 }
 
 void Uart::on(service::Signals signals) {
     for (unsigned i = 0; i < count_; ++i) {
-        if ((signals.set >> i & 1) != 0) {
-            poll(clients_[i]);
-        }
+        if ((signals.set >> i & 1) != 0) { poll(clients_[i]); }
     }
 }
 
 void Uart::on(service::Deadline) {
     // First forget, then collect: whoever sets a time-out meanwhile lowers the new value.
     __atomic_store_n(&deadline_, abi::no_deadline, __ATOMIC_SEQ_CST);
-    for (unsigned i = 0; i < count_; ++i) {
-        poll(clients_[i]);
-    }
+    for (unsigned i = 0; i < count_; ++i) { poll(clients_[i]); }
 }
 
 service::LongAnswer Uart::on(service::Call const& m) {
-    if (m.badge != abi::client::control_badge) {
-        return abi::Status::denied;
-    }
+    if (m.badge != abi::client::control_badge) { return abi::Status::denied; }
     auto const label = static_cast<abi::client::Label>(m.label);
-    if (m.words[0] >= count_) {
-        return abi::Status::bad_argument;
-    }
+    if (m.words[0] >= count_) { return abi::Status::bad_argument; }
     Client& client = clients_[m.words[0]];
     switch (label) {
     case abi::client::Label::reset: {
         service::Guard guard{client.lock};
-        if (!guard) {
-            return abi::Status::again;
-        }
+        if (!guard) { return abi::Status::again; }
         client.device.reset();
         settle(client, client.device.take_effects());
         break;

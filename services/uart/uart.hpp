@@ -31,18 +31,12 @@ public:
     }
 
     [[gnu::always_inline]] bool quick(service::MmioWrite const& m, Answer& answer) {
-        if (m.badge >= count_ || offset(m.address) != 0) {
-            return false;
-        }
+        if (m.badge >= count_ || offset(m.address) != 0) { return false; }
         Client& client = clients_[m.badge];
-        if (!client.lock.try_lock()) {
-            return false;
-        }
+        if (!client.lock.try_lock()) { return false; }
         auto const sent = client.device.send(m, static_cast<uint32_t>(m.value));
         client.lock.unlock();
-        if (sent == pl011::Pl011::Sent::done_wake_console) {
-            service::signal(console_, client.wake);
-        }
+        if (sent == pl011::Pl011::Sent::done_wake_console) { service::signal(console_, client.wake); }
         answer = Answer::advance();
         return sent != pl011::Pl011::Sent::not_done;
     }

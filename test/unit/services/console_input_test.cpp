@@ -12,8 +12,7 @@ namespace {
 
 struct Tool : Machine {
     Tool()
-        : Machine({"core", "console", "guest", "lifecycle"}), output(streams, *queue),
-          keyboard(streams, output, true) {
+        : Machine({"core", "console", "guest", "lifecycle"}), output(streams, *queue), keyboard(streams, output, true) {
         streams.focus = 3;
         streams.prompt = 4;
     }
@@ -39,15 +38,11 @@ struct Tool : Machine {
     /// Types; returns how many bytes were taken.
     size_t type(std::string const& keys) {
         size_t count = 0;
-        while (count < keys.size() && keyboard.take(static_cast<uint8_t>(keys[count]))) {
-            ++count;
-        }
+        while (count < keys.size() && keyboard.take(static_cast<uint8_t>(keys[count]))) { ++count; }
         return count;
     }
     static std::string frame(int id, std::string const& text) {
-        return std::string{static_cast<char>(frame_mark), static_cast<char>(id),
-                           static_cast<char>(text.size())} +
-               text;
+        return std::string{static_cast<char>(frame_mark), static_cast<char>(id), static_cast<char>(text.size())} + text;
     }
 
     Framed output;
@@ -66,9 +61,7 @@ TEST_CASE("the control stream tells the streams and the focus at the start", "[c
 TEST_CASE("every byte of every stream arrives, whatever it is", "[console]") {
     Tool tool;
     std::string all;
-    for (int i = 0; i < 1000; ++i) {
-        all += static_cast<char>(i);
-    }
+    for (int i = 0; i < 1000; ++i) { all += static_cast<char>(i); }
     tool.say(1, all);
     tool.say(3, "no line end");
     auto text = tool.pump();
@@ -94,8 +87,7 @@ TEST_CASE("a full queue loses nothing", "[console]") {
     Tool tool;
     std::string const text(2048, 'x');
     tool.say(3, text);
-    while (tool.output.pump(0, false)) {
-    }
+    while (tool.output.pump(0, false)) {}
     tool.bytes = tool.drain(1000);
     CHECK(tool.pump()[3] == text);
 }
@@ -118,9 +110,7 @@ TEST_CASE("a frame waits for room, and not a byte is lost", "[console]") {
     Tool tool;
     std::string const frame = tool.frame(3, std::string(250, 'k'));
     std::string input;
-    for (int i = 0; i < 10; ++i) {
-        input += frame;
-    }
+    for (int i = 0; i < 10; ++i) { input += frame; }
     size_t const taken = tool.type(input);
     CHECK(taken < input.size());
     CHECK(tool.streams[3].in.asked_for_room());
@@ -131,8 +121,7 @@ TEST_CASE("a frame waits for room, and not a byte is lost", "[console]") {
     CHECK(heard == std::string(2500, 'k'));
 }
 
-TEST_CASE("keys outside of frames go to the focused stream, and are dropped when it is full",
-          "[console]") {
+TEST_CASE("keys outside of frames go to the focused stream, and are dropped when it is full", "[console]") {
     Tool tool;
     tool.type(std::string(2048, 'k'));
     CHECK(tool.keyboard.take_dropped() == 0);
@@ -178,6 +167,14 @@ TEST_CASE("the escape key moves the focus", "[console]") {
     tool.pump();
     tool.type("\x1c?");
     CHECK(tool.pump()[2].find("lifecycle prompt") != std::string::npos);
+}
+
+TEST_CASE("keys for nobody are dropped", "[console]") {
+    Tool tool;
+    tool.streams.focus = 0;
+    tool.type("x\x1cn");
+    CHECK(tool.streams.focus == 2);
+    CHECK(tool.heard(2).empty());
 }
 
 TEST_CASE("without frames 0x1E is a key like any other", "[console]") {

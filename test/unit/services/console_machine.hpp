@@ -18,9 +18,7 @@ struct Machine {
             unsigned const id = ++streams.count;
             streams[id].name = name;
             streams[id].out = {out.data(), ring_size};
-            if (name != "core") {
-                streams[id].in = {in.data(), ring_size};
-            }
+            if (name != "core") { streams[id].in = {in.data(), ring_size}; }
             producers.emplace_back(out.data(), ring_size);
             consumers.emplace_back(in.data(), ring_size);
         }
@@ -30,8 +28,7 @@ struct Machine {
     /// A partition prints.
     bool say(unsigned id, std::string const& text) {
         service::Wake wake;
-        return producers[id - 1].write({reinterpret_cast<uint8_t const*>(text.data()), text.size()},
-                                       wake);
+        return producers[id - 1].write({reinterpret_cast<uint8_t const*>(text.data()), text.size()}, wake);
     }
 
     /// What a partition finds in its input ring.

@@ -14,12 +14,8 @@ std::vector<std::string> shown(std::string const& bytes) {
     size_t column = 0;
     for (size_t i = 0; i < bytes.size(); ++i) {
         if (bytes[i] == '\x1b') {
-            while (i < bytes.size() && std::isalpha(static_cast<unsigned char>(bytes[i])) == 0) {
-                ++i;
-            }
-            if (bytes[i] == 'K') {
-                lines.back().resize(column);
-            }
+            while (i < bytes.size() && std::isalpha(static_cast<unsigned char>(bytes[i])) == 0) { ++i; }
+            if (bytes[i] == 'K') { lines.back().resize(column); }
         } else if (bytes[i] == '\r') {
             column = 0;
         } else if (bytes[i] == '\n') {
@@ -34,9 +30,7 @@ std::vector<std::string> shown(std::string const& bytes) {
 }
 
 struct Terminal : Machine {
-    Terminal() : Machine({"core", "guest", "lifecycle"}), text(streams, *queue) {
-        streams.focus = 3;
-    }
+    Terminal() : Machine({"core", "guest", "lifecycle"}), text(streams, *queue) { streams.focus = 3; }
     std::vector<std::string> pump(bool all = false) {
         for (bool progress = true; progress;) {
             progress = text.pump(now_us, all) || !queue->empty();
@@ -78,6 +72,9 @@ TEST_CASE("an unfocused line waits for its end, 100 ms at most", "[console]") {
     Terminal terminal;
     terminal.say(2, "login: ");
     CHECK(terminal.pump() == Lines{""});
+    CHECK(terminal.text.due_us() == 1'010'000);
+    terminal.now_us = 1'095'000;
+    terminal.pump();
     CHECK(terminal.text.due_us() == 1'100'000);
     terminal.now_us = 1'099'999;
     CHECK(terminal.pump() == Lines{""});
@@ -111,8 +108,7 @@ TEST_CASE("a foreign line moves the focused stream's unfinished one down", "[con
     terminal.say(2, "tick 1\ntick 2\n");
     CHECK(terminal.pump() == Lines{"guest     | tick 1", "guest     | tick 2", "lifecycle | > li"});
     terminal.say(3, "st\n");
-    CHECK(terminal.pump() ==
-          Lines{"guest     | tick 1", "guest     | tick 2", "lifecycle | > list", ""});
+    CHECK(terminal.pump() == Lines{"guest     | tick 1", "guest     | tick 2", "lifecycle | > list", ""});
 }
 
 TEST_CASE("a carriage return goes back behind the tag", "[console]") {
@@ -138,14 +134,11 @@ TEST_CASE("when the queue is full nothing is taken and nothing lost", "[console]
         REQUIRE(terminal.say(2, line + "\n"));
         expected += "guest     | " + line + "\n";
     }
-    while (terminal.text.pump(terminal.now_us, false)) {
-    }
+    while (terminal.text.pump(terminal.now_us, false)) {}
     CHECK_FALSE(terminal.streams[2].out.empty());
     auto const lines = terminal.pump();
     std::string text;
-    for (size_t i = 0; i + 1 < lines.size(); ++i) {
-        text += lines[i] + "\n";
-    }
+    for (size_t i = 0; i + 1 < lines.size(); ++i) { text += lines[i] + "\n"; }
     CHECK(text == expected);
 }
 
@@ -171,13 +164,19 @@ TEST_CASE("a change of focus is shown", "[console]") {
 
 TEST_CASE("a producer that waits for room is to be signalled when half is free", "[console]") {
     Terminal terminal;
-    for (int i = 0; i < 32; ++i) {
-        terminal.say(2, std::string(63, 'x') + "\n");
-    }
+    for (int i = 0; i < 32; ++i) { terminal.say(2, std::string(63, 'x') + "\n"); }
     terminal.producers[1].ask_for_room();
     terminal.text.pump(terminal.now_us, false);
     CHECK_FALSE(terminal.streams[2].wake);
     terminal.pump();
     CHECK(terminal.streams[2].wake);
     CHECK_FALSE(terminal.producers[1].asked_for_room());
+}
+
+TEST_CASE("nobody needs to have the focus", "[console]") {
+    Terminal terminal;
+    terminal.streams.focus = 0;
+    terminal.say(1, "one\n");
+    terminal.say(3, "> ");
+    CHECK(terminal.pump(true) == Lines{"core      | one", "lifecycle | > "});
 }

@@ -10,9 +10,7 @@
 
 using namespace service;
 
-[[noreturn]] void service::missing(std::string_view name) {
-    throw std::runtime_error("missing " + std::string(name));
-}
+[[noreturn]] void service::missing(std::string_view name) { throw std::runtime_error("missing " + std::string(name)); }
 
 TEST_CASE("names of the environment are made from patterns", "[lib]") {
     CHECK(Name("client.%u.tx", 3).view() == "client.3.tx");
@@ -24,11 +22,9 @@ TEST_CASE("names of the environment are made from patterns", "[lib]") {
 TEST_CASE("a log line is logfmt", "[lib]") {
     CHECK(format_log_line(12'000'345, "uart", "x.y", {{"n", 5u}, {"a", Hex{0x80}}}).view() ==
           "[12.000345] uart: x.y n=5 a=0x80");
-    CHECK(
-        format_log_line(0, "s", "e", {{"t", "two words"}, {"q", "a\"b\\"}, {"none", ""}}).view() ==
-        "[0.000000] s: e t=\"two words\" q=\"a\\\"b\\\\\" none=\"\"");
-    CHECK(format_log_line(7, "s", "e", {{"h", Hex{0}}, {"l", "a\nb"}}).view() ==
-          "[0.000007] s: e h=0x0 l=\"a\\nb\"");
+    CHECK(format_log_line(0, "s", "e", {{"t", "two words"}, {"q", "a\"b\\"}, {"none", ""}}).view() ==
+          "[0.000000] s: e t=\"two words\" q=\"a\\\"b\\\\\" none=\"\"");
+    CHECK(format_log_line(7, "s", "e", {{"h", Hex{0}}, {"l", "a\nb"}}).view() == "[0.000007] s: e h=0x0 l=\"a\\nb\"");
 }
 
 TEST_CASE("a ring carries bytes, wraps, and wakes a consumer that had all", "[lib][ring]") {
@@ -74,8 +70,7 @@ TEST_CASE("the environment is searched by name and kind", "[lib]") {
         char text[8];
     } page{};
     page.header = {abi::environment_magic, abi::abi_version, 3, 4096, {}};
-    auto fill = [&](unsigned i, char const* name, abi::EntryKind kind, uint64_t value,
-                    uint64_t size) {
+    auto fill = [&](unsigned i, char const* name, abi::EntryKind kind, uint64_t value, uint64_t size) {
         std::strcpy(page.entries[i].name, name);
         page.entries[i].kind = kind;
         page.entries[i].value = value;

@@ -40,17 +40,13 @@ TEST_CASE("input waits while loopback is on", "[uart]") {
 
 TEST_CASE("a byte more than the FIFO holds is an overrun", "[uart]") {
     auto uart = looped();
-    for (unsigned i = 0; i < fifo_depth; ++i) {
-        uart.write(Register::dr, 'a' + i % 26);
-    }
+    for (unsigned i = 0; i < fifo_depth; ++i) { uart.write(Register::dr, 'a' + i % 26); }
     CHECK((uart.flags() & flag::rx_full) != 0);
     CHECK((uart.raw() & interrupt::overrun) == 0);
     uart.write(Register::dr, '!');
     CHECK((uart.raw() & interrupt::overrun) != 0);
     CHECK(uart.read(Register::rsr) == data::overrun_status);
-    for (unsigned i = 0; i < fifo_depth - 1; ++i) {
-        CHECK(uart.read(Register::dr) == 'a' + i % 26);
-    }
+    for (unsigned i = 0; i < fifo_depth - 1; ++i) { CHECK(uart.read(Register::dr) == 'a' + i % 26); }
     CHECK(uart.read(Register::dr) == ('a' + (fifo_depth - 1) % 26 | data::overrun));
     CHECK((uart.flags() & flag::rx_empty) != 0);
     uart.write(Register::rsr, 0xff);

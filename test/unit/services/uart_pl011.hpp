@@ -15,15 +15,13 @@ struct Device {
 
     explicit Device(size_t ring_size = 4096)
         : tx_memory(ring_size / 8), rx_memory(ring_size / 8), state(new pl011::State()),
-          console_tx(tx_memory.data(), ring_size), console_rx(rx_memory.data(), ring_size),
-          ring_bytes(ring_size) {
+          console_tx(tx_memory.data(), ring_size), console_rx(rx_memory.data(), ring_size), ring_bytes(ring_size) {
         restart();
     }
 
     /// A new life of the service over the same state and rings.
     void restart() {
-        model = pl011::Pl011(*state, {tx_memory.data(), ring_bytes}, {rx_memory.data(), ring_bytes},
-                             tick_rate);
+        model = pl011::Pl011(*state, {tx_memory.data(), ring_bytes}, {rx_memory.data(), ring_bytes}, tick_rate);
         model.poll(now);
         effects = model.take_effects();
     }
@@ -36,9 +34,7 @@ struct Device {
 
     service::Answer read_as(service::Request request, uint32_t offset) {
         uint64_t value = 0;
-        if (model.peek(offset, value)) {
-            return service::Answer::advance(value);
-        }
+        if (model.peek(offset, value)) { return service::Answer::advance(value); }
         return model.read(request, offset, now);
     }
     service::Answer write_as(service::Request request, uint32_t offset, uint32_t value) {
@@ -46,9 +42,7 @@ struct Device {
             auto const sent = model.send(request, value);
             if (sent != pl011::Pl011::Sent::not_done) {
                 quick_writes++;
-                if (sent == pl011::Pl011::Sent::done_wake_console) {
-                    effects |= pl011::effect::wake;
-                }
+                if (sent == pl011::Pl011::Sent::done_wake_console) { effects |= pl011::effect::wake; }
                 return service::Answer::advance();
             }
         }
@@ -63,17 +57,14 @@ struct Device {
         return static_cast<uint32_t>(answer.value);
     }
     uint32_t read(Register reg) { return read(pl011::offset(reg)); }
-    service::Answer write(Register reg, uint32_t value) {
-        return write_as(next(), pl011::offset(reg), value);
-    }
+    service::Answer write(Register reg, uint32_t value) { return write_as(next(), pl011::offset(reg), value); }
     uint32_t flags() { return read(Register::fr); }
     uint32_t raw() { return read(Register::ris); }
 
     /// What the driver does first: FIFOs on, receiver and transmitter on.
     void enable(bool fifos = true) {
         write(Register::lcr_h, pl011::line::eight_bits | (fifos ? pl011::line::fifos : 0));
-        write(Register::cr,
-              pl011::control::enable | pl011::control::transmit | pl011::control::receive);
+        write(Register::cr, pl011::control::enable | pl011::control::transmit | pl011::control::receive);
     }
 
     /// The console gives input and signals.

@@ -9,8 +9,7 @@ TEST_CASE("after reset every register reads as the TRM says", "[uart]") {
     Device uart;
     CHECK(uart.read(Register::dr) == 0);
     CHECK(uart.read(Register::rsr) == 0);
-    CHECK((uart.flags() & ~(flag::cts | flag::dsr | flag::dcd)) ==
-          (flag::rx_empty | flag::tx_empty));
+    CHECK((uart.flags() & ~(flag::cts | flag::dsr | flag::dcd)) == (flag::rx_empty | flag::tx_empty));
     CHECK(uart.read(Register::ilpr) == 0);
     CHECK(uart.read(Register::ibrd) == 0);
     CHECK(uart.read(Register::fbrd) == 0);
@@ -26,36 +25,30 @@ TEST_CASE("after reset every register reads as the TRM says", "[uart]") {
 }
 
 TEST_CASE("registers keep the bits that exist and no others", "[uart]") {
-    auto const [reg, mask] = GENERATE(
-        table<Register, uint32_t>({{Register::ilpr, 0xff},
-                                   {Register::ibrd, 0xffff},
-                                   {Register::fbrd, 0x3f},
-                                   {Register::lcr_h, 0xff},
-                                   {Register::cr, 0xff87},
-                                   {Register::ifls, 0x3f},
-                                   {Register::imsc, 0x7ff},
-                                   {Register::dmacr, 7},
-                                   {Register::fr, 0x97}, // read-only, the modem lines asserted
-                                   {Register::ris, 0x000},
-                                   {Register::mis, 0x000}}));
+    auto const [reg, mask] =
+        GENERATE(table<Register, uint32_t>({{Register::ilpr, 0xff},
+                                            {Register::ibrd, 0xffff},
+                                            {Register::fbrd, 0x3f},
+                                            {Register::lcr_h, 0xff},
+                                            {Register::cr, 0xff87},
+                                            {Register::ifls, 0x3f},
+                                            {Register::imsc, 0x7ff},
+                                            {Register::dmacr, 7},
+                                            {Register::fr, 0x97}, // read-only, the modem lines asserted
+                                            {Register::ris, 0x000},
+                                            {Register::mis, 0x000}}));
     Device uart;
-    if (reg == Register::cr) {
-        uart.write(Register::cr, 0);
-    }
+    if (reg == Register::cr) { uart.write(Register::cr, 0); }
     uart.write(reg, 0xffff'ffff);
     uint32_t expected = mask;
-    if (reg == Register::fr) {
-        expected = uart.flags() & 0x1ff;
-    }
+    if (reg == Register::fr) { expected = uart.flags() & 0x1ff; }
     CHECK(uart.read(reg) == expected);
 }
 
 TEST_CASE("the identification registers name a PL011 r1p5", "[uart]") {
     Device uart;
     uint32_t const expected[] = {0x11, 0x10, 0x34, 0x00, 0x0d, 0xf0, 0x05, 0xb1};
-    for (uint32_t i = 0; i < 8; ++i) {
-        CHECK(uart.read(0xfe0 + 4 * i) == expected[i]);
-    }
+    for (uint32_t i = 0; i < 8; ++i) { CHECK(uart.read(0xfe0 + 4 * i) == expected[i]); }
 }
 
 TEST_CASE("what is not mapped reads as zero and ignores writes", "[uart]") {
@@ -133,9 +126,7 @@ TEST_CASE("the transmit interrupt follows the FIFO's level", "[uart]") {
     CHECK((uart.raw() & interrupt::tx) != 0);
     uart.write(Register::icr, interrupt::tx);
     CHECK((uart.raw() & interrupt::tx) == 0);
-    while ((uart.flags() & flag::tx_full) == 0) {
-        uart.write(Register::dr, 'b');
-    }
+    while ((uart.flags() & flag::tx_full) == 0) { uart.write(Register::dr, 'b'); }
     CHECK((uart.raw() & interrupt::tx) == 0); // full: above the level (1/2)
     uart.take(15);
     uart.flags();
@@ -149,9 +140,7 @@ TEST_CASE("the console's signal raises the transmit interrupt", "[uart]") {
     Device uart;
     uart.enable();
     uart.write(Register::imsc, interrupt::tx);
-    while ((uart.flags() & flag::tx_full) == 0) {
-        uart.write(Register::dr, 'b');
-    }
+    while ((uart.flags() & flag::tx_full) == 0) { uart.write(Register::dr, 'b'); }
     CHECK_FALSE(uart.model.line());
     uart.effects = 0;
     uart.take();
@@ -187,8 +176,7 @@ TEST_CASE("RXFF means a full FIFO, of one byte without FEN", "[uart]") {
 }
 
 TEST_CASE("the receive interrupt follows the FIFO's level", "[uart]") {
-    auto const [field, level] =
-        GENERATE(table<uint32_t, unsigned>({{0, 4}, {1, 8}, {2, 16}, {3, 24}, {4, 28}}));
+    auto const [field, level] = GENERATE(table<uint32_t, unsigned>({{0, 4}, {1, 8}, {2, 16}, {3, 24}, {4, 28}}));
     Device uart;
     uart.enable();
     uart.write(Register::ifls, field << 3);
@@ -263,9 +251,7 @@ TEST_CASE("the line is told only when it changes", "[uart]") {
     uart.write(Register::imsc, interrupt::tx);
     uart.write(Register::dr, 'a');
     CHECK(uart.took(effect::line));
-    for (int i = 0; i < 5; ++i) {
-        uart.write(Register::dr, 'b');
-    }
+    for (int i = 0; i < 5; ++i) { uart.write(Register::dr, 'b'); }
     CHECK_FALSE(uart.took(effect::line));
     CHECK(uart.model.line());
 }

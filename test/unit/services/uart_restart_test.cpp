@@ -9,9 +9,7 @@ using namespace pl011;
 namespace {
 bool kill_after_commit = false;
 void kill(bool committed) {
-    if (committed == kill_after_commit) {
-        throw Killed{};
-    }
+    if (committed == kill_after_commit) { throw Killed{}; }
 }
 } // namespace
 
@@ -80,9 +78,7 @@ TEST_CASE("settings, FIFOs and the interrupt line survive a restart", "[uart][re
     CHECK(uart.read(Register::ibrd) == 26);
     CHECK(uart.read(Register::lcr_h) == (line::eight_bits | line::fifos));
     CHECK(uart.model.line());
-    for (int i = 0; i < 16; ++i) {
-        CHECK(uart.read(Register::dr) == 'x');
-    }
+    for (int i = 0; i < 16; ++i) { CHECK(uart.read(Register::dr) == 'x'); }
 }
 
 TEST_CASE("input that came while the uart was down is received", "[uart][restart]") {
