@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 from bulkhead.pack.plan import BLOCK, GIB, PAGE, Partition, Plan, align_up
-from bulkhead.pack.shape import show
 from bulkhead.pack.wire_partitions import slots
 
 _SLACK = 1.25
 _SPARE_PAGES = 8
 _INTERRUPT_WORD = 8
+_DISTRIBUTOR = 0x1_0000
 
 
 def place(plan: Plan, core_size: int, table_size: int) -> None:
@@ -106,17 +106,27 @@ def _pool_size(plan: Plan) -> int:
             words = 32 * len(partition.vcpus) + spis
             pages += align_up(words * _INTERRUPT_WORD) // PAGE
     pages = int(pages * _SLACK) + 1
-    ranges = [(memory.physical, memory.size) for memory in plan.memories if memory.donatable] + [
-        (plan.pool_base, plan.pool_size or pages * PAGE)
-    ]
-    pages += len({block for base, size in ranges for block in _blocks(base, size)})
+    pages += _core_tables(plan, plan.pool_size or pages * PAGE)
     return (pages + _SPARE_PAGES) * PAGE
 
 
-def _blocks(base: int, size: int) -> range:
-    return range(base // BLOCK, (base + size - 1) // BLOCK + 1)
-
-
-def describe(base: int, size: int) -> str:
-    """A range for a message."""
-    return f"{show(base)}..{show(base + size - 1)}"
+def _core_tables(plan: Plan, pool_size: int) -> int:
+    """The core's own translation tables: it maps by single pages what it uses, and what may be donated."""
+    board, image = plan.system.board, plan.abi.constant("image_address")
+    first = min((extent.base for extent in plan.extents if extent.in_file), default=plan.file_end)
+    ranges = [
+        (image, first - image),
+        (plan.pool_base, pool_size),
+        (board.distributor, _DISTRIBUTOR),
+        (board.redistributors, board.redistributor_stride * plan.system.cores),
+        (board.devices[board.uart].address or 0, PAGE),
+    ]
+    ranges += [(memory.physical, memory.size) for memory in plan.memories if memory.donatable]
+    if plan.log_ring:
+        ranges.append((plan.log_ring.base, plan.log_ring.size))
+    level3 = {
+        block
+        for base, size in ranges
+        for block in range(base // BLOCK, (base + size - 1) // BLOCK + 1)
+    }
+    return len(level3) + len({block * BLOCK // GIB for block in level3})

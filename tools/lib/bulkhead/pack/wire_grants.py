@@ -59,6 +59,8 @@ def _notifies(plan: Plan, partition: Partition) -> None:
     for index, name in enumerate(partition.native.notifies):
         target = plan.partitions[name]
         assert target.notification is not None
+        if f"notify.{name}" in partition.entries.by_name:
+            continue  # lifecycle's own
         bit = target.signal(f"from {partition.name}")
         path = (*partition.path, "notifies", index)
         plan.handle(

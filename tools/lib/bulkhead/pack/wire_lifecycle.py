@@ -15,6 +15,7 @@ from bulkhead.pack.wire_partitions import Load, Material, Writable, give_window,
 
 VM_SIGNALS = 0
 NATIVE_SIGNALS = 32
+OWN_SIGNAL = 62
 
 
 def wire_lifecycle(plan: Plan, clients: Clients, material: Material) -> None:
@@ -26,6 +27,7 @@ def wire_lifecycle(plan: Plan, clients: Clients, material: Material) -> None:
     lifecycle.entries.number("vms", len(vms))
     lifecycle.entries.number("partitions", len(natives))
     plan.handle(lifecycle, "partition.self", lifecycle.object, ("map",))
+    _own_signal(plan, lifecycle)
     for index, partition in enumerate(natives):
         _wire_native(plan, lifecycle, partition, index, material.writables[partition.name])
     payloads: dict[bytes, Memory] = {}
@@ -40,6 +42,15 @@ def wire_lifecycle(plan: Plan, clients: Clients, material: Material) -> None:
     biggest = max([small, *(memory.size for memory in material.ram.values())])
     if not lifecycle.window:
         give_window(lifecycle, biggest, small)
+
+
+def _own_signal(plan: Plan, lifecycle: Partition) -> None:
+    """Its vCPUs wake the one that takes the signals."""
+    assert lifecycle.notification is not None
+    bit = lifecycle.signal("own vCPUs", OWN_SIGNAL)
+    if len(lifecycle.vcpus) > 1:
+        rights = ("signal",)
+        plan.handle(lifecycle, "notify.lifecycle", lifecycle.notification, rights, badge=1 << bit)
 
 
 def _supervise(
@@ -58,6 +69,7 @@ def _supervise(
     for vcpu in partition.vcpus:
         name = f"{prefix}.vcpu.{vcpu.index}"
         plan.handle(lifecycle, name, vcpu.object, ("control", "inspect"), path=partition.path)
+        entries.number(f"{name}.core", vcpu.core)
 
 
 def _wire_native(

@@ -75,7 +75,6 @@ def make_native(plan: Plan, native: Native, program: Program) -> list[Writable]:
         memory = plan.memory(stack)
         base = STACKS + vcpu.index * STACK_STEP
         plan.map(partition, memory, base, "rw")
-        writables.append(Writable(memory, b""))
         vcpu.start = Start(program.entry, ENVIRONMENT, vcpu.index, base + stack.size)
     if native.state_kib:
         state = plan.extent(Extent(f"{native.name}.state", "state", native.state_kib * 1024))

@@ -10,7 +10,7 @@ from bulkhead.pack.description import System
 
 STREAMS = 61  # bits of the console's notification: 0, 62 and 63 mean something else
 SUPERVISED_VMS = 32  # bits 0..31 of lifecycle's notification
-SUPERVISED_NATIVES = 31  # bits 32..62
+SUPERVISED_NATIVES = 30  # bits 32..61
 PARTITIONS = 255  # VMIDs
 IN_FILE = 512 << 20
 
