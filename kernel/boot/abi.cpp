@@ -8,3 +8,9 @@
 #include "abi/protocol/console.hpp"
 #include "abi/ring.hpp"
 #include "abi/status.hpp"
+
+namespace bulkhead {
+/// Something to keep: the linker drops the debug information of a file of which nothing stays.
+extern "C" [[gnu::used, gnu::retain]] const uint32_t core_abi_version;
+const uint32_t core_abi_version = abi::abi_version;
+} // namespace bulkhead
