@@ -10,7 +10,7 @@
 #include "abi/status.hpp"
 
 namespace bulkhead {
-/// Something to keep: the linker drops the debug information of a file of which nothing stays.
-extern "C" [[gnu::used, gnu::retain]] const uint32_t core_abi_version;
+/// Something to keep (core.ld names it): the linker drops the debug information of a file of which nothing stays.
+[[gnu::section(".abi")]] extern const uint32_t core_abi_version;
 const uint32_t core_abi_version = abi::abi_version;
 } // namespace bulkhead
