@@ -8,3 +8,9 @@
 #include "abi/protocol/console.hpp"
 #include "abi/ring.hpp"
 #include "abi/status.hpp"
+
+namespace bulkhead {
+/// Something to keep (core.ld names it): the linker drops the debug information of a file of which nothing stays.
+[[gnu::section(".abi")]] extern const uint32_t core_abi_version;
+const uint32_t core_abi_version = abi::abi_version;
+} // namespace bulkhead
