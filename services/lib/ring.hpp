@@ -9,6 +9,11 @@
 
 namespace service {
 
+/// A plain load of what others store, once and here. (GCC gives __atomic_load_n no offset addressing.)
+template <typename T> [[gnu::always_inline]] inline T load_once(T const& object) {
+    return *static_cast<T const volatile*>(&object);
+}
+
 /// What both ends share: where the header and the data are. A default-made end has no memory and is
 /// neither used nor valid.
 class Ring {
@@ -46,6 +51,9 @@ public:
 
     /// The producer's own position.
     uint32_t own_head() const { return header_->head; }
+    /// Bytes in the ring, not believed to be within the capacity. What is stored next depends on it, so it needs no
+    /// acquire.
+    uint32_t used_behind(uint32_t own_head) const { return own_head - load_once(header_->tail); }
     uint32_t free() const { return capacity() - used(); }
 
     /// Stores a byte ahead of the published ones, `ahead` bytes behind the head; publish() makes it
@@ -57,9 +65,10 @@ public:
     Wake publish(uint32_t head) { return publish(header_->head, head); }
     /// The same by a producer that knows its own position.
     Wake publish(uint32_t before, uint32_t head) {
-        __atomic_store_n(&header_->head, head, __ATOMIC_RELEASE);
+        auto* const header = header_;
+        __atomic_store_n(&header->head, head, __ATOMIC_RELEASE);
         __atomic_thread_fence(__ATOMIC_SEQ_CST); // the consumer stores its tail, then looks at the head
-        return Wake{__atomic_load_n(&header_->tail, __ATOMIC_RELAXED) == before};
+        return Wake{load_once(header->tail) == before};
     }
 
     /// Writes all of `bytes` or nothing.

@@ -18,10 +18,13 @@ class SpinLock {
 public:
     static constexpr unsigned default_tries = 1000;
 
+    /// One look.
+    bool try_once() { return __atomic_exchange_n(&word_, 1, __ATOMIC_ACQUIRE) == 0; }
+
     /// False if the lock did not become free within `tries` looks; a request is then answered with
     /// Answer::retry().
     bool try_lock(unsigned tries = default_tries) {
-        if (__builtin_expect(__atomic_exchange_n(&word_, 1, __ATOMIC_ACQUIRE) == 0, 1)) { return true; }
+        if (try_once()) { return true; }
         return wait(tries);
     }
 

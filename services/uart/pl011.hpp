@@ -64,7 +64,7 @@ public:
     [[gnu::always_inline]] bool peek(uint32_t offset, uint64_t& value) const {
         uint32_t const word = offset / 4;
         if (word == 0 || word >= static_cast<uint32_t>(Register::count)) { return false; }
-        uint32_t const reg = __atomic_load_n(&state_->registers[word], __ATOMIC_RELAXED);
+        uint32_t const reg = service::load_once(state_->registers[word]);
         value = reg >> (offset % 4 * 8);
         return (reg & look_again) == 0;
     }
@@ -74,8 +74,7 @@ public:
     /// The frequent write, to DR with room in the ring. Sent::not_done: use write().
     [[gnu::always_inline]] Sent send(Request const& request, uint32_t byte) {
         uint32_t const head = tx_.own_head();
-        uint32_t const used = head - tx_.tail();
-        if (used >= quick_below_ || request.repeated) { return Sent::not_done; }
+        if (tx_.used_behind(head) >= quick_below_ || request.repeated) { return Sent::not_done; }
         if ((reg(Register::ris) & interrupt::tx) == 0) { return Sent::not_done; }
         state_->journal.begin(request, static_cast<uint32_t>(Point::transmit), head);
         tx_.store(head, static_cast<uint8_t>(byte));

@@ -33,7 +33,7 @@ public:
     [[gnu::always_inline]] bool quick(service::MmioWrite const& m, Answer& answer) {
         if (m.badge >= count_ || offset(m.address) != 0) { return false; }
         Client& client = clients_[m.badge];
-        if (!client.lock.try_lock()) { return false; }
+        if (!client.lock.try_once()) { return false; }
         auto const sent = client.device.send(m, static_cast<uint32_t>(m.value));
         client.lock.unlock();
         if (sent == pl011::Pl011::Sent::done_wake_console) { service::signal(console_, client.wake); }
