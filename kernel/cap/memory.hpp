@@ -15,12 +15,8 @@ constexpr Status more{0x8000'0000'0000'0001};
 template <class Step> Status run(Step step) {
     for (;;) {
         const Status status = step();
-        if (status != more) {
-            return status;
-        }
-        if (hw::interrupt_pending()) {
-            return restart;
-        }
+        if (status != more) { return status; }
+        if (hw::interrupt_pending()) { return restart; }
     }
 }
 

@@ -10,9 +10,7 @@ namespace bulkhead::hypercall {
 /// destroyed, comes again.
 template <class Body> HypercallResult mutate(const Vcpu& self, Body body) {
     const TryLock lock(mutation);
-    if (!lock || self.partition->dying) {
-        return restart;
-    }
+    if (!lock || self.partition->dying) { return restart; }
     return body();
 }
 

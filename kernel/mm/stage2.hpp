@@ -13,14 +13,12 @@ namespace bulkhead {
 struct DevicePage {
     uint64_t bits = 0;
     static constexpr DevicePage make(ObjectRef endpoint, uint32_t badge) {
-        return {2u | static_cast<uint64_t>(endpoint.index) << 2 |
-                static_cast<uint64_t>(endpoint.generation) << 17 |
+        return {2u | static_cast<uint64_t>(endpoint.index) << 2 | static_cast<uint64_t>(endpoint.generation) << 17 |
                 static_cast<uint64_t>(badge) << 32};
     }
     constexpr bool is_device() const { return (bits & 3) == 2; }
     constexpr ObjectRef endpoint() const {
-        return {static_cast<uint16_t>(bits >> 2 & 0x7fff),
-                static_cast<uint16_t>(bits >> 17 & 0x7fff)};
+        return {static_cast<uint16_t>(bits >> 2 & 0x7fff), static_cast<uint16_t>(bits >> 17 & 0x7fff)};
     }
     constexpr uint32_t badge() const { return static_cast<uint32_t>(bits >> 32); }
 };
@@ -31,9 +29,7 @@ class TablePool {
 public:
     void init(PhysAddr base, uint64_t pages) { next_ = base, left_ = pages; }
     Result<PhysAddr> take() {
-        if (left_ == 0) {
-            return Status::no_memory;
-        }
+        if (left_ == 0) { return Status::no_memory; }
         const PhysAddr page = next_;
         next_ = next_ + page_size;
         --left_;
@@ -58,8 +54,7 @@ public:
     /// One bounded step of mapping [ipa, ipa+size) to pa: returns the bytes done, fewer than asked
     /// (none, when a table was made); call again with the rest. bad_argument: not pages or beyond
     /// ipa_limit; overlap, no_memory.
-    Result<uint64_t> map(GuestAddr ipa, PhysAddr pa, uint64_t size, uint64_t access,
-                         abi::MemoryType type);
+    Result<uint64_t> map(GuestAddr ipa, PhysAddr pa, uint64_t size, uint64_t access, abi::MemoryType type);
     /// One bounded step of unmapping what was mapped whole: break before make, TLBs by VMID and
     /// IPA; returns the bytes done.
     uint64_t unmap(GuestAddr ipa, uint64_t size);
@@ -78,16 +73,13 @@ public:
         if (ipa.value >= ipa_limit) [[unlikely]]
             return 0;
         uint64_t entry = load(root_ + (ipa.value >> 30) * 8);
-        if ((entry & 3) != table) {
-            return entry;
-        }
+        if ((entry & 3) != table) { return entry; }
         entry = load(next(entry) + (ipa.value >> 21 & 511) * 8);
         return (entry & 3) == table ? load(next(entry) + (ipa.value >> 12 & 511) * 8) : entry;
     }
 
 private:
-    static constexpr uint64_t table =
-        3; ///< bits 0..1 of a descriptor at level 1 and 2; of a page at level 3
+    static constexpr uint64_t table = 3; ///< bits 0..1 of a descriptor at level 1 and 2; of a page at level 3
     static constexpr uint64_t address_mask = 0xffff'ffff'f000;
     /// The deepest entry that exists for an address; it covers `span` bytes.
     struct Place {
@@ -98,9 +90,7 @@ private:
         bool last_level() const { return span == page_size; }
     };
 
-    static uint64_t load(PhysAddr entry) {
-        return __atomic_load_n(hw::pointer<uint64_t>(entry), __ATOMIC_RELAXED);
-    }
+    static uint64_t load(PhysAddr entry) { return __atomic_load_n(hw::pointer<uint64_t>(entry), __ATOMIC_RELAXED); }
     static PhysAddr next(uint64_t entry) { return {entry & address_mask}; }
     Place find(GuestAddr ipa) const;
     Status add_table(const Place& place);
