@@ -17,6 +17,7 @@ from bulkhead.pack.description import (
     Gic,
     Grant,
     Native,
+    Placed,
     Schedule,
     SharedMemory,
     System,
@@ -209,6 +210,10 @@ def _vm(path: Path_, item: dict[str, Any]) -> Vm:
         uart=_uart((*path, "uart"), item.get("uart", True)),
         gic=_gic(item.get("gic", True)),
         timer=item.get("timer", True),
+        memory={
+            name: Placed(place["address"], place.get("access", "rw"))
+            for name, place in item.get("memory", {}).items()
+        },
         devices=tuple(item.get("devices", [])),
         trusted=item.get("trusted", False),
         emulated=tuple(
