@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from conftest import compile_native
+
 from boot_image import Image, parse_image
+from bulkhead.errors import UserError
 from bulkhead.pack import pack_system, plan_system
 from bulkhead.pack.place import table_pages, walk
 
@@ -256,3 +259,60 @@ def test_tables_of_a_guest(write: Callable[[str], Path], build: Path) -> None:
     """RAM by blocks: one level 2; GIC and UART: one level 2, level 3 for 0x08000000 and 0x09000000."""
     _, plan, _ = plan_system(write(FIVE + GUEST), build=build)
     assert table_pages(plan.partitions["guest"]) == 4
+
+
+def test_a_vm_can_share_memory(pack: Callable[[str], Image]) -> None:
+    """At an address of its own choice."""
+    image = pack(
+        '[partition.one]\nmemory = { box = "rw" }\n[memory.box]\nsize_kib = 8\n'
+        + BARE
+        + 'memory = { box = { address = 0x04000000, access = "r" } }\n'
+    )
+    view = image.maps("guest")[0x0400_0000]
+    root = image.maps("one")[image.environment("one")["region.box"][1]]
+    assert (view["base"], view["access"]) == (root["base"], 1)
+
+
+def test_a_board_must_have_ram_where_the_core_lies(
+    write: Callable[[str], Path], build: Path, tmp_path: Path
+) -> None:
+    """The core is linked for one address."""
+    small = (Path(__file__).parent / "boards" / "small.toml").read_text()
+    (tmp_path / "far.toml").write_text(small.replace("0x4000_0000", "0x8000_0000"))
+    file = write('[system]\nboard = "far.toml"\n[partition.one]\n')
+    with pytest.raises(UserError) as caught:
+        plan_system(file, build=build)
+    assert caught.value.code == "E033"
+    assert caught.value.message == (
+        "the core lies at 0x40200000, which is not in the board's RAM " "(64 MiB at 0x80000000)"
+    )
+
+
+BOUNDS = """
+namespace uart { constexpr unsigned max_clients = 1, max_client_vcpus = 8; }
+namespace lifecycle { constexpr unsigned max_vms = 4, max_services = 2; }
+extern "C" void _start() { for (;;) {} }
+"""
+
+
+@pytest.mark.parametrize(
+    ("role", "message"),
+    [
+        ("uart", "the service 'uart' serves at most 1 VMs, and it has 2 of them"),
+        (
+            "lifecycle",
+            "the service 'lifecycle' looks after at most 2 services of a VM, and 'guest' has 3 of them",
+        ),
+    ],
+)
+def test_a_services_own_bounds_are_kept(
+    role: str, message: str, write: Callable[[str], Path], build: Path, tmp_path: Path
+) -> None:
+    """It states them as constants, which its debug information has."""
+    (tmp_path / "bounds.cpp").write_text(BOUNDS)
+    compile_native(tmp_path / "bounds.cpp", tmp_path / "bounds.elf")
+    services = FIVE.replace(f"[service.{role}]\n", f'[service.{role}]\nprogram = "bounds.elf"\n')
+    other = GUEST.replace("vm.guest", "vm.other")
+    with pytest.raises(UserError) as caught:
+        plan_system(write(services + GUEST + other), build=build)
+    assert (caught.value.code, caught.value.message) == ("E034", message)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bulkhead.errors import UserError
 from bulkhead.pack import artifacts
+from bulkhead.pack.bounds import check_bounds
 from bulkhead.pack.check_plan import check_plan
 from bulkhead.pack.description import System
 from bulkhead.pack.guests import guest_plan
@@ -81,7 +82,7 @@ def plan_system(
     material = read_material(description, build)
     plan = make_plan(description, abi, material)
     place(plan, len(core.data), table_size(plan))
-    raise_all(check_plan(plan))
+    raise_all([*check_plan(plan), *check_bounds(plan, material.programs)])
     return description, plan, core
 
 
