@@ -30,12 +30,8 @@ bool reserve_vmid(unsigned vmid) {
 }
 
 uint16_t take_vmid() {
-    for (uint16_t word = 0; word < vmid_count / 64; ++word) {
-        if (~vmids[word] != 0) {
-            const auto vmid = static_cast<uint16_t>(word * 64 + __builtin_ctzll(~vmids[word]));
-            vmids[word] |= 1ull << vmid % 64;
-            return vmid;
-        }
+    for (uint16_t vmid = 1; vmid < vmid_count; ++vmid) {
+        if (reserve_vmid(vmid)) { return vmid; }
     }
     return 0;
 }

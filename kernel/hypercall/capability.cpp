@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Hypercalls on capability tables: delegate, drop.
-#include "hypercall/mutate.hpp"
+#include "hypercall/hypercall.hpp"
 
 namespace bulkhead::hypercall {
 
@@ -18,7 +18,10 @@ Result<uint64_t> badge_for(const Slot& slot, uint64_t old, uint64_t wanted) {
     return can_be_minted(slot.type) ? Result<uint64_t>(wanted) : Result<uint64_t>(Status::bad_type);
 }
 
-HypercallResult do_delegate(Core& core, const Partition& own, const Arguments& arguments) {
+} // namespace
+
+HypercallResult delegate(Core& core, Vcpu& self, const Arguments& arguments) {
+    const Partition& own = *self.partition;
     auto target = TRY(own.lookup<Partition>(arguments.x[0], abi::right::delegate));
     const uint64_t handle = arguments.x[2], rights = arguments.x[3];
     if (handle >= own.slots) { return Status::bad_handle; }
@@ -32,23 +35,15 @@ HypercallResult do_delegate(Core& core, const Partition& own, const Arguments& a
     return 0;
 }
 
-HypercallResult do_drop(Partition& own, const Arguments& arguments) {
-    Partition* partition = &own;
-    if (arguments.x[1] != 0) { partition = TRY(own.lookup<Partition>(arguments.x[1], abi::right::delegate)).object; }
+HypercallResult drop(Core&, Vcpu& self, const Arguments& arguments) {
+    Partition* partition = self.partition;
+    if (arguments.x[1] != 0) {
+        partition = TRY(partition->lookup<Partition>(arguments.x[1], abi::right::delegate)).object;
+    }
     const uint64_t index = arguments.x[0];
     if (index >= partition->slots || !partition->table[index].object) { return Status::bad_handle; }
     clear_slot(*partition, partition->table[index]);
     return 0;
-}
-
-} // namespace
-
-HypercallResult delegate(Core& core, Vcpu& self, const Arguments& arguments) {
-    return mutate(self, [&] { return do_delegate(core, *self.partition, arguments); });
-}
-
-HypercallResult drop(Core&, Vcpu& self, const Arguments& arguments) {
-    return mutate(self, [&] { return do_drop(*self.partition, arguments); });
 }
 
 } // namespace bulkhead::hypercall

@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Hypercalls on memory: derive, revoke, map, unmap, map_device.
 #include "cap/destroy.hpp"
-#include "hypercall/mutate.hpp"
 
 namespace bulkhead::hypercall {
 
 namespace {
 
 namespace right = abi::right;
-
-constexpr uint64_t max_device_pages = 512; ///< of one map_device: what can be looked at in one step
 
 /// Rights of a memory capability that a mapping with this access needs: the same bits, shifted.
 constexpr unsigned rights_for(uint64_t access) {
@@ -32,7 +29,10 @@ Result<Slot*> take_slot(Core& core, Partition& creator, ObjectType type) {
     return slot;
 }
 
-HypercallResult do_derive(Core& core, Partition& own, const Arguments& arguments) {
+} // namespace
+
+HypercallResult derive(Core& core, Vcpu& self, const Arguments& arguments) {
+    Partition& own = *self.partition;
     auto parent = TRY(own.lookup<Memory>(arguments.x[0], right::derive));
     const uint64_t offset = arguments.x[1], size = arguments.x[2], rights = arguments.x[4];
     if (!page_aligned(offset | size) || size == 0) { return Status::bad_argument; }
@@ -54,7 +54,7 @@ HypercallResult do_derive(Core& core, Partition& own, const Arguments& arguments
     return 0;
 }
 
-HypercallResult do_revoke(Core& core, Vcpu& self, const Arguments& arguments) {
+HypercallResult revoke(Core& core, Vcpu& self, const Arguments& arguments) {
     auto memory = TRY(self.partition->lookup<Memory>(arguments.x[0], right::derive));
     memory->revoking = true;
     Status status = run([&] { return revoke_step(core, self, *memory.slot); });
@@ -65,7 +65,7 @@ HypercallResult do_revoke(Core& core, Vcpu& self, const Arguments& arguments) {
     return done(status);
 }
 
-HypercallResult do_map(Core& core, Vcpu& self, const Arguments& arguments) {
+HypercallResult map(Core& core, Vcpu& self, const Arguments& arguments) {
     const uint64_t access = arguments.x[3];
     if (!valid_access(access)) { return Status::bad_argument; }
     auto partition = TRY(self.partition->lookup<Partition>(arguments.x[0], right::map_into));
@@ -80,17 +80,17 @@ HypercallResult do_map(Core& core, Vcpu& self, const Arguments& arguments) {
     return done(run([&] { return map_step(core, self, *memory.slot, *partition, mapping); }));
 }
 
-HypercallResult do_unmap(Core& core, Vcpu& self, const Arguments& arguments) {
+HypercallResult unmap(Core& core, Vcpu& self, const Arguments& arguments) {
     auto memory = TRY(self.partition->lookup<Memory>(arguments.x[0], right::map_memory));
     if (memory->state == Memory::State::donated) { return Status::bad_state; }
     return done(run([&] { return free_step(core, self, *memory.slot); }));
 }
 
-HypercallResult do_map_device(Vcpu& self, const Arguments& arguments) {
+HypercallResult map_device(Core&, Vcpu& self, const Arguments& arguments) {
     auto partition = TRY(self.partition->lookup<Partition>(arguments.x[0], right::map_into));
     const GuestAddr ipa{arguments.x[1]};
     const uint64_t pages = arguments.x[2], badge = arguments.x[4];
-    if (!page_aligned(ipa.value) || pages == 0 || pages > max_device_pages) { return Status::bad_argument; }
+    if (!page_aligned(ipa.value) || pages == 0 || pages > ipa_limit / page_size) { return Status::bad_argument; }
     if (ipa.value > ipa_limit - pages * page_size) { return Status::bad_argument; }
     DevicePage page;
     if (arguments.x[3] != ~uint64_t{0}) {
@@ -98,7 +98,6 @@ HypercallResult do_map_device(Vcpu& self, const Arguments& arguments) {
         if (badge >> 32 != 0) { return Status::bad_argument; }
         page = DevicePage::make(endpoint.capability->object, static_cast<uint32_t>(badge));
     }
-    if (!partition->stage2.admits(ipa, pages, page)) { return Status::overlap; }
     uint64_t count = 0;
     const Status status = run([&] {
         auto step = partition->stage2.set_device(ipa + count * page_size, pages - count, page);
@@ -109,28 +108,6 @@ HypercallResult do_map_device(Vcpu& self, const Arguments& arguments) {
     self.context.x[1] += count * page_size; // a restart does the rest
     self.context.x[2] -= count;
     return done(status);
-}
-
-} // namespace
-
-HypercallResult derive(Core& core, Vcpu& self, const Arguments& arguments) {
-    return mutate(self, [&] { return do_derive(core, *self.partition, arguments); });
-}
-
-HypercallResult revoke(Core& core, Vcpu& self, const Arguments& arguments) {
-    return mutate(self, [&] { return do_revoke(core, self, arguments); });
-}
-
-HypercallResult map(Core& core, Vcpu& self, const Arguments& arguments) {
-    return mutate(self, [&] { return do_map(core, self, arguments); });
-}
-
-HypercallResult unmap(Core& core, Vcpu& self, const Arguments& arguments) {
-    return mutate(self, [&] { return do_unmap(core, self, arguments); });
-}
-
-HypercallResult map_device(Core&, Vcpu& self, const Arguments& arguments) {
-    return mutate(self, [&] { return do_map_device(self, arguments); });
 }
 
 } // namespace bulkhead::hypercall

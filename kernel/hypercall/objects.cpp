@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Hypercalls that make, destroy and bind objects.
 #include "cap/destroy.hpp"
-#include "hypercall/mutate.hpp"
 #include "sched/core.hpp"
 #include "vcpu/switching.hpp"
 
@@ -39,13 +38,9 @@ Result<Slot*> donated(const Making& making, uint64_t pages) {
 }
 
 void name_run_time(Partition& partition) {
-    constexpr char name[] = "vmid-";
-    char* to = partition.name;
-    for (const char* from = name; *from; ++from) { *to++ = *from; }
-    const unsigned vmid = partition.stage2.vmid();
-    if (vmid >= 100) { *to++ = static_cast<char>('0' + vmid / 100); }
-    if (vmid >= 10) { *to++ = static_cast<char>('0' + vmid / 10 % 10); }
-    *to = static_cast<char>('0' + vmid % 10);
+    const auto digit = [&](unsigned unit) { return static_cast<char>('0' + partition.stage2.vmid() / unit % 10); };
+    const char name[] = {'v', 'm', 'i', 'd', '-', digit(100), digit(10), digit(1), '\0'};
+    __builtin_memcpy(partition.name, name, sizeof(name));
 }
 
 HypercallResult create_partition(const Making& making) {
@@ -105,7 +100,20 @@ HypercallResult create_notification(const Making& making) {
     return publish(making, slot);
 }
 
-HypercallResult do_create(Core& core, Vcpu& self, const Arguments& arguments) {
+/// The object that a capability with the right to destroy names, also while it is being destroyed.
+Result<Slot*> condemned(const Partition& own, abi::Handle handle) {
+    if (handle >= own.slots) { return Status::bad_handle; }
+    const Capability& capability = own.table[handle];
+    Slot* slot = objects.find(capability.object);
+    if (!slot && capability.object) { slot = objects.find_dying(capability.object); }
+    if (!slot) { return Status::bad_handle; }
+    if (!(capability.rights & right::destroy)) { return Status::no_right; }
+    return slot;
+}
+
+} // namespace
+
+HypercallResult create(Core& core, Vcpu& self, const Arguments& arguments) {
     Capability* destination = TRY(free_slot(core, *self.partition, arguments.x[2]));
     if (self.partition->object_quota == 0) { return Status::no_slot; }
     if (!objects.can_take()) { return objects.reclaim(core) ? restart : Status::no_slot; }
@@ -125,23 +133,12 @@ HypercallResult do_create(Core& core, Vcpu& self, const Arguments& arguments) {
     }
 }
 
-/// The object that a capability with the right to destroy names, also while it is being destroyed.
-Result<Slot*> condemned(const Partition& own, abi::Handle handle) {
-    if (handle >= own.slots) { return Status::bad_handle; }
-    const Capability& capability = own.table[handle];
-    Slot* slot = objects.find(capability.object);
-    if (!slot && capability.object) { slot = objects.find_dying(capability.object); }
-    if (!slot) { return Status::bad_handle; }
-    if (!(capability.rights & right::destroy)) { return Status::no_right; }
-    return slot;
-}
-
-HypercallResult do_destroy(Core& core, Vcpu& self, const Arguments& arguments) {
+HypercallResult destroy(Core& core, Vcpu& self, const Arguments& arguments) {
     Slot* slot = TRY(condemned(*self.partition, arguments.x[0]));
     return done(run([&] { return destroy_step(core, self, *slot); }));
 }
 
-HypercallResult do_bind(Vcpu& self, const Arguments& arguments) {
+HypercallResult bind(Core&, Vcpu& self, const Arguments& arguments) {
     auto endpoint = TRY(self.partition->lookup<Endpoint>(arguments.x[0], right::serve));
     auto vcpu = TRY(self.partition->lookup<Vcpu>(arguments.x[1], right::control));
     if (!vcpu->native) { return Status::bad_argument; }
@@ -149,20 +146,6 @@ HypercallResult do_bind(Vcpu& self, const Arguments& arguments) {
     if (server && server != vcpu.object) { return Status::bad_state; }
     __atomic_store_n(&server, vcpu.object, __ATOMIC_RELEASE);
     return 0;
-}
-
-} // namespace
-
-HypercallResult create(Core& core, Vcpu& self, const Arguments& arguments) {
-    return mutate(self, [&] { return do_create(core, self, arguments); });
-}
-
-HypercallResult destroy(Core& core, Vcpu& self, const Arguments& arguments) {
-    return mutate(self, [&] { return do_destroy(core, self, arguments); });
-}
-
-HypercallResult bind(Core&, Vcpu& self, const Arguments& arguments) {
-    return mutate(self, [&] { return do_bind(self, arguments); });
 }
 
 } // namespace bulkhead::hypercall

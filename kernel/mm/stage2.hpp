@@ -4,6 +4,7 @@
 #pragma once
 #include "cap/object.hpp"
 #include "hw.hpp"
+#include "mm/pool.hpp"
 
 namespace bulkhead {
 
@@ -23,30 +24,12 @@ struct DevicePage {
     constexpr uint32_t badge() const { return static_cast<uint32_t>(bits >> 32); }
 };
 
-/// Pages that a partition's creator gave for its tables, zeroed; never returned before the
-/// partition goes.
-class TablePool {
-public:
-    void init(PhysAddr base, uint64_t pages) { next_ = base, left_ = pages; }
-    Result<PhysAddr> take() {
-        if (left_ == 0) { return Status::no_memory; }
-        const PhysAddr page = next_;
-        next_ = next_ + page_size;
-        --left_;
-        return page;
-    }
-    uint64_t left() const { return left_; }
-
-private:
-    PhysAddr next_;
-    uint64_t left_ = 0;
-};
-
 /// Changed only under `mutation` (or by the boot).
 class Stage2 {
 public:
     void init(PhysAddr root, uint16_t vmid) { root_ = root, vmid_ = vmid; }
-    TablePool& pool() { return pool_; }
+    /// For tables: zeroed pages.
+    PagePool& pool() { return pool_; }
     uint16_t vmid() const { return vmid_; }
     PhysAddr root() const { return root_; }
     uint64_t vttbr() const { return root_.value | static_cast<uint64_t>(vmid_) << 48; }
@@ -62,8 +45,6 @@ public:
     /// page.bits == 0, a device's become empty. Returns the pages done. overlap: anything else is
     /// there.
     Result<uint64_t> set_device(GuestAddr ipa, uint64_t pages, DevicePage page);
-    /// Would set_device do all of it? Looks at every page.
-    bool admits(GuestAddr ipa, uint64_t pages, DevicePage page) const;
     /// Takes every translation of this VMID out of all TLBs, and what was fetched through them.
     void invalidate() const;
 
@@ -93,11 +74,11 @@ private:
     static uint64_t load(PhysAddr entry) { return __atomic_load_n(hw::pointer<uint64_t>(entry), __ATOMIC_RELAXED); }
     static PhysAddr next(uint64_t entry) { return {entry & address_mask}; }
     Place find(GuestAddr ipa) const;
-    Status add_table(const Place& place);
+    Result<uint64_t> add_table(const Place& place);
 
     PhysAddr root_;
     uint16_t vmid_ = 0;
-    TablePool pool_;
+    PagePool pool_;
 };
 
 } // namespace bulkhead

@@ -42,7 +42,7 @@ TEST_CASE("a partition is made of donated pages", "[objects][hypercall]") {
     CHECK(partition.kind == abi::PartitionKind::native);
     CHECK(partition.object_index == objects.index(w.slot(made)));
     CHECK(partition.stage2.vmid() == 3);
-    CHECK(std::string(partition.name) == "vmid-3");
+    CHECK(std::string(partition.name) == "vmid-003");
     CHECK(partition.object_quota == 0);
     CHECK(found.value()->stage2.pool().left() == 16 - 3); // itself, its table, the root
     for (unsigned n = 0; n < 100; ++n) { REQUIRE_FALSE(partition.table[n].object); }

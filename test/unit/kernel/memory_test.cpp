@@ -143,9 +143,11 @@ TEST_CASE("device pages are mapped and unmapped by hypercall", "[memory][hyperca
     const DevicePage last{w.other->stage2.descriptor({0x0900'0000 + 299 * page_size})};
     CHECK(last.endpoint() == w.root->table[20].object);
     CHECK(last.badge() == 0xffff'ffff);
+    CHECK(device(0x0900'0000, 300, 20, 0xffff'ffff) == Status::ok); // again: nothing to do
     CHECK(device(0x0900'0000, 301, 20, 2) == Status::overlap);
     CHECK(w.other->stage2.descriptor({0x0900'0000 + 300 * page_size}) == 0);
-    CHECK(device(0x0900'0000, 513, 20, 2) == Status::bad_argument);
+    CHECK(device(0x0900'0000, ~0ull, 20, 2) == Status::bad_argument);
+    CHECK(device(0, ipa_limit / page_size + 1, 20, 2) == Status::bad_argument);
     CHECK(device(0x0900'0000, 0, 20, 2) == Status::bad_argument);
     CHECK(device(0x0900'0100, 1, 20, 2) == Status::bad_argument);
     CHECK(device(ipa_limit - page_size, 2, 20, 2) == Status::bad_argument);
