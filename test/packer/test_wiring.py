@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from boot_image import Image, parse_image
 from bulkhead.errors import UserError
 from bulkhead.pack import pack_system, plan_system
 from bulkhead.pack.place import table_pages, walk
+from bulkhead.pack.shape import SCHEMA
 
 MIB = 1 << 20
 FIVE = "".join(f"[service.{name}]\n" for name in ("console", "uart", "timer", "gic", "lifecycle"))
@@ -316,3 +318,27 @@ def test_a_services_own_bounds_are_kept(
     with pytest.raises(UserError) as caught:
         plan_system(write(services + GUEST + other), build=build)
     assert (caught.value.code, caught.value.message) == ("E034", message)
+
+
+@pytest.mark.parametrize(
+    ("cores", "guest", "service"), [(1, [0, 0], [0]), (4, [0, 1], [0, 1, 2, 3])]
+)
+def test_a_system_can_be_packed_for_other_cores(
+    cores: int, guest: list[int], service: list[int], write: Callable[[str], Path], build: Path
+) -> None:
+    """Fewer: folded onto those there are. More: the services follow."""
+    text = '[system]\nboard = "qemu-virt"\ncores = 2\n' + FIVE + GUEST + "cores = [0, 1]\n"
+    _, plan, _ = plan_system(write(text), build=build, cores=cores)
+    assert plan.system.cores == cores
+    assert [vcpu.core for vcpu in plan.partitions["guest"].vcpus] == guest
+    assert [vcpu.core for vcpu in plan.partitions["uart"].vcpus] == service
+
+
+def test_the_documentation_knows_every_key() -> None:
+    """Those of the JSON Schema."""
+    schema = json.loads(SCHEMA.read_text())
+    text = (Path(__file__).parents[2] / "docs" / "system-description.md").read_text()
+    parts = ("native", "grant", "vm", "emulated", "memory", "device", "deny", "board")
+    keys = {key for part in parts for key in schema["$defs"][part]["properties"]}
+    keys |= set(schema["properties"]["system"]["properties"])
+    assert sorted(key for key in keys if f"`{key}" not in text and f"{key} =" not in text) == []
