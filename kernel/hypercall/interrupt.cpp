@@ -4,6 +4,7 @@
 #include "hypercall/hypercall.hpp"
 #include "irq/gic.hpp"
 #include "irq/physical.hpp"
+#include <algorithm>
 
 namespace bulkhead::hypercall {
 
@@ -39,6 +40,31 @@ Result<Vcpu*> owner(const Partition& vm, uint64_t intid, uint64_t vcpu) {
     return own ? Result<Vcpu*>{own} : Status::bad_argument;
 }
 
+/// A write to a register, which is a read too.
+struct Exchange {
+    Partition& vm;
+    Vcpu* own;
+    Register reg;
+    unsigned first; ///< INTID
+    uint64_t value, before = 0;
+    unsigned done = 0;
+    const Access& access = accesses[static_cast<unsigned>(reg)];
+
+    /// The next few interrupts.
+    void step(Core& core) {
+        constexpr unsigned few = 8;
+        uint64_t field = ((1ull << access.width) - 1) << access.lsb;
+        InterruptUpdate update(core, vm);
+        for (unsigned end = std::min(done + few, access.count); done < end; ++done) {
+            unsigned at = done * (32 / access.count), intid = first + done;
+            before |= access.value_of(update.word(own, intid), reg) << at;
+            Word ones{(value >> (at + access.unused) << access.lsb) & field};
+            Word clear{access.ones == Access::assign ? field : access.ones == Access::clear ? ones.bits : 0};
+            update.change(own, intid, clear, access.ones == Access::clear ? Word{} : ones);
+        }
+    }
+};
+
 uint64_t exchange_ctlr(Core& core, Partition& vm, uint64_t value) {
     constexpr uint32_t enables = 3;
     InterruptUpdate update(core, vm);
@@ -69,22 +95,19 @@ HypercallResult interrupt_state(Core& core, Vcpu& self, const Arguments& argumen
     bool is_ctlr = reg == Register::ctlr;
     Vcpu* own = TRY(owner(*vm, is_ctlr ? VirtualInterrupts::first_spi - 1 : arguments.x[3], arguments.x[2]));
     if (is_ctlr) { return exchange_ctlr(core, *vm, arguments.x[4]); }
-    const Access& access = accesses[arguments.x[1]];
-    auto first = static_cast<unsigned>(arguments.x[3]);
-    if (first % access.count != 0 || (reg == Register::route && own)) { return Status::bad_argument; }
-    bool reads = reg >= Register::pending_set && reg <= Register::active_clear && arguments.x[4] == 0;
-    if (reads && !up_to_date(core, self, *vm, own, first, access.count)) { return restart; }
-
-    uint64_t before = 0, field = ((1ull << access.width) - 1) << access.lsb;
-    InterruptUpdate update(core, *vm);
-    for (unsigned i = 0; i < access.count; ++i) {
-        unsigned at = i * (32 / access.count);
-        before |= access.value_of(update.word(own, first + i), reg) << at;
-        Word ones{(arguments.x[4] >> (at + access.unused) << access.lsb) & field};
-        Word clear{access.ones == Access::assign ? field : access.ones == Access::clear ? ones.bits : 0};
-        update.change(own, first + i, clear, access.ones == Access::clear ? Word{} : ones);
+    Exchange exchange{*vm, own, reg, static_cast<unsigned>(arguments.x[3]), arguments.x[4]};
+    unsigned count = exchange.access.count;
+    if (arguments.x[3] % count != 0 || (reg == Register::route && own)) { return Status::bad_argument; }
+    bool reads = reg >= Register::pending_set && reg <= Register::active_clear && exchange.value == 0;
+    if (reads && !up_to_date(core, self, *vm, own, exchange.first, count)) { return restart; }
+    for (;;) {
+        exchange.step(core);
+        if (exchange.done == count) { return exchange.before; }
+        if (!hw::interrupt_pending()) { continue; }
+        // What is done is done: where only ones act, they must not act again.
+        if (exchange.access.ones != Access::assign) { self.context.x[4] &= ~0ull << exchange.done; }
+        return restart;
     }
-    return before;
 }
 
 HypercallResult interrupt_bind(Core& core, Vcpu& self, const Arguments& arguments) {

@@ -33,7 +33,9 @@ PhysAddr redistributor(uint64_t core) { return redistributors + core * stride; }
 uint32_t affinity(uint64_t core) { return hw::load32(redistributor(core) + gicr_typer_affinity); }
 
 /// The 32-bit register that has one bit per INTID, and that bit.
-void store_bit(uint64_t bank, uint32_t intid) { hw::store32(distributor + (bank + intid / 32 * 4), 1u << intid % 32); }
+void store_bit(uint64_t bank, uint32_t intid) {
+    hw::store32(distributor + (bank + intid / 32 * 4ull), 1u << intid % 32);
+}
 
 /// 32 INTIDs: masked, in group 1, inactive, at the one priority that we use.
 void init_bank(PhysAddr frame, uint32_t first) {
@@ -90,7 +92,7 @@ bool has_spi(uint32_t intid) { return intid >= first_spi && intid < spi_end; }
 
 void configure(uint32_t intid, bool edge, unsigned core) {
     mask(intid);
-    PhysAddr trigger = distributor + (icfgr + intid / 16 * 4);
+    PhysAddr trigger = distributor + (icfgr + intid / 16 * 4ull);
     uint32_t bit = 2u << intid % 16 * 2;
     uint32_t others = hw::load32(trigger) & ~bit;
     hw::store32(trigger, edge ? others | bit : others);

@@ -34,11 +34,11 @@ void take_back(InterruptUpdate& update, Vcpu& vcpu, unsigned intid, Value<IchLr>
     update.place(&vcpu, intid, w);
 }
 
-/// The most urgent of the parked ones. Few guests have more than one; looks at a bounded number.
+/// The most urgent of the parked ones; looks at as many as a guest can nest.
 unsigned best_parked(const InterruptUpdate& update, Vcpu& vcpu) {
     const IntidSet& parked = vcpu.interrupts.parked;
     unsigned best = parked.next(0), next = best;
-    for (unsigned looks = 64; looks && next != IntidSet::end; --looks) {
+    for (unsigned looks = priority_levels; looks && next != IntidSet::end; --looks) {
         if (level_of(update.word(&vcpu, next)) < level_of(update.word(&vcpu, best))) { best = next; }
         next = parked.next(next + 1);
     }
@@ -79,7 +79,8 @@ void load(InterruptUpdate& update, Vcpu& vcpu, unsigned intid) {
     Word& w = update.word(&vcpu, intid);
     update.lift(intid, w);
     bool active = is(w, VI::active);
-    bool latch = is(w, VI::latch) && is_open(w) && group1_enabled(vcpu);
+    bool takes_latch = is(w, VI::latch) && is_open(w) && group1_enabled(vcpu);
+    uint64_t latch = takes_latch ? 1 : 0;
     uint64_t state = active ? latch ? IchLr::pending_active : IchLr::active : IchLr::pending;
     auto lr =
         (Value<IchLr>{intid} | IchLr::group(1)).with(IchLr::priority, w.get(VI::priority)).with(IchLr::state, state);
@@ -91,7 +92,7 @@ void load(InterruptUpdate& update, Vcpu& vcpu, unsigned intid) {
     }
     hw::write_lr(own.used, lr.bits);
     own.listed[own.used++] = static_cast<uint16_t>(intid);
-    w = w.with(VI::latch, is(w, VI::latch) && !latch).with(VI::active, 0).with(VI::parked, 0);
+    w = w.with(VI::latch, w.get(VI::latch) ^ latch).with(VI::active, 0).with(VI::parked, 0);
     w = w.with(VI::listed, 1).with(VI::loaded_latch, latch).with(VI::loaded_active, active);
     w = w.with(VI::holder, vcpu.index);
 }
@@ -144,7 +145,7 @@ bool deliverable(const Vcpu& vcpu) {
     uint64_t threshold = vmcr & veng1 ? vmcr >> vpmr_shift & 0xff : 0;
     const auto& own = vcpu.interrupts;
     bool due = vcpu.controls.hcr & HcrEl2::vse.mask;
-    due |= group1_enabled(vcpu) && !own.queue.empty() && own.queue.level() * priority_step < threshold;
+    due |= group1_enabled(vcpu) && !own.queue.empty() && own.queue.level() < threshold / priority_step;
     for (unsigned n = 0; n < own.used && !due; ++n) {
         Value<IchLr> lr{hw::read_lr(n)};
         due = lr.get(IchLr::state) & IchLr::pending && lr.get(IchLr::priority) < threshold;
@@ -215,18 +216,16 @@ void vtimer_fired(Core& core) {
 void reset_interrupts(Core& core, Vcpu& vcpu) {
     InterruptUpdate update(core, vcpu);
     empty(update, vcpu);
+    auto& own = vcpu.interrupts;
     for (unsigned i = 0; i < VirtualInterrupts::first_spi; ++i) {
-        update.change(&vcpu, i, VI::latch(1) | VI::active(1), {});
+        update.lift(i, own.word[i]);
+        own.word[i].bits &= ~(VI::latch(1) | VI::active(1) | VI::parked(1)).bits;
+        if (is_high(own.word[i])) { update.place(&vcpu, i, own.word[i]); }
     }
-    // SPIs: what it has acknowledged nobody else would end; what waits for it may be for any vCPU.
-    for (unsigned i = VirtualInterrupts::first_spi; vcpu.partition->interrupts->has(i); ++i) {
-        Word& w = update.word(nullptr, i);
-        if (w.get(VI::holder) != vcpu.index) { continue; }
-        if (is(w, VI::parked)) { update.change(nullptr, i, VI::active(1), {}); }
-        if (is(w, VI::queued)) {
-            update.lift(i, w);
-            update.place(nullptr, i, w);
-        }
+    // Nobody else would end the SPIs that it has acknowledged. (More of them than it can nest: the gic service's reset
+    // ends them.)
+    for (unsigned left = priority_levels; left && !own.parked.empty(); --left) {
+        update.change(nullptr, own.parked.next(0), VI::active(1), {});
     }
     free_timer(core, vcpu);
 }

@@ -102,6 +102,30 @@ TEST_CASE("interrupt_state: every register reads back what was written", "[irq][
     CHECK(exchange(Register::ctlr, 0, 0) == 3);
 }
 
+TEST_CASE("interrupt_state: goes on after a physical interrupt, without acting twice", "[irq][hypercall]") {
+    World world;
+    Guest guest;
+    for (unsigned intid = 64; intid < 96; ++intid) { world.open(world.a, 0, intid, 0xa0, true); }
+    world.grant(1, 1, right::all);
+    uint64_t* x = world.server.context.x;
+    x[4] = 0xffff'0001;
+    auto once = [&] {
+        hw::looks_before_interrupt = 0; // at the first look
+        return world.call(hypercall::interrupt_state, {1, static_cast<uint64_t>(Register::pending_set), 0, 64, x[4]});
+    };
+    CHECK(once() == restart);
+    World::enter();
+    CHECK(guest.handle() == 64);
+    CHECK(x[4] == 0xffff'0000);
+    CHECK(once() == restart);
+    hw::looks_before_interrupt = -1;
+    CHECK(world.call(hypercall::interrupt_state, {1, static_cast<uint64_t>(Register::pending_set), 0, 64, x[4]}) ==
+          Status::ok);
+    World::enter();
+    for (unsigned intid = 80; intid < 96; ++intid) { CHECK(guest.handle() == intid); }
+    CHECK(guest.handle() == spurious);
+}
+
 TEST_CASE("interrupt_state: bad arguments", "[irq][hypercall]") {
     World world;
     CHECK(world.state(Register::group, 0, 33, 0) == Status::bad_argument);
