@@ -37,7 +37,7 @@ bool settled(Core& core, Vcpu& vcpu) {
         return false;
     }
     const Core& owner = *cores[vcpu.core];
-    if (owner.resident != &vcpu && owner.fp_owner != &vcpu && !vcpu.timer_armed) {
+    if (owner.resident != &vcpu && owner.fp_owner != &vcpu && !vcpu.timer_armed()) {
         return true;
     }
     ask(core, vcpu, request::stop); // off by its own wish, or by a fault

@@ -2,7 +2,7 @@
 // Exception routing: what a partition's exception is, and to which endpoint it goes.
 #include "entry/trap.hpp"
 #include "ipc/ipc.hpp"
-#include "ipc/message.hpp"
+#include "ipc/shortcut.hpp"
 #include "irq/gic.hpp"
 #include "irq/physical.hpp"
 #include "sched/cross.hpp"
@@ -42,17 +42,18 @@ Vcpu* memory_fault(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
     return faulted(core, vcpu, forbidden ? FaultReason::permission : FaultReason::stage2);
 }
 
-/// A data or instruction abort from stage 2.
+/// A data or instruction abort from stage 2. A device page is a level 3 descriptor.
 [[gnu::always_inline]] inline Vcpu* abort(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
-    constexpr uint64_t translation = 0x04, kind = 0x3c;
+    constexpr auto device_access = EsrEl2::isv(1) | EsrEl2::fsc(0x07), decides = EsrEl2::isv(1) | EsrEl2::fsc(0x3f);
     uint64_t far = hw::read<hw::FarEl2>().bits;
     vcpu.far = far;
     vcpu.ipa = hw::read<hw::HpfarEl2>().bits << 8 | (far & page_mask);
-    DevicePage page{vcpu.partition->stage2.descriptor({vcpu.ipa})};
-    if (esr.get(EsrEl2::isv) && page.is_device() && (esr.get(EsrEl2::fsc) & kind) == translation) [[likely]] {
-        ++vcpu.exits[exits_mmio];
-        if (vcpu.native) { return faulted(core, vcpu, FaultReason::stage2); }
-        return make_request(core, vcpu, page.endpoint(), page.badge());
+    if ((esr.bits & decides.bits) == device_access.bits) [[likely]] {
+        DevicePage page{vcpu.partition->stage2.descriptor({vcpu.ipa})};
+        if (page.is_device() && !vcpu.native) [[likely]] {
+            ++vcpu.exits[exits_mmio];
+            return device_request(core, vcpu, esr.bits, page);
+        }
     }
     return memory_fault(core, vcpu, esr);
 }
@@ -114,7 +115,6 @@ Vcpu* other(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
 extern "C" Vcpu* handle_sync(Vcpu* vcpu, Core* core) {
     auto esr = hw::read<EsrEl2>();
     vcpu->esr = esr.bits;
-    ++vcpu->exits[0];
     uint64_t kind = esr.get(EsrEl2::ec);
     if (kind == ec::data_abort) [[likely]]
         return abort(*core, *vcpu, esr);
@@ -129,6 +129,7 @@ extern "C" Vcpu* handle_sync(Vcpu* vcpu, Core* core) {
         return route(*core, *vcpu, Trap::smccc);
     }
     vcpu->registers_saved = true;
+    if (kind != ec::wfx && kind != ec::msr && kind != ec::smc64) { ++vcpu->exits[0]; }
     if (kind == ec::instruction_abort) { return abort(*core, *vcpu, esr); }
     return other(*core, *vcpu, esr);
 }
@@ -165,7 +166,6 @@ void take_interrupts(Core& core) {
 }
 
 extern "C" Vcpu* handle_irq(Vcpu* vcpu, Core* core) {
-    ++vcpu->exits[0];
     ++vcpu->exits[exits_irq];
     vcpu->registers_saved = true;
     take_interrupts(*core);

@@ -51,7 +51,7 @@ HypercallResult move(Core& core, Vcpu& vcpu, uint64_t target) {
     if (target >= core_count) { return Status::bad_argument; }
     if (!at_rest(vcpu) || vcpu.callee || vcpu.caller) { return Status::bad_state; }
     Core& owner = *cores[vcpu.core];
-    bool in_hardware = owner.resident == &vcpu || owner.fp_owner == &vcpu || vcpu.timer_armed;
+    bool in_hardware = owner.resident == &vcpu || owner.fp_owner == &vcpu || vcpu.timer_armed();
     if (&owner != &core && in_hardware) {
         ask(core, vcpu, request::write_back);
         return restart;
@@ -101,7 +101,7 @@ HypercallResult vcpu_read(Core&, Vcpu& self, const Arguments& arguments) {
     }
     if (group == static_cast<uint64_t>(VcpuGroup::exits)) {
         const uint64_t* n = vcpu->exits;
-        write_words(self, {n[0], n[1], n[2], n[3], n[4], n[5]});
+        write_words(self, {n[0] + n[1] + n[2] + n[3] + n[4] + n[5], n[1], n[2], n[3], n[4], n[5]});
         return 0;
     }
     if (!at_rest(*vcpu)) { return Status::bad_state; }

@@ -11,7 +11,7 @@ Vcpu* make_request(Core& core, Vcpu& caller, ObjectRef endpoint, uint64_t badge)
 /// Hypercall::call.
 Vcpu* call(Core& core, Vcpu& caller);
 /// Gives `server`, which waits, the caller's request.
-void deliver(Vcpu& caller, Vcpu& server, const Endpoint& endpoint);
+void deliver(Vcpu& caller, Vcpu& server);
 /// Gives `server`, which waits, its pending signals.
 void deliver_signals(Vcpu& server);
 /// Tells `server`, which waits, that its deadline passed.

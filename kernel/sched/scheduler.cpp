@@ -68,7 +68,11 @@ void expire(Core& core, uint64_t time) {
 /// A server whose one request uses more time than its endpoint allows is at fault, not its caller.
 void watch(Core& core, uint64_t used) {
     Vcpu& leaf = leaf_of(*core.account);
-    uint64_t bound = leaf.caller ? leaf.max_ticks : leaf.watch_ticks;
+    uint64_t bound = leaf.watch_ticks;
+    if (leaf.caller) {
+        Slot* slot = objects.find(leaf.caller->endpoint);
+        bound = slot ? slot->endpoint.max_ticks : 0;
+    }
     if (!leaf.native || bound == 0 || leaf.state != VcpuState::ready) { return; }
     uint64_t sequence = leaf.caller ? leaf.caller->sequence : 0;
     if (leaf.watch_caller != leaf.caller || leaf.watch_sequence != sequence) {
