@@ -29,7 +29,7 @@ Vcpu* route(Core& core, Vcpu& vcpu, Trap trap) {
 }
 
 /// An abort that is no access to a device page.
-Vcpu* memory_fault(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
+[[gnu::noinline]] Vcpu* memory_fault(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
     constexpr uint64_t permission = 0x0c, kind = 0x3c;
     bool fetch = esr.get(EsrEl2::ec) == ec::instruction_abort;
     if (vcpu.native && fetch && (vcpu.far & ~page_mask) == (native_vbar & ~page_mask)) {
@@ -88,13 +88,21 @@ Vcpu* wait(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
     return schedule(core);
 }
 
-/// Everything but aborts and hypercalls.
-Vcpu* other(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
+/// Everything but data aborts and hypercalls.
+[[gnu::noinline]] Vcpu* other(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
     uint64_t kind = esr.get(EsrEl2::ec);
+    vcpu.registers_saved = true;
+    if (kind == ec::instruction_abort) {
+        ++vcpu.exits[0];
+        return abort(core, vcpu, esr);
+    }
     if (kind == ec::wfx) { return wait(core, vcpu, esr); }
     if (vcpu.native) { return faulted(core, vcpu, FaultReason::synchronous, esr.bits); }
     switch (kind) {
-    case ec::fp: take_fp(core, vcpu); return leave_kernel(core);
+    case ec::fp:
+        ++vcpu.exits[0];
+        take_fp(core, vcpu);
+        return leave_kernel(core);
     case ec::msr: ++vcpu.exits[exits_sysreg]; return route(core, vcpu, system_register_trap(esr));
     case ec::smc64: ++vcpu.exits[exits_smccc]; return route(core, vcpu, Trap::smccc);
     case ec::sve:
@@ -112,25 +120,29 @@ Vcpu* other(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
 
 } // namespace
 
+namespace {
+
+/// A hypercall of a native partition; a VM's firmware call, or its `hvc #n`, which is undefined there.
+[[gnu::noinline]] Vcpu* hypervisor_call(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
+    uint64_t number = esr.get(EsrEl2::imm16);
+    if (vcpu.native) { return hypercall_from(core, vcpu, number); }
+    if (number != 0) {
+        hw::write<hw::ElrEl2>({hw::read<hw::ElrEl2>().bits - 4}); // undefined: taken at the instruction
+        return refuse_instruction(core, vcpu);
+    }
+    ++vcpu.exits[exits_smccc];
+    return route(core, vcpu, Trap::smccc);
+}
+
+} // namespace
+
 extern "C" Vcpu* handle_sync(Vcpu* vcpu, Core* core) {
     auto esr = hw::read<EsrEl2>();
     vcpu->esr = esr.bits;
     uint64_t kind = esr.get(EsrEl2::ec);
     if (kind == ec::data_abort) [[likely]]
         return abort(*core, *vcpu, esr);
-    if (kind == ec::hvc64) {
-        uint64_t number = esr.get(EsrEl2::imm16);
-        if (vcpu->native) { return hypercall_from(*core, *vcpu, number); }
-        if (number != 0) {
-            hw::write<hw::ElrEl2>({hw::read<hw::ElrEl2>().bits - 4}); // undefined: taken at the instruction
-            return refuse_instruction(*core, *vcpu);
-        }
-        ++vcpu->exits[exits_smccc];
-        return route(*core, *vcpu, Trap::smccc);
-    }
-    vcpu->registers_saved = true;
-    if (kind != ec::wfx && kind != ec::msr && kind != ec::smc64) { ++vcpu->exits[0]; }
-    if (kind == ec::instruction_abort) { return abort(*core, *vcpu, esr); }
+    if (kind == ec::hvc64) { return hypervisor_call(*core, *vcpu, esr); }
     return other(*core, *vcpu, esr);
 }
 

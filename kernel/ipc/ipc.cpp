@@ -203,6 +203,34 @@ void receive(Core& core, Vcpu& server, uint64_t deadline) {
 
 } // namespace
 
+namespace {
+
+/// Every answer that has no shortcut. Same arguments as reply_recv, so that it can be jumped to.
+[[gnu::noinline]] Vcpu* reply_generally(uint64_t deadline, uint64_t tag, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3,
+                                        uint64_t w4, uint64_t w5) {
+    Core& core = Core::self();
+    Vcpu& server = *core.current;
+    const uint64_t words[] = {w0, w1, w2, w3, w4, w5};
+    if (server.registers_saved) { clear_saved_registers(server); }
+    core.current = nullptr; // its registers are dead, and saved as far as they count
+    server.watch_used = 0;
+    if (Vcpu* caller = server.caller) {
+        server.caller = nullptr;
+        complete(core, *caller, tag, words);
+        ensure_progress(core, *caller);
+    }
+    receive(core, server, deadline);
+    return schedule(core);
+}
+
+[[gnu::noinline]] Vcpu* reply_to_call(uint64_t, uint64_t tag, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3, uint64_t w4,
+                                      uint64_t w5) {
+    Core& core = Core::self();
+    return call_answer(core, *core.current, tag, {w0, w1, w2, w3, w4, w5});
+}
+
+} // namespace
+
 extern "C" Vcpu* reply_recv(uint64_t deadline, uint64_t tag, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3, uint64_t w4,
                             uint64_t w5) {
     Core& core = Core::self();
@@ -210,21 +238,12 @@ extern "C" Vcpu* reply_recv(uint64_t deadline, uint64_t tag, uint64_t w0, uint64
     Vcpu* caller = server.caller;
     hw::save_server(server.context, native_pstate);
     if (caller && caller == core.account && server.standing == Vcpu::just_serving && server.timer_at == deadline) [[likely]] {
-        if (is_device_answer(*caller, tag)) { return device_answer(core, server, *caller, w0); }
-        if (caller->native) { return call_answer(core, server, *caller, tag, {w0, w1, w2, w3, w4, w5}); }
-        if (ReplyTag{tag}.action() == Action::advance) { return trap_answer(core, server, *caller, tag, {w0, w1, w2, w3, w4, w5}); }
+        if (is_device_answer(*caller, tag)) [[likely]] { return device_answer(core, server, *caller, w0); }
+        if (caller->native || ReplyTag{tag}.action() == Action::advance) {
+            return reply_to_call(deadline, tag, w0, w1, w2, w3, w4, w5);
+        }
     }
-    const uint64_t words[] = {w0, w1, w2, w3, w4, w5};
-    if (server.registers_saved) { clear_saved_registers(server); }
-    server.caller = nullptr;
-    server.watch_used = 0;
-    core.current = nullptr; // its registers are dead, and saved as far as they count
-    if (caller) {
-        complete(core, *caller, tag, words);
-        ensure_progress(core, *caller);
-    }
-    receive(core, server, deadline);
-    return schedule(core);
+    return reply_generally(deadline, tag, w0, w1, w2, w3, w4, w5);
 }
 
 void signals_arrived(Core& core, Vcpu& server) {

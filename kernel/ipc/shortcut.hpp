@@ -69,20 +69,13 @@ inline bool is_device_answer(const Vcpu& caller, uint64_t tag) {
 struct Words {
     uint64_t word[abi::message_words];
 };
-[[gnu::always_inline]] inline Vcpu* call_answer(Core& core, Vcpu& server, Vcpu& caller, uint64_t tag, const Words& words) {
+/// To a native caller, or a VM's trap of another kind.
+[[gnu::always_inline]] inline Vcpu* call_answer(Core& core, Vcpu& server, uint64_t tag, const Words& words) {
+    Vcpu& caller = *server.caller;
     close_request(server, caller);
-    caller.context.x[0] = static_cast<uint64_t>(Status::ok);
-    caller.context.x[1] = abi::ReplyTag{tag}.label();
-    for (unsigned i = 0; i < abi::message_words; ++i) { caller.context.x[2 + i] = words.word[i]; }
+    write_answer(caller, tag, words.word);
     enter_vcpu(core, caller, false);
     return &caller;
-}
-
-[[gnu::always_inline]] inline Vcpu* trap_answer(Core& core, Vcpu& server, Vcpu& guest, uint64_t tag, const Words& words) {
-    close_request(server, guest);
-    write_answer(guest, tag, words.word);
-    enter_vcpu(core, guest, false);
-    return &guest;
 }
 
 } // namespace bulkhead
