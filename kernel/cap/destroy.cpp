@@ -16,30 +16,24 @@ constexpr uint8_t stage_unlink = 0, stage_settle = 1, stage_return = 2;
 
 Notification no_signals{}; ///< what a vCPU whose notification is gone takes its signals from
 
-void retire_once(Slot& slot) {
-    if (!slot.dying) {
-        objects.retire(slot);
-    }
+void retire_vcpu(Slot& slot) {
+    if (slot.dying) { return; }
+    slot.vcpu->partition->leaving[slot.vcpu->index] = objects.ref(slot);
+    objects.retire(slot);
 }
 
 /// Calls `visit` for every slot, a bounded number at a time; slot.cursor says how far.
 template <class Visit> Status scan(Slot& slot, Visit visit) {
     const uint64_t end = std::min<uint64_t>(slot.cursor + scan_slots, objects.count());
-    for (; slot.cursor < end; ++slot.cursor) {
-        visit(objects.at(static_cast<uint16_t>(slot.cursor)));
-    }
+    for (; slot.cursor < end; ++slot.cursor) { visit(objects.at(static_cast<uint16_t>(slot.cursor))); }
     return slot.cursor < objects.count() ? more : Status::ok;
 }
 
 /// The vCPU is off, and nothing of it is in its core's hardware or queues.
 bool settled(Core& core, Vcpu& vcpu) {
-    if (!stopped(core, vcpu)) {
-        return false;
-    }
+    if (!stopped(core, vcpu)) { return false; }
     const Core& owner = *cores[vcpu.core];
-    if (owner.resident != &vcpu && owner.fp_owner != &vcpu && !vcpu.timer_armed()) {
-        return true;
-    }
+    if (owner.resident != &vcpu && owner.fp_owner != &vcpu && !vcpu.timer_armed()) { return true; }
     ask(core, vcpu, request::stop); // off by its own wish, or by a fault
     return false;
 }
@@ -52,18 +46,14 @@ Status return_pages(Core& core, Vcpu& self, Slot& slot) {
         return Status::ok;
     }
     Slot& donor = objects.at(slot.donor);
-    if (donor.memory.state == Memory::State::donated) {
-        begin_return(donor.memory);
-    }
+    if (donor.memory.state == Memory::State::donated) { begin_return(donor.memory); }
     return free_step(core, self, donor);
 }
 
 void unlink(Slot& other, const Vcpu& vcpu) {
     if (other.type == ObjectType::endpoint) {
         for (Vcpu*& server : other.endpoint.server) {
-            if (server == &vcpu) {
-                __atomic_store_n(&server, nullptr, __ATOMIC_RELEASE);
-            }
+            if (server == &vcpu) { __atomic_store_n(&server, nullptr, __ATOMIC_RELEASE); }
         }
     } else if (other.type == ObjectType::notification && other.notification.target == &vcpu) {
         __atomic_store_n(&other.notification.target, nullptr, __ATOMIC_RELEASE);
@@ -72,97 +62,66 @@ void unlink(Slot& other, const Vcpu& vcpu) {
 
 Status destroy_vcpu(Core& core, Vcpu& self, Slot& slot) {
     Vcpu& vcpu = *slot.vcpu;
-    if (&vcpu == &self) {
-        return Status::bad_state;
-    }
-    retire_once(slot);
-    if (slot.stage == stage_return) {
-        return return_pages(core, self, slot);
-    }
-    if (!settled(core, vcpu)) {
-        return restart;
-    }
+    if (&vcpu == &self) { return Status::bad_state; }
+    retire_vcpu(slot);
+    if (slot.stage == stage_return) { return return_pages(core, self, slot); }
+    if (!settled(core, vcpu)) { return restart; }
     Partition& partition = *vcpu.partition;
     if (slot.stage == stage_unlink) {
         const Status status = scan(slot, [&](Slot& other) { unlink(other, vcpu); });
-        if (status != Status::ok) {
-            return status;
-        }
+        if (status != Status::ok) { return status; }
         partition.vcpus[vcpu.index] = nullptr;
         slot.stage = stage_settle;
     }
-    if (!quiescent(core, slot.ticket)) {
-        return restart;
-    }
-    partition.stage2
-        .invalidate(); // a later vCPU in the same place must not meet this one's translations
+    if (!quiescent(core, slot.ticket)) { return restart; }
+    partition.stage2.invalidate(); // a later vCPU in the same place must not meet this one's translations
     for (Vcpu*& last : partition.last_vcpu) {
-        if (last == &vcpu) {
-            last = nullptr;
-        }
+        if (last == &vcpu) { last = nullptr; }
     }
     slot.stage = stage_return;
     return more;
 }
 
-/// Endpoints and notifications that the partition made go with it; memory that it derived goes by
-/// revocation.
+/// Endpoints and notifications that the partition made go with it; memory that it derived goes by revocation.
 void destroy_made_by(Core& core, ObjectRef creator, Slot& other);
 
-Status destroy_vcpus(Core& core, Vcpu& self, Partition& partition) {
+Status destroy_vcpus(Core& core, Vcpu& self, const Partition& partition) {
     bool off = true;
-    for (Vcpu* vcpu : partition.vcpus) {
-        off = (!vcpu || settled(core, *vcpu)) && off;
+    Slot* next = nullptr;
+    for (const ObjectRef name : partition.leaving) {
+        Slot* slot = objects.find_dying(name);
+        if (!slot) { continue; }
+        next = slot;
+        if (slot->stage != stage_return && !settled(core, *slot->vcpu)) { off = false; }
     }
-    if (!off) {
-        return restart;
-    } // all of them at the same time
-    for (Vcpu* vcpu : partition.vcpus) {
-        if (!vcpu) {
-            continue;
-        }
-        const Status status = destroy_vcpu(core, self, objects.at(vcpu->object_index));
-        return status == Status::ok ? more : status;
-    }
-    return Status::ok;
+    if (!off) { return restart; } // all of them stop at the same time
+    if (!next) { return Status::ok; }
+    const Status status = destroy_vcpu(core, self, *next);
+    return status == Status::ok ? more : status;
 }
 
 Status destroy_partition(Core& core, Vcpu& self, Slot& slot) {
     Partition& partition = *slot.partition;
-    if (&partition == self.partition) {
-        return Status::bad_state;
-    }
+    if (&partition == self.partition) { return Status::bad_state; }
     if (!slot.dying) {
         objects.retire(slot);
         partition.dying = true;
         for (Vcpu* vcpu : partition.vcpus) {
-            if (vcpu) {
-                retire_once(objects.at(vcpu->object_index));
-            }
+            if (vcpu) { retire_vcpu(objects.at(vcpu->object_index)); }
         }
     }
-    if (slot.stage == stage_return) {
-        return return_pages(core, self, slot);
-    }
+    if (slot.stage == stage_return) { return return_pages(core, self, slot); }
     if (slot.stage == stage_unlink) {
         Status status = destroy_vcpus(core, self, partition);
-        if (status != Status::ok) {
-            return status;
-        }
+        if (status != Status::ok) { return status; }
         ObjectRef name = objects.ref(slot);
         --name.generation; // before it was retired
         status = scan(slot, [&](Slot& other) { destroy_made_by(core, name, other); });
-        if (status != Status::ok) {
-            return status;
-        }
-        if (partition.interrupts) {
-            release_interrupts(partition);
-        }
+        if (status != Status::ok) { return status; }
+        if (partition.interrupts) { release_interrupts(partition); }
         slot.stage = stage_settle;
     }
-    if (!quiescent(core, slot.ticket)) {
-        return restart;
-    }
+    if (!quiescent(core, slot.ticket)) { return restart; }
     partition.stage2.invalidate();
     release_vmid(partition.stage2.vmid());
     slot.stage = stage_return;
@@ -185,37 +144,23 @@ void destroy_notification(Slot& slot) {
 }
 
 void destroy_made_by(Core& core, ObjectRef creator, Slot& other) {
-    if (other.dying || other.creator != creator) {
-        return;
-    }
-    if (other.type == ObjectType::endpoint) {
-        destroy_endpoint(core, other);
-    }
-    if (other.type == ObjectType::notification) {
-        destroy_notification(other);
-    }
+    if (other.dying || other.creator != creator) { return; }
+    if (other.type == ObjectType::endpoint) { destroy_endpoint(core, other); }
+    if (other.type == ObjectType::notification) { destroy_notification(other); }
 }
 
 Status destroy_memory(Core& core, Vcpu& self, Slot& slot) {
-    if (slot.memory.parent == 0) {
-        return Status::bad_state;
-    }
-    retire_once(slot);
+    if (slot.memory.parent == 0) { return Status::bad_state; }
+    if (!slot.dying) { objects.retire(slot); }
     Status status = revoke_step(core, self, slot);
-    if (status == Status::ok) {
-        status = free_step(core, self, slot);
-    }
-    if (status == Status::ok) {
-        remove(slot);
-    }
+    if (status == Status::ok) { status = free_step(core, self, slot); }
+    if (status == Status::ok) { remove(slot); }
     return status;
 }
 
 } // namespace
 
-bool takes_signals(const Vcpu& vcpu) {
-    return vcpu.notification && vcpu.notification != &no_signals;
-}
+bool takes_signals(const Vcpu& vcpu) { return vcpu.notification && vcpu.notification != &no_signals; }
 
 void charge(Partition& creator, Slot& slot) {
     slot.creator = objects.ref(creator.object_index);
@@ -224,9 +169,7 @@ void charge(Partition& creator, Slot& slot) {
 
 void finish(Slot& slot) {
     Slot* creator = objects.find(slot.creator);
-    if (creator && slot.creator) {
-        ++creator->partition->object_quota;
-    }
+    if (creator && slot.creator) { ++creator->partition->object_quota; }
     objects.release(slot);
 }
 

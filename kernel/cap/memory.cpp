@@ -23,20 +23,15 @@ constexpr bool is_mapping(State state) {
 
 /// Mapped in a partition that is there, or not gone yet.
 bool reachable(const Memory& memory) {
-    return is_mapping(memory.state) &&
-           (objects.find(memory.mapped_in) || objects.find_dying(memory.mapped_in));
+    return is_mapping(memory.state) && (objects.find(memory.mapped_in) || objects.find_dying(memory.mapped_in));
 }
 
 /// Calls `visit` for the children of `parent`; restart if an interrupt comes in the middle.
 template <class Visit> Status for_children(const Memory& parent, Visit visit) {
     unsigned count = 0;
     for (uint16_t index = parent.first_child; index; index = memory_at(index).next_sibling) {
-        if (!visit(index, memory_at(index))) {
-            return Status::bad_state;
-        }
-        if (++count % 64 == 0 && hw::interrupt_pending()) {
-            return restart;
-        }
+        if (!visit(index, memory_at(index))) { return Status::bad_state; }
+        if (++count % 64 == 0 && hw::interrupt_pending()) { return restart; }
     }
     return Status::ok;
 }
@@ -47,15 +42,11 @@ Status check_exclusive(uint16_t own) {
     const Memory& memory = memory_at(own);
     for (uint16_t node = own; memory_at(node).parent; node = memory_at(node).parent) {
         const Memory& parent = memory_at(memory_at(node).parent);
-        if (reachable(parent)) {
-            return Status::bad_state;
-        }
+        if (reachable(parent)) { return Status::bad_state; }
         const Status status = for_children(parent, [&](uint16_t index, const Memory& child) {
             return index == node || !overlap(child, memory.base, memory.size);
         });
-        if (status != Status::ok) {
-            return status;
-        }
+        if (status != Status::ok) { return status; }
     }
     return Status::ok;
 }
@@ -88,12 +79,10 @@ Status unmap_step(Core& core, Vcpu& self, Memory& memory) {
         memory.progress = 0;
     }
     if (memory.progress < memory.mapped_size) {
-        memory.progress += partition->partition->stage2.unmap(memory.ipa + memory.progress,
-                                                              memory.mapped_size - memory.progress);
+        memory.progress +=
+            partition->partition->stage2.unmap(memory.ipa + memory.progress, memory.mapped_size - memory.progress);
     }
-    if (memory.progress < memory.mapped_size) {
-        return more;
-    }
+    if (memory.progress < memory.mapped_size) { return more; }
     become_free(memory);
     return Status::ok;
 }
@@ -107,23 +96,17 @@ Status return_step(Memory& memory) {
         clean_page(page);
         hw::dsb_sy(); // the zeroes are in memory, also for a guest that runs without caches
         el2_map::unmap_donated(page);
-        if (memory.progress > 0) {
-            return more;
-        }
+        if (memory.progress > 0) { return more; }
     }
     count_donation(memory, -1);
-    if (memory.donated_to) {
-        finish(objects.at(memory.donated_to));
-    }
+    if (memory.donated_to) { finish(objects.at(memory.donated_to)); }
     memory.donated_to = 0;
     become_free(memory);
     return Status::ok;
 }
 
 Status begin_mapping(Memory& memory, const Mapping& mapping) {
-    if (memory.donated_below != 0) {
-        return Status::bad_state;
-    }
+    if (memory.donated_below != 0) { return Status::bad_state; }
     memory.state = State::mapping;
     memory.mapped_in = mapping.partition;
     memory.ipa = mapping.ipa;
@@ -134,9 +117,8 @@ Status begin_mapping(Memory& memory, const Mapping& mapping) {
 }
 
 Status continue_mapping(Memory& memory, Partition& partition) {
-    auto done =
-        partition.stage2.map(memory.ipa + memory.mapped_size, memory.base + memory.mapped_size,
-                             memory.size - memory.mapped_size, memory.access, memory.memory_type);
+    auto done = partition.stage2.map(memory.ipa + memory.mapped_size, memory.base + memory.mapped_size,
+                                     memory.size - memory.mapped_size, memory.access, memory.memory_type);
     if (!done.ok()) { // undo what is there, then say why
         memory.failure = static_cast<uint8_t>(done.status());
         memory.state = State::unmapping;
@@ -144,9 +126,7 @@ Status continue_mapping(Memory& memory, Partition& partition) {
         return more;
     }
     memory.mapped_size += done.value();
-    if (memory.mapped_size < memory.size) {
-        return more;
-    }
+    if (memory.mapped_size < memory.size) { return more; }
     memory.state = State::mapped;
     return Status::ok;
 }
@@ -162,16 +142,12 @@ void adopt(Slot& parent, Slot& child) {
     memory.donatable = above.donatable;
     memory.next_sibling = above.first_child;
     memory.previous_sibling = 0;
-    if (above.first_child) {
-        memory_at(above.first_child).previous_sibling = objects.index(child);
-    }
+    if (above.first_child) { memory_at(above.first_child).previous_sibling = objects.index(child); }
     above.first_child = objects.index(child);
 }
 
 Status check_not_donated(const Memory& parent, PhysAddr base, uint64_t size) {
-    if (parent.donated_below == 0) {
-        return Status::ok;
-    }
+    if (parent.donated_below == 0) { return Status::ok; }
     return for_children(parent, [&](uint16_t, const Memory& child) {
         const bool donated = child.donated_below != 0 || child.state >= State::donating;
         return !donated || !overlap(child, base, size);
@@ -180,30 +156,24 @@ Status check_not_donated(const Memory& parent, PhysAddr base, uint64_t size) {
 
 Status map_step(Core& core, Vcpu& self, Slot& slot, Partition& partition, const Mapping& mapping) {
     Memory& memory = slot.memory;
-    const bool same = memory.mapped_in == mapping.partition && memory.ipa == mapping.ipa &&
-                      memory.access == mapping.access;
+    const bool same =
+        memory.mapped_in == mapping.partition && memory.ipa == mapping.ipa && memory.access == mapping.access;
     switch (memory.state) {
     case State::free:
         return begin_mapping(memory, mapping);
     case State::donated:
         return Status::bad_state;
     case State::mapping:
-        if (same) {
-            return continue_mapping(memory, partition);
-        }
+        if (same) { return continue_mapping(memory, partition); }
         [[fallthrough]];
     case State::mapped:
-        if (reachable(memory)) {
-            return Status::bad_state;
-        }
+        if (objects.find(memory.mapped_in)) { return Status::bad_state; }
         [[fallthrough]];
     default:
         break;
     }
     const Status status = free_step(core, self, slot);
-    if (status != Status::ok) {
-        return status;
-    }
+    if (status != Status::ok) { return status; }
     const auto failure = static_cast<Status>(memory.failure);
     memory.failure = 0;
     return same && failure != Status::ok ? failure : more;
@@ -227,14 +197,10 @@ Status free_step(Core& core, Vcpu& self, Slot& slot) {
 
 Status donate_step(Core& core, Vcpu& self, Slot& slot) {
     Memory& memory = slot.memory;
-    if (memory.state == State::donated) {
-        return Status::bad_state;
-    }
+    if (memory.state == State::donated) { return Status::bad_state; }
     if (memory.state == State::free) {
         const Status status = check_exclusive(objects.index(slot));
-        if (status != Status::ok) {
-            return status;
-        }
+        if (status != Status::ok) { return status; }
         count_donation(memory, 1);
         memory.state = State::donating;
         memory.progress = 0;
@@ -243,9 +209,7 @@ Status donate_step(Core& core, Vcpu& self, Slot& slot) {
         const Status status = free_step(core, self, slot);
         return status == Status::ok ? more : status;
     }
-    if (memory.progress == memory.size) {
-        return Status::ok;
-    }
+    if (memory.progress == memory.size) { return Status::ok; }
     el2_map::map_donated(memory.base + memory.progress);
     zero_page(memory.base + memory.progress);
     memory.progress += page_size;
@@ -266,17 +230,11 @@ Status revoke_step(Core& core, Vcpu& self, Slot& slot) {
     Slot* node = &slot;
     while (node->memory.first_child) {
         node = &objects.at(node->memory.first_child);
-        if (!node->dying) {
-            objects.retire(*node);
-        }
+        if (!node->dying) { objects.retire(*node); }
     }
-    if (node == &slot) {
-        return Status::ok;
-    }
+    if (node == &slot) { return Status::ok; }
     const Status status = free_step(core, self, *node);
-    if (status != Status::ok) {
-        return status;
-    }
+    if (status != Status::ok) { return status; }
     remove(*node);
     return more;
 }
@@ -288,9 +246,7 @@ void remove(Slot& slot) {
     } else {
         memory_at(memory.parent).first_child = memory.next_sibling;
     }
-    if (memory.next_sibling) {
-        memory_at(memory.next_sibling).previous_sibling = memory.previous_sibling;
-    }
+    if (memory.next_sibling) { memory_at(memory.next_sibling).previous_sibling = memory.previous_sibling; }
     finish(slot);
 }
 

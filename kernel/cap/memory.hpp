@@ -15,13 +15,14 @@ constexpr Status more{0x8000'0000'0000'0001};
 template <class Step> Status run(Step step) {
     for (;;) {
         const Status status = step();
-        if (status != more) {
-            return status;
-        }
-        if (hw::interrupt_pending()) {
-            return restart;
-        }
+        if (status != more) { return status; }
+        if (hw::interrupt_pending()) { return restart; }
     }
+}
+
+/// `ok` as a handler's result.
+inline HypercallResult done(Status status) {
+    return status == Status::ok ? HypercallResult{uint64_t{0}} : HypercallResult{status};
 }
 
 constexpr unsigned max_derivation_depth = 32;

@@ -20,9 +20,7 @@ void ObjectTable::init(Slot* slots, uint32_t count) {
     free_ = waiting_ = released_ = 0;
     ticket_ = 0;
     slots_[0].generation.store(generation_of_none, std::memory_order_relaxed);
-    for (uint32_t index = count; --index > 0;) {
-        push(free_, slots_[index]);
-    }
+    for (uint32_t index = count; --index > 0;) { push(free_, slots_[index]); }
 }
 
 Slot* ObjectTable::find_dying(ObjectRef ref) const {
@@ -32,18 +30,14 @@ Slot* ObjectTable::find_dying(ObjectRef ref) const {
 
 void ObjectTable::push(uint16_t& list, Slot& slot) {
     slot.free = {list, 0};
-    if (list) {
-        slots_[list].free.previous = index(slot);
-    }
+    if (list) { slots_[list].free.previous = index(slot); }
     list = index(slot);
 }
 
 Slot& ObjectTable::unlink(uint16_t& list, Slot& slot, ObjectType type) {
     auto [next, previous] = slot.free;
     (previous ? slots_[previous].free.next : list) = next;
-    if (next) {
-        slots_[next].free.previous = previous;
-    }
+    if (next) { slots_[next].free.previous = previous; }
     const uint16_t generation = slot.generation.load(std::memory_order_relaxed);
     __builtin_memset(static_cast<void*>(&slot), 0, sizeof(slot));
     slot.generation.store(generation, std::memory_order_relaxed);
@@ -51,9 +45,7 @@ Slot& ObjectTable::unlink(uint16_t& list, Slot& slot, ObjectType type) {
     return slot;
 }
 
-Slot* ObjectTable::take(ObjectType type) {
-    return free_ ? &unlink(free_, slots_[free_], type) : nullptr;
-}
+Slot* ObjectTable::take(ObjectType type) { return free_ ? &unlink(free_, slots_[free_], type) : nullptr; }
 
 Slot& ObjectTable::take_at(uint16_t index, ObjectType type) {
     ASSERT(index != 0 && index < count_ && slots_[index].type == ObjectType::none);
@@ -83,9 +75,7 @@ void ObjectTable::retire(Slot& slot) {
 void ObjectTable::release(Slot& slot) {
     slot.dying = false;
     slot.type = ObjectType::none;
-    if (slot.generation.load(std::memory_order_relaxed) != generations_end) {
-        push(released_, slot);
-    }
+    if (slot.generation.load(std::memory_order_relaxed) != generations_end) { push(released_, slot); }
 }
 
 } // namespace bulkhead

@@ -116,9 +116,7 @@ public:
     Slot& at(uint16_t index) const { return slots_[index]; }
     uint32_t count() const { return count_; }
     uint16_t index(const Slot& slot) const { return static_cast<uint16_t>(&slot - slots_); }
-    ObjectRef ref(const Slot& slot) const {
-        return {index(slot), slot.generation.load(std::memory_order_relaxed)};
-    }
+    ObjectRef ref(const Slot& slot) const { return {index(slot), slot.generation.load(std::memory_order_relaxed)}; }
     ObjectRef ref(uint16_t index) const { return ref(slots_[index]); }
     /// Takes a free slot, of the given type, all zero; null when none is free now. Not yet
     /// findable: publish() makes it so.

@@ -13,9 +13,7 @@ namespace {
 constexpr unsigned vmid_count = 256; // 8 bits; 0 is nobody's
 uint64_t vmids[vmid_count / 64] = {1};
 
-constexpr uint64_t table_pages(uint32_t slots) {
-    return (slots * sizeof(Capability) + page_mask) / page_size;
-}
+constexpr uint64_t table_pages(uint32_t slots) { return (slots * sizeof(Capability) + page_mask) / page_size; }
 
 constexpr uint64_t interrupt_pages(abi::PartitionKind kind) {
     return kind == abi::PartitionKind::vm ? 1 : 0; // VirtualInterrupts fits a page, says its header
@@ -26,20 +24,14 @@ static_assert(sizeof(Partition) <= page_size);
 } // namespace
 
 bool reserve_vmid(unsigned vmid) {
-    if (vmid >= vmid_count || vmids[vmid / 64] >> vmid % 64 & 1) {
-        return false;
-    }
+    if (vmid >= vmid_count || vmids[vmid / 64] >> vmid % 64 & 1) { return false; }
     vmids[vmid / 64] |= 1ull << vmid % 64;
     return true;
 }
 
 uint16_t take_vmid() {
-    for (uint16_t word = 0; word < vmid_count / 64; ++word) {
-        if (~vmids[word] != 0) {
-            const auto vmid = static_cast<uint16_t>(word * 64 + __builtin_ctzll(~vmids[word]));
-            vmids[word] |= 1ull << vmid % 64;
-            return vmid;
-        }
+    for (uint16_t vmid = 1; vmid < vmid_count; ++vmid) {
+        if (reserve_vmid(vmid)) { return vmid; }
     }
     return 0;
 }
@@ -71,20 +63,14 @@ Partition& init_partition(PhysAddr base, uint64_t pages, const PartitionPlan& pl
 }
 
 Result<Capability*> free_slot(Core& core, Partition& partition, uint64_t index) {
-    if (index == 0 || index >= partition.slots) {
-        return Status::no_slot;
-    }
+    if (index == 0 || index >= partition.slots) { return Status::no_slot; }
     Capability& capability = partition.table[index];
     if (capability.object) {
-        if (objects.find(capability.object)) {
-            return Status::no_slot;
-        }
+        if (objects.find(capability.object)) { return Status::no_slot; }
         clear_slot(partition, capability); // what it named is gone
     }
     if (capability.cleared) {
-        if (!quiescent(core, partition.drop_ticket)) {
-            return restart;
-        }
+        if (!quiescent(core, partition.drop_ticket)) { return restart; }
         capability.cleared = false;
     }
     return &capability;
@@ -100,8 +86,7 @@ void clear_slot(Partition& partition, Capability& capability) {
     ObjectRef none{};
     __atomic_store(&capability.object, &none, __ATOMIC_RELAXED);
     capability.cleared = true;
-    partition.drop_ticket =
-        0; // whoever looked it up before this may still use it: drawn when it is filled again
+    partition.drop_ticket = 0; // whoever looked it up before this may still use it: drawn when it is filled again
 }
 
 } // namespace bulkhead

@@ -10,8 +10,7 @@ namespace bulkhead {
 struct Capability {
     ObjectRef object;
     uint16_t rights = 0;
-    bool cleared =
-        false; ///< another core may still look at what was here, see Partition::drop_ticket
+    bool cleared = false; ///< another core may still look at what was here, see Partition::drop_ticket
     uint64_t badge = 0;
 };
 static_assert(sizeof(Capability) == 16);
@@ -48,9 +47,10 @@ struct Partition {
     uint8_t supervisor_signal;
     TrapRoute traps[static_cast<unsigned>(abi::Trap::count)];
     Vcpu* vcpus[max_vcpus_per_partition];
-    Vcpu* last_vcpu[abi::max_cores]; ///< whose translations the core's TLB may hold under this VMID
-    VirtualInterrupts* interrupts;   ///< VMs only
-    uint64_t drop_ticket;            ///< quiescence since a capability was cleared last
+    ObjectRef leaving[max_vcpus_per_partition]; ///< vCPUs that are being destroyed
+    Vcpu* last_vcpu[abi::max_cores];            ///< whose translations the core's TLB may hold under this VMID
+    VirtualInterrupts* interrupts;              ///< VMs only
+    uint64_t drop_ticket;                       ///< quiescence since a capability was cleared last
     char name[24];
 
     template <class T> static T* object_in(Slot& slot);

@@ -15,10 +15,7 @@ template <unsigned n> uint64_t read_one() {
     return value;
 }
 template <unsigned n> void write_one(uint64_t value) {
-    asm volatile("msr s3_4_c12_c%c1_%c2, %x0"
-                 :
-                 : "rZ"(value), "i"(12 + n / 8), "i"(n % 8)
-                 : "memory");
+    asm volatile("msr s3_4_c12_c%c1_%c2, %x0" : : "rZ"(value), "i"(12 + n / 8), "i"(n % 8) : "memory");
 }
 
 template <unsigned... n> uint64_t read_any(unsigned wanted, std::integer_sequence<unsigned, n...>) {
@@ -26,8 +23,7 @@ template <unsigned... n> uint64_t read_any(unsigned wanted, std::integer_sequenc
     (void)((wanted == n && (value = read_one<n>(), true)) || ...);
     return value;
 }
-template <unsigned... n>
-void write_any(unsigned wanted, uint64_t value, std::integer_sequence<unsigned, n...>) {
+template <unsigned... n> void write_any(unsigned wanted, uint64_t value, std::integer_sequence<unsigned, n...>) {
     (void)((wanted == n && (write_one<n>(value), true)) || ...);
 }
 using All = std::make_integer_sequence<unsigned, 16>;

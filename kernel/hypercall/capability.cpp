@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Hypercalls on capability tables: delegate, drop.
-#include "hypercall/mutate.hpp"
+#include "hypercall/hypercall.hpp"
 
 namespace bulkhead::hypercall {
 
@@ -9,61 +9,41 @@ namespace {
 /// Objects whose capabilities can be given a badge, once: who calls, which signals, which interrupt
 /// lines.
 constexpr bool can_be_minted(ObjectType type) {
-    return type == ObjectType::endpoint || type == ObjectType::notification ||
-           type == ObjectType::partition;
+    return type == ObjectType::endpoint || type == ObjectType::notification || type == ObjectType::partition;
 }
 
 Result<uint64_t> badge_for(const Slot& slot, uint64_t old, uint64_t wanted) {
-    if (wanted == 0 || wanted == old) {
-        return old;
-    }
-    if (old != 0) {
-        return Status::no_right;
-    }
+    if (wanted == 0 || wanted == old) { return old; }
+    if (old != 0) { return Status::no_right; }
     return can_be_minted(slot.type) ? Result<uint64_t>(wanted) : Result<uint64_t>(Status::bad_type);
 }
 
-HypercallResult do_delegate(Core& core, const Partition& own, const Arguments& arguments) {
+} // namespace
+
+HypercallResult delegate(Core& core, Vcpu& self, const Arguments& arguments) {
+    const Partition& own = *self.partition;
     auto target = TRY(own.lookup<Partition>(arguments.x[0], abi::right::delegate));
     const uint64_t handle = arguments.x[2], rights = arguments.x[3];
-    if (handle >= own.slots) {
-        return Status::bad_handle;
-    }
+    if (handle >= own.slots) { return Status::bad_handle; }
     const Capability& source = own.table[handle];
     const Slot* slot = objects.find(source.object);
-    if (!slot) {
-        return Status::bad_handle;
-    }
-    if (rights & ~uint64_t{source.rights}) {
-        return Status::no_right;
-    }
+    if (!slot) { return Status::bad_handle; }
+    if (rights & ~uint64_t{source.rights}) { return Status::no_right; }
     const uint64_t badge = TRY(badge_for(*slot, source.badge, arguments.x[4]));
     Capability* destination = TRY(free_slot(core, *target, arguments.x[1]));
     fill_slot(*destination, source.object, rights, badge);
     return 0;
 }
 
-HypercallResult do_drop(Partition& own, const Arguments& arguments) {
-    Partition* partition = &own;
+HypercallResult drop(Core&, Vcpu& self, const Arguments& arguments) {
+    Partition* partition = self.partition;
     if (arguments.x[1] != 0) {
-        partition = TRY(own.lookup<Partition>(arguments.x[1], abi::right::delegate)).object;
+        partition = TRY(partition->lookup<Partition>(arguments.x[1], abi::right::delegate)).object;
     }
     const uint64_t index = arguments.x[0];
-    if (index >= partition->slots || !partition->table[index].object) {
-        return Status::bad_handle;
-    }
+    if (index >= partition->slots || !partition->table[index].object) { return Status::bad_handle; }
     clear_slot(*partition, partition->table[index]);
     return 0;
-}
-
-} // namespace
-
-HypercallResult delegate(Core& core, Vcpu& self, const Arguments& arguments) {
-    return mutate(self, [&] { return do_delegate(core, *self.partition, arguments); });
-}
-
-HypercallResult drop(Core&, Vcpu& self, const Arguments& arguments) {
-    return mutate(self, [&] { return do_drop(*self.partition, arguments); });
 }
 
 } // namespace bulkhead::hypercall

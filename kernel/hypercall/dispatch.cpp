@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // From the number in the hvc instruction to its handler.
 #include "entry/trap.hpp"
-#include "hypercall/hypercall.hpp"
+#include "hypercall/mutate.hpp"
 #include "ipc/ipc.hpp"
 #include "sched/scheduler.hpp"
 
@@ -40,7 +40,8 @@ static_assert(static_cast<unsigned>(abi::Hypercall::machine) == abi::hypercall_c
 
 /// These write x1.. themselves.
 bool returns_words(uint64_t number) {
-    return number == static_cast<uint64_t>(abi::Hypercall::vcpu_read) || number == static_cast<uint64_t>(abi::Hypercall::machine);
+    return number == static_cast<uint64_t>(abi::Hypercall::vcpu_read) ||
+           number == static_cast<uint64_t>(abi::Hypercall::machine);
 }
 
 } // namespace
@@ -55,7 +56,7 @@ Vcpu* hypercall_from(Core& core, Vcpu& vcpu, uint64_t number) {
     }
     Arguments arguments;
     for (unsigned i = 0; i < 9; ++i) { arguments.x[i] = vcpu.context.x[i]; }
-    HypercallResult result = handler(core, vcpu, arguments);
+    HypercallResult result = mutates(number) ? mutate(handler, core, vcpu, arguments) : handler(core, vcpu, arguments);
     if (result.status() == restart) {
         hw::yield(); // another core may be what we wait for
         if (core.current == &vcpu) {

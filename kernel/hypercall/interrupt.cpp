@@ -19,31 +19,22 @@ struct Access {
     unsigned count = 32; ///< interrupts covered: each has 32 / count bits of the value, of which
     unsigned unused = 0; ///< the lowest mean nothing
     uint64_t value_of(Word w, Register reg) const {
-        if (reg == Register::pending_set || reg == Register::pending_clear) {
-            return is_pending(w);
-        }
-        if (reg == Register::active_set || reg == Register::active_clear) {
-            return is_active(w);
-        }
+        if (reg == Register::pending_set || reg == Register::pending_clear) { return is_pending(w); }
+        if (reg == Register::active_set || reg == Register::active_clear) { return is_active(w); }
         return (w.bits >> lsb & ((1u << width) - 1)) << unused;
     }
 };
 /// By abi::VirtualInterruptRegister.
-constexpr Access accesses[] = {
-    {VI::group1.shift, 1, Access::assign},      {VI::enabled.shift, 1, Access::set},
-    {VI::enabled.shift, 1, Access::clear},      {VI::latch.shift, 1, Access::set},
-    {VI::latch.shift, 1, Access::clear},        {VI::active.shift, 1, Access::set},
-    {VI::active.shift, 1, Access::clear},       {VI::priority.shift, 8, Access::assign, 4},
-    {VI::edge.shift, 1, Access::assign, 16, 1}, {VI::target.shift, 8, Access::assign, 1}};
+constexpr Access accesses[] = {{VI::group1.shift, 1, Access::assign},      {VI::enabled.shift, 1, Access::set},
+                               {VI::enabled.shift, 1, Access::clear},      {VI::latch.shift, 1, Access::set},
+                               {VI::latch.shift, 1, Access::clear},        {VI::active.shift, 1, Access::set},
+                               {VI::active.shift, 1, Access::clear},       {VI::priority.shift, 8, Access::assign, 4},
+                               {VI::edge.shift, 1, Access::assign, 16, 1}, {VI::target.shift, 8, Access::assign, 1}};
 
 /// Whose interrupt it is: null for an SPI.
 Result<Vcpu*> owner(const Partition& vm, uint64_t intid, uint64_t vcpu) {
-    if (!vm.interrupts || !vm.interrupts->has(intid)) {
-        return Status::bad_argument;
-    }
-    if (intid >= VirtualInterrupts::first_spi) {
-        return nullptr;
-    }
+    if (!vm.interrupts || !vm.interrupts->has(intid)) { return Status::bad_argument; }
+    if (intid >= VirtualInterrupts::first_spi) { return nullptr; }
     Vcpu* own = vcpu < max_vcpus_per_partition ? vm.vcpus[vcpu] : nullptr;
     return own ? Result<Vcpu*>{own} : Status::bad_argument;
 }
@@ -53,9 +44,7 @@ uint64_t exchange_ctlr(Core& core, Partition& vm, uint64_t value) {
     InterruptUpdate update(core, vm);
     uint64_t before = vm.interrupts->ctlr;
     vm.interrupts->ctlr = static_cast<uint32_t>(value) & enables;
-    for (unsigned i = 0; i < max_vcpus_per_partition; ++i) {
-        update.touch(i);
-    }
+    for (unsigned i = 0; i < max_vcpus_per_partition; ++i) { update.touch(i); }
     return before;
 }
 
@@ -66,12 +55,8 @@ HypercallResult interrupt_line(Core& core, Vcpu& self, const Arguments& argument
     auto vm = TRY(self.partition->lookup<Partition>(arguments.x[0], abi::right::interrupt_line));
     uint64_t intid = arguments.x[1], level = arguments.x[3], range = vm.capability->badge;
     Vcpu* own = TRY(owner(*vm, intid, arguments.x[2]));
-    if (intid < first_ppi || level > pulse) {
-        return Status::bad_argument;
-    }
-    if (intid < (range & 0xffff) || intid > (range >> 16 & 0xffff)) {
-        return Status::no_right;
-    }
+    if (intid < first_ppi || level > pulse) { return Status::bad_argument; }
+    if (intid < (range & 0xffff) || intid > (range >> 16 & 0xffff)) { return Status::no_right; }
     set_line(core, *vm, own, static_cast<unsigned>(intid), static_cast<Line>(level));
     return 0;
 }
@@ -80,24 +65,15 @@ HypercallResult interrupt_state(Core& core, Vcpu& self, const Arguments& argumen
     constexpr auto rights = abi::right::configure_interrupts;
     auto vm = TRY(self.partition->lookup<Partition>(arguments.x[0], rights));
     auto reg = static_cast<Register>(arguments.x[1]);
-    if (arguments.x[1] > static_cast<uint64_t>(Register::ctlr)) {
-        return Status::bad_argument;
-    }
+    if (arguments.x[1] > static_cast<uint64_t>(Register::ctlr)) { return Status::bad_argument; }
     bool is_ctlr = reg == Register::ctlr;
-    Vcpu* own = TRY(
-        owner(*vm, is_ctlr ? VirtualInterrupts::first_spi - 1 : arguments.x[3], arguments.x[2]));
-    if (is_ctlr) {
-        return exchange_ctlr(core, *vm, arguments.x[4]);
-    }
+    Vcpu* own = TRY(owner(*vm, is_ctlr ? VirtualInterrupts::first_spi - 1 : arguments.x[3], arguments.x[2]));
+    if (is_ctlr) { return exchange_ctlr(core, *vm, arguments.x[4]); }
     const Access& access = accesses[arguments.x[1]];
     auto first = static_cast<unsigned>(arguments.x[3]);
-    if (first % access.count != 0 || (reg == Register::route && own)) {
-        return Status::bad_argument;
-    }
-    bool moves = reg >= Register::pending_set && reg <= Register::active_clear;
-    if (moves && !up_to_date(core, self, *vm, own, first, access.count)) {
-        return restart;
-    }
+    if (first % access.count != 0 || (reg == Register::route && own)) { return Status::bad_argument; }
+    bool reads = reg >= Register::pending_set && reg <= Register::active_clear && arguments.x[4] == 0;
+    if (reads && !up_to_date(core, self, *vm, own, first, access.count)) { return restart; }
 
     uint64_t before = 0, field = ((1ull << access.width) - 1) << access.lsb;
     InterruptUpdate update(core, *vm);
@@ -105,9 +81,7 @@ HypercallResult interrupt_state(Core& core, Vcpu& self, const Arguments& argumen
         unsigned at = i * (32 / access.count);
         before |= access.value_of(update.word(own, first + i), reg) << at;
         Word ones{(arguments.x[4] >> (at + access.unused) << access.lsb) & field};
-        Word clear{access.ones == Access::assign  ? field
-                   : access.ones == Access::clear ? ones.bits
-                                                  : 0};
+        Word clear{access.ones == Access::assign ? field : access.ones == Access::clear ? ones.bits : 0};
         update.change(own, first + i, clear, access.ones == Access::clear ? Word{} : ones);
     }
     return before;
@@ -117,26 +91,20 @@ HypercallResult interrupt_bind(Core& core, Vcpu& self, const Arguments& argument
     Partition& mine = *self.partition;
     auto interrupt = TRY(mine.lookup<Interrupt>(arguments.x[0], abi::right::bind));
     TryLock lock(mutation);
-    if (!lock) {
-        return restart;
-    }
+    if (!lock) { return restart; }
     if (arguments.x[3] == 1) {
         auto vm = TRY(mine.lookup<Partition>(arguments.x[1], abi::right::configure_interrupts));
         Status status = bind_to_vm(core, *interrupt, vm.capability->object, arguments.x[2]);
         return status == Status::ok ? HypercallResult{0} : status;
     }
     auto notification = TRY(mine.lookup<Notification>(arguments.x[1], abi::right::serve));
-    if (arguments.x[3] != 0 || arguments.x[2] >= 64) {
-        return Status::bad_argument;
-    }
-    bind_to_notification(core, *interrupt, notification.capability->object,
-                         static_cast<unsigned>(arguments.x[2]));
+    if (arguments.x[3] != 0 || arguments.x[2] >= 64) { return Status::bad_argument; }
+    bind_to_notification(core, *interrupt, notification.capability->object, static_cast<unsigned>(arguments.x[2]));
     return 0;
 }
 
 HypercallResult interrupt_control(Core&, Vcpu& self, const Arguments& arguments) {
-    auto interrupt =
-        TRY(self.partition->lookup<Interrupt>(arguments.x[0], abi::right::acknowledge));
+    auto interrupt = TRY(self.partition->lookup<Interrupt>(arguments.x[0], abi::right::acknowledge));
     switch (arguments.x[1]) {
     case 0:
         acknowledge(*interrupt);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Hypercalls on memory: derive, revoke, map, unmap, map_device.
 #include "cap/destroy.hpp"
-#include "hypercall/mutate.hpp"
 
 namespace bulkhead::hypercall {
 
@@ -9,12 +8,9 @@ namespace {
 
 namespace right = abi::right;
 
-constexpr uint64_t max_device_pages = 512; ///< of one map_device: what can be looked at in one step
-
 /// Rights of a memory capability that a mapping with this access needs: the same bits, shifted.
 constexpr unsigned rights_for(uint64_t access) {
-    static_assert(right::read == abi::access::read << 1 &&
-                  right::write == abi::access::write << 1 &&
+    static_assert(right::read == abi::access::read << 1 && right::write == abi::access::write << 1 &&
                   right::execute == abi::access::execute << 1);
     return right::map_memory | static_cast<unsigned>(access << 1);
 }
@@ -26,42 +22,29 @@ constexpr bool valid_access(uint64_t access) {
 
 /// A slot for an object that `self`'s partition makes.
 Result<Slot*> take_slot(Core& core, Partition& creator, ObjectType type) {
-    if (creator.object_quota == 0) {
-        return Status::no_slot;
-    }
-    if (!objects.can_take()) {
-        return objects.reclaim(core) ? restart : Status::no_slot;
-    }
+    if (creator.object_quota == 0) { return Status::no_slot; }
+    if (!objects.can_take()) { return objects.reclaim(core) ? restart : Status::no_slot; }
     Slot* slot = objects.take(type);
     charge(creator, *slot);
     return slot;
 }
 
-HypercallResult do_derive(Core& core, Partition& own, const Arguments& arguments) {
+} // namespace
+
+HypercallResult derive(Core& core, Vcpu& self, const Arguments& arguments) {
+    Partition& own = *self.partition;
     auto parent = TRY(own.lookup<Memory>(arguments.x[0], right::derive));
     const uint64_t offset = arguments.x[1], size = arguments.x[2], rights = arguments.x[4];
-    if (!page_aligned(offset | size) || size == 0) {
-        return Status::bad_argument;
-    }
-    if (size > parent->size || offset > parent->size - size) {
-        return Status::bad_argument;
-    }
-    if (rights & ~uint64_t{parent.capability->rights}) {
-        return Status::no_right;
-    }
+    if (!page_aligned(offset | size) || size == 0) { return Status::bad_argument; }
+    if (size > parent->size || offset > parent->size - size) { return Status::bad_argument; }
+    if (rights & ~uint64_t{parent.capability->rights}) { return Status::no_right; }
     const bool donated = parent->state >= Memory::State::donating;
-    if (donated || parent->revoking) {
-        return Status::bad_state;
-    }
-    if (parent->depth == max_derivation_depth) {
-        return Status::no_slot;
-    }
+    if (donated || parent->revoking) { return Status::bad_state; }
+    if (parent->depth == max_derivation_depth) { return Status::no_slot; }
     Capability* destination = TRY(free_slot(core, own, arguments.x[3]));
     const PhysAddr base = parent->base + offset;
     const Status status = check_not_donated(*parent, base, size);
-    if (status != Status::ok) {
-        return status;
-    }
+    if (status != Status::ok) { return status; }
     Slot* slot = TRY(take_slot(core, own, ObjectType::memory));
     slot->memory.base = base;
     slot->memory.size = size;
@@ -71,102 +54,60 @@ HypercallResult do_derive(Core& core, Partition& own, const Arguments& arguments
     return 0;
 }
 
-HypercallResult do_revoke(Core& core, Vcpu& self, const Arguments& arguments) {
+HypercallResult revoke(Core& core, Vcpu& self, const Arguments& arguments) {
     auto memory = TRY(self.partition->lookup<Memory>(arguments.x[0], right::derive));
     memory->revoking = true;
     Status status = run([&] { return revoke_step(core, self, *memory.slot); });
     if (status == Status::ok) {
         status = run([&] { return free_step(core, self, *memory.slot); });
     }
-    if (status != restart) {
-        memory->revoking = false;
-    }
+    if (status != restart) { memory->revoking = false; }
     return done(status);
 }
 
-HypercallResult do_map(Core& core, Vcpu& self, const Arguments& arguments) {
+HypercallResult map(Core& core, Vcpu& self, const Arguments& arguments) {
     const uint64_t access = arguments.x[3];
-    if (!valid_access(access)) {
-        return Status::bad_argument;
-    }
+    if (!valid_access(access)) { return Status::bad_argument; }
     auto partition = TRY(self.partition->lookup<Partition>(arguments.x[0], right::map_into));
     auto memory = TRY(self.partition->lookup<Memory>(arguments.x[1], right::map_memory));
-    if ((memory.capability->rights & rights_for(access)) != rights_for(access)) {
-        return Status::no_right;
-    }
+    if ((memory.capability->rights & rights_for(access)) != rights_for(access)) { return Status::no_right; }
     const bool device = memory->memory_type == abi::MemoryType::device;
-    if (device && access & abi::access::execute) {
-        return Status::bad_argument;
-    }
+    if (device && access & abi::access::execute) { return Status::bad_argument; }
     const GuestAddr ipa{arguments.x[2]};
     const bool fits = memory->size <= ipa_limit && ipa.value <= ipa_limit - memory->size;
-    if (!fits || !page_aligned(ipa.value)) {
-        return Status::bad_argument;
-    }
+    if (!fits || !page_aligned(ipa.value)) { return Status::bad_argument; }
     const Mapping mapping{partition.capability->object, ipa, access};
     return done(run([&] { return map_step(core, self, *memory.slot, *partition, mapping); }));
 }
 
-HypercallResult do_unmap(Core& core, Vcpu& self, const Arguments& arguments) {
+HypercallResult unmap(Core& core, Vcpu& self, const Arguments& arguments) {
     auto memory = TRY(self.partition->lookup<Memory>(arguments.x[0], right::map_memory));
-    if (memory->state == Memory::State::donated) {
-        return Status::bad_state;
-    }
+    if (memory->state == Memory::State::donated) { return Status::bad_state; }
     return done(run([&] { return free_step(core, self, *memory.slot); }));
 }
 
-HypercallResult do_map_device(Vcpu& self, const Arguments& arguments) {
+HypercallResult map_device(Core&, Vcpu& self, const Arguments& arguments) {
     auto partition = TRY(self.partition->lookup<Partition>(arguments.x[0], right::map_into));
     const GuestAddr ipa{arguments.x[1]};
     const uint64_t pages = arguments.x[2], badge = arguments.x[4];
-    if (!page_aligned(ipa.value) || pages == 0 || pages > max_device_pages) {
-        return Status::bad_argument;
-    }
-    if (ipa.value > ipa_limit - pages * page_size) {
-        return Status::bad_argument;
-    }
+    if (!page_aligned(ipa.value) || pages == 0 || pages > ipa_limit / page_size) { return Status::bad_argument; }
+    if (ipa.value > ipa_limit - pages * page_size) { return Status::bad_argument; }
     DevicePage page;
     if (arguments.x[3] != ~uint64_t{0}) {
         auto endpoint = TRY(self.partition->lookup<Endpoint>(arguments.x[3], right::serve));
-        if (badge >> 32 != 0) {
-            return Status::bad_argument;
-        }
+        if (badge >> 32 != 0) { return Status::bad_argument; }
         page = DevicePage::make(endpoint.capability->object, static_cast<uint32_t>(badge));
     }
-    if (!partition->stage2.admits(ipa, pages, page)) {
-        return Status::overlap;
-    }
-    uint64_t count = 0; // a restart finds the first ones done already
-    return done(run([&] {
+    uint64_t count = 0;
+    const Status status = run([&] {
         auto step = partition->stage2.set_device(ipa + count * page_size, pages - count, page);
-        if (!step.ok()) {
-            return step.status();
-        }
+        if (!step.ok()) { return step.status(); }
         count += step.value();
         return count < pages ? more : Status::ok;
-    }));
-}
-
-} // namespace
-
-HypercallResult derive(Core& core, Vcpu& self, const Arguments& arguments) {
-    return mutate(self, [&] { return do_derive(core, *self.partition, arguments); });
-}
-
-HypercallResult revoke(Core& core, Vcpu& self, const Arguments& arguments) {
-    return mutate(self, [&] { return do_revoke(core, self, arguments); });
-}
-
-HypercallResult map(Core& core, Vcpu& self, const Arguments& arguments) {
-    return mutate(self, [&] { return do_map(core, self, arguments); });
-}
-
-HypercallResult unmap(Core& core, Vcpu& self, const Arguments& arguments) {
-    return mutate(self, [&] { return do_unmap(core, self, arguments); });
-}
-
-HypercallResult map_device(Core&, Vcpu& self, const Arguments& arguments) {
-    return mutate(self, [&] { return do_map_device(self, arguments); });
+    });
+    self.context.x[1] += count * page_size; // a restart does the rest
+    self.context.x[2] -= count;
+    return done(status);
 }
 
 } // namespace bulkhead::hypercall

@@ -1,24 +1,22 @@
 // SPDX-License-Identifier: MIT
-// What the hypercalls that change objects, mappings and tables have in common.
+// The hypercalls that change objects, mappings and capability tables: one at a time, and nobody waits for its turn at
+// EL2.
 #pragma once
-#include "cap/memory.hpp"
+#include "hypercall/hypercall.hpp"
 #include "lib/lock.hpp"
 
-namespace bulkhead::hypercall {
+namespace bulkhead {
 
-/// Calls `body` under the mutation lock; whoever finds it taken, or whose partition is being
-/// destroyed, comes again.
-template <class Body> HypercallResult mutate(const Vcpu& self, Body body) {
+constexpr bool mutates(uint64_t number) {
+    return number >= static_cast<uint64_t>(abi::Hypercall::delegate) &&
+           number <= static_cast<uint64_t>(abi::Hypercall::bind);
+}
+
+/// Whoever finds the lock taken, or whose partition is being destroyed, comes again.
+inline HypercallResult mutate(HypercallHandler handler, Core& core, Vcpu& self, const Arguments& arguments) {
     const TryLock lock(mutation);
-    if (!lock || self.partition->dying) {
-        return restart;
-    }
-    return body();
+    if (!lock || self.partition->dying) { return restart; }
+    return handler(core, self, arguments);
 }
 
-/// `ok` as a handler's result.
-inline HypercallResult done(Status status) {
-    return status == Status::ok ? HypercallResult{uint64_t{0}} : HypercallResult{status};
-}
-
-} // namespace bulkhead::hypercall
+} // namespace bulkhead

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Hypercalls that make, destroy and bind objects.
 #include "cap/destroy.hpp"
-#include "hypercall/mutate.hpp"
 #include "sched/core.hpp"
 #include "vcpu/switching.hpp"
 
@@ -31,56 +30,33 @@ HypercallResult publish(const Making& making, Slot& slot) {
 /// The memory in x1, all of it zeroed and in EL2's hands.
 Result<Slot*> donated(const Making& making, uint64_t pages) {
     auto memory = TRY(making.self.partition->lookup<Memory>(making.arguments.x[1], right::donate));
-    if (memory->memory_type != abi::MemoryType::normal || !memory->donatable) {
-        return Status::bad_argument;
-    }
-    if (memory->size / page_size < pages) {
-        return Status::no_memory;
-    }
-    if (memory->first_child != 0 || memory->revoking) {
-        return Status::bad_state;
-    }
+    if (memory->memory_type != abi::MemoryType::normal || !memory->donatable) { return Status::bad_argument; }
+    if (memory->size / page_size < pages) { return Status::no_memory; }
+    if (memory->first_child != 0 || memory->revoking) { return Status::bad_state; }
     const Status status = run([&] { return donate_step(making.core, making.self, *memory.slot); });
     return status == Status::ok ? Result<Slot*>(memory.slot) : Result<Slot*>(status);
 }
 
 void name_run_time(Partition& partition) {
-    constexpr char name[] = "vmid-";
-    char* to = partition.name;
-    for (const char* from = name; *from; ++from) {
-        *to++ = *from;
-    }
-    const unsigned vmid = partition.stage2.vmid();
-    if (vmid >= 100) {
-        *to++ = static_cast<char>('0' + vmid / 100);
-    }
-    if (vmid >= 10) {
-        *to++ = static_cast<char>('0' + vmid / 10 % 10);
-    }
-    *to = static_cast<char>('0' + vmid % 10);
+    const auto digit = [&](unsigned unit) { return static_cast<char>('0' + partition.stage2.vmid() / unit % 10); };
+    const char name[] = {'v', 'm', 'i', 'd', '-', digit(100), digit(10), digit(1), '\0'};
+    __builtin_memcpy(partition.name, name, sizeof(name));
 }
 
 HypercallResult create_partition(const Making& making) {
     const uint64_t kind_value = making.arguments.x[3], slots = making.arguments.x[4];
-    if (kind_value > static_cast<uint64_t>(abi::PartitionKind::vm)) {
-        return Status::bad_argument;
-    }
-    if (slots == 0 || slots > max_slots) {
-        return Status::bad_argument;
-    }
+    if (kind_value > static_cast<uint64_t>(abi::PartitionKind::vm)) { return Status::bad_argument; }
+    if (slots == 0 || slots > max_slots) { return Status::bad_argument; }
     const auto kind = static_cast<abi::PartitionKind>(kind_value);
     const auto count = static_cast<uint32_t>(slots);
     constexpr uint64_t least_tables = 1;
     Slot* donor = TRY(donated(making, partition_pages(kind, count, run_time_spis) + least_tables));
     const uint16_t vmid = take_vmid();
-    if (vmid == 0) {
-        return Status::no_slot;
-    }
+    if (vmid == 0) { return Status::no_slot; }
     Slot& slot = *objects.take(ObjectType::partition);
     const uint16_t index = objects.index(slot);
     const Memory& memory = donor->memory;
-    slot.partition = &init_partition(memory.base, memory.size / page_size,
-                                     {index, vmid, kind, count, run_time_spis});
+    slot.partition = &init_partition(memory.base, memory.size / page_size, {index, vmid, kind, count, run_time_spis});
     slot.donor = objects.index(*donor);
     name_run_time(*slot.partition);
     finish_donation(donor->memory, index);
@@ -93,15 +69,13 @@ HypercallResult create_vcpu(const Making& making) {
     if (x[4] >= max_vcpus_per_partition || x[5] >= core_count || x[6] >= abi::priorities) {
         return Status::bad_argument;
     }
-    if (partition->vcpus[x[4]]) {
-        return Status::no_slot;
-    }
+    const bool leaving = objects.find_dying(partition->leaving[x[4]]) != nullptr;
+    if (partition->vcpus[x[4]] || leaving) { return Status::no_slot; }
     Slot* donor = TRY(donated(making, 1));
     Slot& slot = *objects.take(ObjectType::vcpu);
     Vcpu& vcpu = *hw::pointer<Vcpu>(donor->memory.base);
     vcpu.object_index = objects.index(slot);
-    init_vcpu(vcpu, *partition, static_cast<unsigned>(x[4]), static_cast<unsigned>(x[5]),
-              static_cast<unsigned>(x[6]));
+    init_vcpu(vcpu, *partition, static_cast<unsigned>(x[4]), static_cast<unsigned>(x[5]), static_cast<unsigned>(x[6]));
     slot.vcpu = &vcpu;
     slot.donor = objects.index(*donor);
     finish_donation(donor->memory, vcpu.object_index);
@@ -110,9 +84,7 @@ HypercallResult create_vcpu(const Making& making) {
 
 HypercallResult create_endpoint(const Making& making) {
     const uint64_t max_us = making.arguments.x[3];
-    if (max_us >> 32 != 0) {
-        return Status::bad_argument;
-    }
+    if (max_us >> 32 != 0) { return Status::bad_argument; }
     Slot& slot = *objects.take(ObjectType::endpoint);
     slot.endpoint.max_ticks = max_us * hw::read<hw::Cntfrq>().bits / 1'000'000;
     return publish(making, slot);
@@ -120,30 +92,33 @@ HypercallResult create_endpoint(const Making& making) {
 
 HypercallResult create_notification(const Making& making) {
     auto vcpu = TRY(making.self.partition->lookup<Vcpu>(making.arguments.x[3], right::control));
-    if (!vcpu->native) {
-        return Status::bad_argument;
-    }
-    if (takes_signals(*vcpu)) {
-        return Status::bad_state;
-    }
+    if (!vcpu->native) { return Status::bad_argument; }
+    if (takes_signals(*vcpu)) { return Status::bad_state; }
     Slot& slot = *objects.take(ObjectType::notification);
     slot.notification.target = vcpu.object;
     __atomic_store_n(&vcpu->notification, &slot.notification, __ATOMIC_RELEASE);
     return publish(making, slot);
 }
 
-HypercallResult do_create(Core& core, Vcpu& self, const Arguments& arguments) {
+/// The object that a capability with the right to destroy names, also while it is being destroyed.
+Result<Slot*> condemned(const Partition& own, abi::Handle handle) {
+    if (handle >= own.slots) { return Status::bad_handle; }
+    const Capability& capability = own.table[handle];
+    Slot* slot = objects.find(capability.object);
+    if (!slot && capability.object) { slot = objects.find_dying(capability.object); }
+    if (!slot) { return Status::bad_handle; }
+    if (!(capability.rights & right::destroy)) { return Status::no_right; }
+    return slot;
+}
+
+} // namespace
+
+HypercallResult create(Core& core, Vcpu& self, const Arguments& arguments) {
     Capability* destination = TRY(free_slot(core, *self.partition, arguments.x[2]));
-    if (self.partition->object_quota == 0) {
-        return Status::no_slot;
-    }
-    if (!objects.can_take()) {
-        return objects.reclaim(core) ? restart : Status::no_slot;
-    }
+    if (self.partition->object_quota == 0) { return Status::no_slot; }
+    if (!objects.can_take()) { return objects.reclaim(core) ? restart : Status::no_slot; }
     const Making making{core, self, arguments, destination};
-    if (arguments.x[0] > 0xff) {
-        return Status::bad_argument;
-    }
+    if (arguments.x[0] > 0xff) { return Status::bad_argument; }
     switch (static_cast<ObjectType>(arguments.x[0])) {
     case ObjectType::partition:
         return create_partition(making);
@@ -158,56 +133,19 @@ HypercallResult do_create(Core& core, Vcpu& self, const Arguments& arguments) {
     }
 }
 
-/// The object that a capability with the right to destroy names, also while it is being destroyed.
-Result<Slot*> condemned(const Partition& own, abi::Handle handle) {
-    if (handle >= own.slots) {
-        return Status::bad_handle;
-    }
-    const Capability& capability = own.table[handle];
-    Slot* slot = objects.find(capability.object);
-    if (!slot && capability.object) {
-        slot = objects.find_dying(capability.object);
-    }
-    if (!slot) {
-        return Status::bad_handle;
-    }
-    if (!(capability.rights & right::destroy)) {
-        return Status::no_right;
-    }
-    return slot;
-}
-
-HypercallResult do_destroy(Core& core, Vcpu& self, const Arguments& arguments) {
+HypercallResult destroy(Core& core, Vcpu& self, const Arguments& arguments) {
     Slot* slot = TRY(condemned(*self.partition, arguments.x[0]));
     return done(run([&] { return destroy_step(core, self, *slot); }));
 }
 
-HypercallResult do_bind(Vcpu& self, const Arguments& arguments) {
+HypercallResult bind(Core&, Vcpu& self, const Arguments& arguments) {
     auto endpoint = TRY(self.partition->lookup<Endpoint>(arguments.x[0], right::serve));
     auto vcpu = TRY(self.partition->lookup<Vcpu>(arguments.x[1], right::control));
-    if (!vcpu->native) {
-        return Status::bad_argument;
-    }
+    if (!vcpu->native) { return Status::bad_argument; }
     Vcpu*& server = endpoint->server[vcpu->core];
-    if (server && server != vcpu.object) {
-        return Status::bad_state;
-    }
+    if (server && server != vcpu.object) { return Status::bad_state; }
     __atomic_store_n(&server, vcpu.object, __ATOMIC_RELEASE);
     return 0;
-}
-
-} // namespace
-
-HypercallResult create(Core& core, Vcpu& self, const Arguments& arguments) {
-    return mutate(self, [&] { return do_create(core, self, arguments); });
-}
-
-HypercallResult destroy(Core& core, Vcpu& self, const Arguments& arguments) {
-    return mutate(self, [&] { return do_destroy(core, self, arguments); });
-}
-
-HypercallResult bind(Core&, Vcpu& self, const Arguments& arguments) {
-    return mutate(self, [&] { return do_bind(self, arguments); });
 }
 
 } // namespace bulkhead::hypercall

@@ -8,8 +8,8 @@ namespace bulkhead::gic {
 namespace {
 
 // Offsets that the distributor and a redistributor's SGI frame share
-constexpr uint64_t igroupr = 0x80, isenabler = 0x100, icenabler = 0x180, icpendr = 0x280,
-                   isactiver = 0x300, icactiver = 0x380, ipriorityr = 0x400, icfgr = 0xc00;
+constexpr uint64_t igroupr = 0x80, isenabler = 0x100, icenabler = 0x180, icpendr = 0x280, isactiver = 0x300,
+                   icactiver = 0x380, ipriorityr = 0x400, icfgr = 0xc00;
 constexpr uint64_t gicd_ctlr = 0, gicd_typer = 4, gicd_irouter = 0x6000;
 constexpr uint64_t gicr_typer_affinity = 0xc, gicr_waker = 0x14, gicr_sgi = 0x1'0000;
 /// EnableGrp1 with one Security state, EnableGrp1A as the Non-secure state of two; ARE likewise.
@@ -25,9 +25,7 @@ uint32_t affinities[abi::max_cores]; ///< Aff3.Aff2.Aff1.Aff0, of the cores that
 uint32_t spi_end;                    ///< INTIDs 32..spi_end-1 exist
 
 void wait_for_writes() {
-    while (hw::load32(distributor + gicd_ctlr) & ctlr_pending_write) {
-        hw::yield();
-    }
+    while (hw::load32(distributor + gicd_ctlr) & ctlr_pending_write) { hw::yield(); }
 }
 
 PhysAddr redistributor(uint64_t core) { return redistributors + core * stride; }
@@ -35,9 +33,7 @@ PhysAddr redistributor(uint64_t core) { return redistributors + core * stride; }
 uint32_t affinity(uint64_t core) { return hw::load32(redistributor(core) + gicr_typer_affinity); }
 
 /// The 32-bit register that has one bit per INTID, and that bit.
-void store_bit(uint64_t bank, uint32_t intid) {
-    hw::store32(distributor + (bank + intid / 32 * 4), 1u << intid % 32);
-}
+void store_bit(uint64_t bank, uint32_t intid) { hw::store32(distributor + (bank + intid / 32 * 4), 1u << intid % 32); }
 
 /// 32 INTIDs: masked, in group 1, inactive, at the one priority that we use.
 void init_bank(PhysAddr frame, uint32_t first) {
@@ -46,21 +42,16 @@ void init_bank(PhysAddr frame, uint32_t first) {
     hw::store32(frame + (igroupr + bits), ~0u);
     hw::store32(frame + (icpendr + bits), ~0u);
     hw::store32(frame + (icactiver + bits), ~0u);
-    for (uint64_t i = 0; i < 32; i += 4) {
-        hw::store32(frame + (ipriorityr + first + i), priority);
-    }
+    for (uint64_t i = 0; i < 32; i += 4) { hw::store32(frame + (ipriorityr + first + i), priority); }
 }
 
 void init_redistributor(uint64_t core) {
     PhysAddr base = redistributor(core), sgi = base + gicr_sgi;
     hw::store32(base + gicr_waker, hw::load32(base + gicr_waker) & ~processor_sleep);
-    while (hw::load32(base + gicr_waker) & children_asleep) {
-        hw::yield();
-    }
+    while (hw::load32(base + gicr_waker) & children_asleep) { hw::yield(); }
     init_bank(sgi, 0);
     hw::store32(sgi + (icfgr + 4), 0); // PPIs are level-sensitive
-    hw::store32(sgi + isenabler,
-                1u << ipi | 1u << maintenance | 1u << hypervisor_timer | 1u << virtual_timer);
+    hw::store32(sgi + isenabler, 1u << ipi | 1u << maintenance | 1u << hypervisor_timer | 1u << virtual_timer);
 }
 
 } // namespace
@@ -71,9 +62,7 @@ void init_distributor(PhysAddr gicd, PhysAddr gicr, uint64_t gicr_stride) {
     wait_for_writes();
     spi_end = std::min(32 * ((hw::load32(gicd + gicd_typer) & 31) + 1), last_intid + 1);
     hw::store32(gicd + gicd_ctlr, ctlr_enable & ~2u); // affinity routing before what depends on it
-    for (uint32_t first = first_spi; first < spi_end; first += 32) {
-        init_bank(gicd, first);
-    }
+    for (uint32_t first = first_spi; first < spi_end; first += 32) { init_bank(gicd, first); }
     wait_for_writes();
     hw::store32(gicd + gicd_ctlr, ctlr_enable);
     wait_for_writes();
@@ -88,9 +77,7 @@ void init_core(Core& core) {
     auto implemented = static_cast<uint32_t>(hw::read<hw::IchVtr>().bits & 0x1f) + 1;
     core.list_registers = std::min(implemented, max_list_registers);
     ASSERT(core.list_registers > 1); // one for what is active, one for what is pending
-    for (unsigned n = 0; n < implemented; ++n) {
-        hw::write_lr(n, 0);
-    }
+    for (unsigned n = 0; n < implemented; ++n) { hw::write_lr(n, 0); }
     hw::write<IchHcrEl2>({});
     hw::write<hw::IccCtlr>({eoi_mode});
     hw::write<hw::IccPmr>({all_priorities});
@@ -108,8 +95,7 @@ void configure(uint32_t intid, bool edge, unsigned core) {
     uint32_t others = hw::load32(trigger) & ~bit;
     hw::store32(trigger, edge ? others | bit : others);
     uint64_t target = affinity(core);
-    hw::store64(distributor + (gicd_irouter + 8ull * intid),
-                (target & 0xff00'0000) << 8 | (target & 0xff'ffff));
+    hw::store64(distributor + (gicd_irouter + 8ull * intid), (target & 0xff00'0000) << 8 | (target & 0xff'ffff));
 }
 
 void mask(uint32_t intid) {

@@ -21,11 +21,14 @@ void take_back(InterruptUpdate& update, Vcpu& vcpu, unsigned intid, Value<IchLr>
     uint64_t state = lr.get(IchLr::state);
     bool latch = state & IchLr::pending && is(w, VI::loaded_latch) && !is(w, VI::cancel_latch);
     bool active = state & IchLr::active && !is(w, VI::cancel_active);
-    if (lr.get(IchLr::hw) && state == IchLr::invalid) {
-        w = w.with(VI::held, 0);
+    if (lr.get(IchLr::hw) && state != IchLr::invalid) {
+        auto pintid = lr.get(IchLr::pintid);
+        bool linked = is(w, VI::linked) && w.get(VI::pintid) == pintid;
+        w = w.with(VI::held, linked);
+        if (!linked) { gic::deactivate(static_cast<uint32_t>(pintid)); } // it was, till now
     }
-    constexpr Word away = VI::listed(1) | VI::loaded_latch(1) | VI::loaded_active(1) |
-                          VI::cancel_latch(1) | VI::cancel_active(1);
+    constexpr Word away =
+        VI::listed(1) | VI::loaded_latch(1) | VI::loaded_active(1) | VI::cancel_latch(1) | VI::cancel_active(1);
     w.bits &= ~away.bits;
     w = w | Word{}.with(VI::latch, latch).with(VI::active, active).with(VI::parked, active);
     update.place(&vcpu, intid, w);
@@ -36,9 +39,7 @@ unsigned best_parked(const InterruptUpdate& update, Vcpu& vcpu) {
     const IntidSet& parked = vcpu.interrupts.parked;
     unsigned best = parked.next(0), next = best;
     for (unsigned looks = 64; looks && next != IntidSet::end; --looks) {
-        if (level_of(update.word(&vcpu, next)) < level_of(update.word(&vcpu, best))) {
-            best = next;
-        }
+        if (level_of(update.word(&vcpu, next)) < level_of(update.word(&vcpu, best))) { best = next; }
         next = parked.next(next + 1);
     }
     return best;
@@ -47,8 +48,7 @@ unsigned best_parked(const InterruptUpdate& update, Vcpu& vcpu) {
 /// The guest ended interrupts that were not in a list register: the most urgent ones, as EOIs nest.
 void end_parked(InterruptUpdate& update, Vcpu& vcpu) {
     auto control = hw::read<IchHcrEl2>();
-    for (uint64_t n = control.get(IchHcrEl2::eoi_count); n && !vcpu.interrupts.parked.empty();
-         --n) {
+    for (uint64_t n = control.get(IchHcrEl2::eoi_count); n && !vcpu.interrupts.parked.empty(); --n) {
         update.change(&vcpu, best_parked(update, vcpu), VI::active(1), {});
     }
     hw::write<IchHcrEl2>(control.with(IchHcrEl2::eoi_count, 0));
@@ -59,19 +59,13 @@ unsigned fold(InterruptUpdate& update, Vcpu& vcpu) {
     auto& own = vcpu.interrupts;
     unsigned used = own.used;
     own.used = 0;
-    if (used && !own.parked.empty()) {
-        end_parked(update, vcpu);
-    }
-    for (unsigned n = 0; n < used; ++n) {
-        take_back(update, vcpu, own.listed[n], {hw::read_lr(n)});
-    }
+    if (used && !own.parked.empty()) { end_parked(update, vcpu); }
+    for (unsigned n = 0; n < used; ++n) { take_back(update, vcpu, own.listed[n], {hw::read_lr(n)}); }
     return used;
 }
 
 void zero(unsigned from, unsigned to) {
-    for (unsigned n = from; n < to; ++n) {
-        hw::write_lr(n, 0);
-    }
+    for (unsigned n = from; n < to; ++n) { hw::write_lr(n, 0); }
 }
 
 void empty(InterruptUpdate& update, Vcpu& vcpu) {
@@ -87,11 +81,11 @@ void load(InterruptUpdate& update, Vcpu& vcpu, unsigned intid) {
     bool active = is(w, VI::active);
     bool latch = is(w, VI::latch) && is_open(w) && group1_enabled(vcpu);
     uint64_t state = active ? latch ? IchLr::pending_active : IchLr::active : IchLr::pending;
-    auto lr = (Value<IchLr>{intid} | IchLr::group(1))
-                  .with(IchLr::priority, w.get(VI::priority))
-                  .with(IchLr::state, state);
+    auto lr =
+        (Value<IchLr>{intid} | IchLr::group(1)).with(IchLr::priority, w.get(VI::priority)).with(IchLr::state, state);
     if (is(w, VI::held) && state != IchLr::pending_active) {
         lr = lr.with(IchLr::hw, 1).with(IchLr::pintid, w.get(VI::pintid));
+        w = w.with(VI::held, 0); // the list register holds it; the guest's EOI lets it go
     } else if (is_high(w) || is(w, VI::held)) {
         lr = lr.with(IchLr::eoi, 1); // to raise it again, or to end the physical one
     }
@@ -126,28 +120,18 @@ Value<IchHcrEl2> fill(const Core& core, InterruptUpdate& update, Vcpu& vcpu) {
 /// The physical timer interrupt can fire again when the virtual one is neither pending nor active.
 void free_timer(const Core& core, Vcpu& vcpu) {
     Word& w = vcpu.interrupts.word[timer];
-    if (!is(w, VI::held) || is(w, VI::latch) || is(w, VI::active)) {
-        return;
-    }
+    if (!is(w, VI::held) || is(w, VI::latch) || is(w, VI::active)) { return; }
     w = w.with(VI::held, 0);
-    if (core.resident == &vcpu) {
-        gic::set_timer_active(core, false);
-    }
+    if (core.resident == &vcpu) { gic::set_timer_active(core, false); }
 }
 
 /// A timer interrupt that still waits is withdrawn if the guest has turned its timer off: its state
 /// is in the hardware or, behind a service, saved.
 void withdraw_timer(InterruptUpdate& update, Vcpu& vcpu) {
     constexpr uint64_t enabled_and_due = 5, ctl = 7;
-    if (!is(vcpu.interrupts.word[timer], VI::held)) {
-        return;
-    }
-    if ((vcpu.eager.cntv_ctl_el0 & ctl) == enabled_and_due) {
-        return;
-    }
-    if ((hw::read<hw::CntvCtl>().bits & ctl) == enabled_and_due) {
-        return;
-    }
+    if (!is(vcpu.interrupts.word[timer], VI::held)) { return; }
+    if ((vcpu.eager.cntv_ctl_el0 & ctl) == enabled_and_due) { return; }
+    if ((hw::read<hw::CntvCtl>().bits & ctl) == enabled_and_due) { return; }
     update.change(&vcpu, timer, VI::latch(1), {});
 }
 
@@ -160,8 +144,7 @@ bool deliverable(const Vcpu& vcpu) {
     uint64_t threshold = vmcr & veng1 ? vmcr >> vpmr_shift & 0xff : 0;
     const auto& own = vcpu.interrupts;
     bool due = vcpu.controls.hcr & HcrEl2::vse.mask;
-    due |=
-        group1_enabled(vcpu) && !own.queue.empty() && own.queue.level() * priority_step < threshold;
+    due |= group1_enabled(vcpu) && !own.queue.empty() && own.queue.level() * priority_step < threshold;
     for (unsigned n = 0; n < own.used && !due; ++n) {
         Value<IchLr> lr{hw::read_lr(n)};
         due = lr.get(IchLr::state) & IchLr::pending && lr.get(IchLr::priority) < threshold;
@@ -186,30 +169,22 @@ void before_guest(Core& core, Vcpu& vcpu) {
 }
 
 void answer_interrupt_request(Core& core, Vcpu& vcpu) {
-    if (!vcpu.interrupts.fold_wanted.load(std::memory_order_acquire)) {
-        return;
-    }
+    if (!vcpu.interrupts.fold_wanted.load(std::memory_order_acquire)) { return; }
     InterruptUpdate update(core, vcpu);
     empty(update, vcpu);
     vcpu.interrupts.fold_wanted.store(false, std::memory_order_release);
 }
 
 void switch_in(Core& core, Vcpu& vcpu) {
-    if (is(vcpu.interrupts.word[timer], VI::held)) {
-        gic::set_timer_active(core, true);
-    }
-    if (vcpu.controls.hcr & HcrEl2::vse.mask) {
-        vcpu.interrupts.dirty.store(true, std::memory_order_relaxed);
-    }
+    if (is(vcpu.interrupts.word[timer], VI::held)) { gic::set_timer_active(core, true); }
+    if (vcpu.controls.hcr & HcrEl2::vse.mask) { vcpu.interrupts.dirty.store(true, std::memory_order_relaxed); }
 }
 
 void switch_out(Core& core, Vcpu& vcpu) {
     InterruptUpdate update(core, vcpu);
     zero(0, fold(update, vcpu));
     hw::write<IchHcrEl2>({}); // no count of EOIs for who comes next
-    if (is(vcpu.interrupts.word[timer], VI::held)) {
-        gic::set_timer_active(core, false);
-    }
+    if (is(vcpu.interrupts.word[timer], VI::held)) { gic::set_timer_active(core, false); }
 }
 
 void maintenance(Core& core) {
@@ -246,12 +221,8 @@ void reset_interrupts(Core& core, Vcpu& vcpu) {
     // SPIs: what it has acknowledged nobody else would end; what waits for it may be for any vCPU.
     for (unsigned i = VirtualInterrupts::first_spi; vcpu.partition->interrupts->has(i); ++i) {
         Word& w = update.word(nullptr, i);
-        if (w.get(VI::holder) != vcpu.index) {
-            continue;
-        }
-        if (is(w, VI::parked)) {
-            update.change(nullptr, i, VI::active(1), {});
-        }
+        if (w.get(VI::holder) != vcpu.index) { continue; }
+        if (is(w, VI::parked)) { update.change(nullptr, i, VI::active(1), {}); }
         if (is(w, VI::queued)) {
             update.lift(i, w);
             update.place(nullptr, i, w);
@@ -274,14 +245,10 @@ bool up_to_date(Core& core, Vcpu& self, Partition& vm, Vcpu* own, unsigned first
         wait = {&vm, 0};
         InterruptUpdate update(core, vm);
         Vcpu* here = core.resident;
-        if (here && here->partition == &vm && here->interrupts.used) {
-            empty(update, *here);
-        }
+        if (here && here->partition == &vm && here->interrupts.used) { empty(update, *here); }
         for (unsigned i = first; i < first + count; ++i) {
             Word w = update.word(own, i);
-            if (is(w, VI::listed)) {
-                wait.asked |= 1u << w.get(VI::holder);
-            }
+            if (is(w, VI::listed)) { wait.asked |= 1u << w.get(VI::holder); }
         }
     }
     for (uint32_t left = wait.asked; left; left &= left - 1) {

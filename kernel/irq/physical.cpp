@@ -29,9 +29,7 @@ void unbind(Core& core, Interrupt& interrupt) {
 /// Fires for a notification: stays active, and so silent, until it is acknowledged.
 bool signal(Core& core, Interrupt& interrupt) {
     Slot* slot = objects.find(interrupt.notification);
-    if (!interrupt.notification || !slot) {
-        return false;
-    }
+    if (!interrupt.notification || !slot) { return false; }
     __atomic_store_n(&interrupt.active, true, __ATOMIC_RELEASE);
     notify(core, slot->notification, 1ull << interrupt.signal);
     return true;
@@ -40,9 +38,7 @@ bool signal(Core& core, Interrupt& interrupt) {
 /// Fires for a VM: stays active until the guest ends the virtual one.
 bool raise(Core& core, Interrupt& interrupt) {
     Slot* slot = objects.find(interrupt.vm);
-    if (!interrupt.vm || !slot) {
-        return false;
-    }
+    if (!interrupt.vm || !slot) { return false; }
     InterruptUpdate update(core, *slot->partition);
     update.change(nullptr, interrupt.signal, {}, VI::latch(1) | VI::held(1));
     return true;
@@ -51,23 +47,18 @@ bool raise(Core& core, Interrupt& interrupt) {
 } // namespace
 
 void acknowledge(Interrupt& interrupt) {
-    if (__atomic_exchange_n(&interrupt.active, false, __ATOMIC_ACQ_REL)) {
-        gic::deactivate(interrupt.intid);
-    }
+    if (__atomic_exchange_n(&interrupt.active, false, __ATOMIC_ACQ_REL)) { gic::deactivate(interrupt.intid); }
 }
 
 bool own_line(Slot& slot) {
     Interrupt& interrupt = slot.interrupt;
-    if (!gic::has_spi(interrupt.intid)) {
-        return false;
-    }
+    if (!gic::has_spi(interrupt.intid)) { return false; }
     gic::configure(interrupt.intid, interrupt.edge, interrupt.core);
     owners[interrupt.intid] = objects.ref(slot);
     return true;
 }
 
-void bind_to_notification(Core& core, Interrupt& interrupt, ObjectRef notification,
-                          unsigned signal_bit) {
+void bind_to_notification(Core& core, Interrupt& interrupt, ObjectRef notification, unsigned signal_bit) {
     unbind(core, interrupt);
     interrupt.signal = signal_bit;
     interrupt.notification = notification;
@@ -76,18 +67,13 @@ void bind_to_notification(Core& core, Interrupt& interrupt, ObjectRef notificati
 
 Status bind_to_vm(Core& core, Interrupt& interrupt, ObjectRef vm, uint64_t intid) {
     Partition& partition = *objects.at(vm.index).partition;
-    bool is_spi = intid >= VirtualInterrupts::first_spi && partition.interrupts &&
-                  partition.interrupts->has(intid);
-    if (!is_spi) {
-        return Status::bad_argument;
-    }
+    bool is_spi = intid >= VirtualInterrupts::first_spi && partition.interrupts && partition.interrupts->has(intid);
+    if (!is_spi) { return Status::bad_argument; }
     auto spi = static_cast<unsigned>(intid);
     {
         InterruptUpdate update(core, partition);
         bool same = interrupt.vm == vm && interrupt.signal == spi;
-        if (is(update.word(nullptr, spi), VI::linked) && !same) {
-            return Status::bad_state;
-        }
+        if (is(update.word(nullptr, spi), VI::linked) && !same) { return Status::bad_state; }
     }
     unbind(core, interrupt);
     {
@@ -103,16 +89,10 @@ Status bind_to_vm(Core& core, Interrupt& interrupt, ObjectRef vm, uint64_t intid
 
 void physical(Core& core, uint32_t intid) {
     gic::drop_priority(intid);
-    Slot* slot =
-        intid >= gic::first_spi && intid <= gic::last_intid ? objects.find(owners[intid]) : nullptr;
-    bool taken =
-        slot && owners[intid] && (signal(core, slot->interrupt) || raise(core, slot->interrupt));
-    if (taken) {
-        return;
-    }
-    if (intid >= gic::first_spi) {
-        gic::mask(intid);
-    } // nobody is there to quiet its device
+    Slot* slot = intid >= gic::first_spi && intid <= gic::last_intid ? objects.find(owners[intid]) : nullptr;
+    bool taken = slot && owners[intid] && (signal(core, slot->interrupt) || raise(core, slot->interrupt));
+    if (taken) { return; }
+    if (intid >= gic::first_spi) { gic::mask(intid); } // nobody is there to quiet its device
     gic::deactivate(intid);
 }
 

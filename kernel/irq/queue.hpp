@@ -16,9 +16,7 @@ public:
     unsigned next(unsigned from) const {
         for (unsigned i = from / 64; i < words; ++i) {
             uint64_t left = i == from / 64 ? bits_[i] & ~0ull << from % 64 : bits_[i];
-            if (left) {
-                return i * 64 + static_cast<unsigned>(__builtin_ctzll(left));
-            }
+            if (left) { return i * 64 + static_cast<unsigned>(__builtin_ctzll(left)); }
         }
         return end;
     }
@@ -39,9 +37,7 @@ public:
     }
     void remove(unsigned level, unsigned intid) {
         at_[level].remove(intid);
-        if (at_[level].empty()) {
-            levels_.store(levels() & ~(1u << level), std::memory_order_relaxed);
-        }
+        if (at_[level].empty()) { levels_.store(levels() & ~(1u << level), std::memory_order_relaxed); }
     }
     bool empty() const { return levels() == 0; }
     /// The most urgent level that is in use (0 is the most urgent), not to be asked of an empty

@@ -15,34 +15,27 @@ constexpr uint64_t nobody = max_vcpus_per_partition;
 /// The physical SPI may fire again when the virtual one is neither pending nor active.
 void settle(unsigned intid, Word& w) {
     bool busy = is(w, VI::latch) || is(w, VI::active) || is(w, VI::listed);
-    if (intid < VirtualInterrupts::first_spi || !is(w, VI::held) || busy) {
-        return;
-    }
+    if (intid < VirtualInterrupts::first_spi || !is(w, VI::held) || busy) { return; }
     gic::deactivate(static_cast<uint32_t>(w.get(VI::pintid)));
     w = w.with(VI::held, 0);
 }
 
 } // namespace
 
-InterruptUpdate::InterruptUpdate(Core& core, Partition& vm) : core_(core), vm_(vm) {
-    vm.interrupts->lock.lock();
-}
+InterruptUpdate::InterruptUpdate(Core& core, Partition& vm) : core_(core), vm_(vm) { vm.interrupts->lock.lock(); }
 InterruptUpdate::InterruptUpdate(Core& core, Vcpu& here) : InterruptUpdate(core, *here.partition) {
     silent_ = 1u << here.index;
 }
 InterruptUpdate::~InterruptUpdate() {
     vm_.interrupts->lock.unlock();
     for (uint32_t left = asked_ & ~silent_; left; left &= left - 1) {
-        if (Vcpu* asked = vcpu(static_cast<unsigned>(__builtin_ctz(left)))) {
-            ask(core_, *asked, request::interrupts);
-        }
+        if (Vcpu* asked = vcpu(static_cast<unsigned>(__builtin_ctz(left)))) { ask(core_, *asked, request::interrupts); }
     }
 }
 
 Word& InterruptUpdate::word(Vcpu* own, unsigned intid) const {
-    return intid < VirtualInterrupts::first_spi
-               ? own->interrupts.word[intid]
-               : vm_.interrupts->spi[intid - VirtualInterrupts::first_spi];
+    return intid < VirtualInterrupts::first_spi ? own->interrupts.word[intid]
+                                                : vm_.interrupts->spi[intid - VirtualInterrupts::first_spi];
 }
 
 void InterruptUpdate::touch(uint64_t index) {
@@ -54,32 +47,20 @@ void InterruptUpdate::touch(uint64_t index) {
 
 /// The vCPU that takes it, or nobody. An SPI for any vCPU goes to the first one that is not off.
 uint64_t InterruptUpdate::destination(const Vcpu* own, unsigned intid, Word w) const {
-    if (intid < VirtualInterrupts::first_spi) {
-        return own->index;
-    }
+    if (intid < VirtualInterrupts::first_spi) { return own->index; }
     uint64_t target = w.get(VI::target);
-    if (target != any_vcpu) {
-        return target < nobody && vcpu(target) ? target : nobody;
-    }
+    if (target != any_vcpu) { return target < nobody && vcpu(target) ? target : nobody; }
     for (unsigned i = 0; i < nobody; ++i) {
-        if (vcpu(i) && vcpu(i)->state != VcpuState::off) {
-            return i;
-        }
+        if (vcpu(i) && vcpu(i)->state != VcpuState::off) { return i; }
     }
     return vcpu(0) ? 0 : nobody;
 }
 
 void InterruptUpdate::lift(unsigned intid, Word& w) {
-    if (!is(w, VI::queued) && !is(w, VI::parked)) {
-        return;
-    }
+    if (!is(w, VI::queued) && !is(w, VI::parked)) { return; }
     if (Vcpu* holder = vcpu(w.get(VI::holder))) {
-        if (is(w, VI::queued)) {
-            holder->interrupts.queue.remove(level_of(w), intid);
-        }
-        if (is(w, VI::parked)) {
-            holder->interrupts.parked.remove(intid);
-        }
+        if (is(w, VI::queued)) { holder->interrupts.queue.remove(level_of(w), intid); }
+        if (is(w, VI::parked)) { holder->interrupts.parked.remove(intid); }
     }
     w = w.with(VI::queued, 0); // `parked` stays: who has acknowledged it must end it
 }
@@ -94,9 +75,7 @@ void InterruptUpdate::place(Vcpu* own, unsigned intid, Word& w) {
     uint64_t to = stays ? w.get(VI::holder) : destination(own, intid, w);
     w = w.with(VI::parked, 0);
     Vcpu* holder = to == nobody ? nullptr : vcpu(to);
-    if (!holder || !(active || (is_open(w) && is_pending(w)))) {
-        return;
-    }
+    if (!holder || !(active || (is_open(w) && is_pending(w)))) { return; }
     w = w.with(VI::holder, to);
     if (active) {
         w = w.with(VI::parked, 1);
@@ -111,13 +90,9 @@ void InterruptUpdate::place(Vcpu* own, unsigned intid, Word& w) {
 void InterruptUpdate::change(Vcpu* own, unsigned intid, Word clear, Word set) {
     Word& w = word(own, intid);
     if (is(w, VI::listed)) { // what it took along is cleared when it comes back
-        set = set | Word{}
-                        .with(VI::cancel_latch, clear.get(VI::latch))
-                        .with(VI::cancel_active, clear.get(VI::active));
+        set = set | Word{}.with(VI::cancel_latch, clear.get(VI::latch)).with(VI::cancel_active, clear.get(VI::active));
     }
-    if (((w.bits & ~clear.bits) | set.bits) == w.bits) {
-        return;
-    }
+    if (((w.bits & ~clear.bits) | set.bits) == w.bits) { return; }
     lift(intid, w);
     w.bits = (w.bits & ~clear.bits) | set.bits;
     place(own, intid, w);
@@ -126,30 +101,22 @@ void InterruptUpdate::change(Vcpu* own, unsigned intid, Word clear, Word set) {
 void set_line(Core& core, Partition& vm, Vcpu* own, unsigned intid, Line level) {
     InterruptUpdate update(core, vm);
     Word before = update.word(own, intid);
-    if (level == Line::lower) {
-        return update.change(own, intid, VI::line(1), {});
-    }
-    if (level == Line::pulse) {
-        return update.change(own, intid, {}, VI::latch(1));
-    }
+    if (level == Line::lower) { return update.change(own, intid, VI::line(1), {}); }
+    if (level == Line::pulse) { return update.change(own, intid, {}, VI::latch(1)); }
     bool rises = is(before, VI::edge) && !is(before, VI::line);
     update.change(own, intid, {}, VI::line(1) | Word{}.with(VI::latch, rises));
 }
 
 void init_interrupts(Vcpu& vcpu) {
     constexpr unsigned sgis = 16;
-    for (unsigned i = 0; i < sgis; ++i) {
-        vcpu.interrupts.word[i] = VI::edge(1);
-    }
+    for (unsigned i = 0; i < sgis; ++i) { vcpu.interrupts.word[i] = VI::edge(1); }
     vcpu.interrupts.word[gic::virtual_timer] = VI::linked(1) | VI::pintid(gic::virtual_timer);
 }
 
 void release_interrupts(Partition& vm) {
     SpinGuard guard(vm.interrupts->lock);
     for (Word& w : vm.interrupts->spi) {
-        if (is(w, VI::held)) {
-            gic::deactivate(static_cast<uint32_t>(w.get(VI::pintid)));
-        }
+        if (is(w, VI::held)) { gic::deactivate(static_cast<uint32_t>(w.get(VI::pintid))); }
         w = w.with(VI::held, 0).with(VI::linked, 0);
     }
 }

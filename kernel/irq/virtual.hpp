@@ -43,9 +43,7 @@ public:
     void touch(uint64_t vcpu);
 
 private:
-    Vcpu* vcpu(uint64_t index) const {
-        return __atomic_load_n(&vm_.vcpus[index], __ATOMIC_RELAXED);
-    }
+    Vcpu* vcpu(uint64_t index) const { return __atomic_load_n(&vm_.vcpus[index], __ATOMIC_RELAXED); }
     uint64_t destination(const Vcpu* own, unsigned intid, Word word) const;
 
     Core& core_;

@@ -14,7 +14,7 @@ struct VirtualInterrupt {
     static constexpr F<4> edge{};   ///< configured: the line's level does not make it pending
     static constexpr F<5> group1{}; ///< group 0 is never delivered
     static constexpr F<6> linked{}; ///< to physical interrupt `pintid`
-    static constexpr F<7> held{};   ///< the physical one is active on behalf of this one
+    static constexpr F<7> held{};   ///< the physical one is active for it, and it is in no list register with HW=1
     static constexpr F<8, 8> priority{};
     static constexpr F<16, 8> target{}; ///< SPI: vCPU index, or any_vcpu
     static constexpr F<24, 10> pintid{};
@@ -37,9 +37,7 @@ constexpr unsigned priority_levels = 32, priority_step = 256 / priority_levels;
 
 constexpr bool is(Word word, auto field) { return word.get(field) != 0; }
 /// As GICD_ISPENDR and GICD_ISACTIVER read.
-constexpr bool is_high(Word w) {
-    return is(w, VirtualInterrupt::line) && !is(w, VirtualInterrupt::edge);
-}
+constexpr bool is_high(Word w) { return is(w, VirtualInterrupt::line) && !is(w, VirtualInterrupt::edge); }
 constexpr bool is_pending(Word w) {
     bool loaded = is(w, VirtualInterrupt::loaded_latch) && !is(w, VirtualInterrupt::cancel_latch);
     return is(w, VirtualInterrupt::latch) || is_high(w) || loaded;
@@ -49,11 +47,7 @@ constexpr bool is_active(Word w) {
     return is(w, VirtualInterrupt::active) || loaded;
 }
 /// Configured such that it may be delivered.
-constexpr bool is_open(Word w) {
-    return is(w, VirtualInterrupt::enabled) && is(w, VirtualInterrupt::group1);
-}
-constexpr unsigned level_of(Word w) {
-    return static_cast<unsigned>(w.get(VirtualInterrupt::priority)) / priority_step;
-}
+constexpr bool is_open(Word w) { return is(w, VirtualInterrupt::enabled) && is(w, VirtualInterrupt::group1); }
+constexpr unsigned level_of(Word w) { return static_cast<unsigned>(w.get(VirtualInterrupt::priority)) / priority_step; }
 
 } // namespace bulkhead

@@ -68,8 +68,8 @@ uint64_t root() { return hw::physical(&level1).value; }
 
 Value<TcrEl2> control() {
     const uint64_t pa_range = std::min<uint64_t>(hw::read<hw::IdAa64Mmfr0>().bits & 0xf, 5);
-    return (TcrEl2::t0sz(25) | TcrEl2::irgn0(1) | TcrEl2::orgn0(1) | TcrEl2::sh0(3) |
-            TcrEl2::res1_23(1) | TcrEl2::res1_31(1))
+    return (TcrEl2::t0sz(25) | TcrEl2::irgn0(1) | TcrEl2::orgn0(1) | TcrEl2::sh0(3) | TcrEl2::res1_23(1) |
+            TcrEl2::res1_31(1))
         .with(TcrEl2::ps, pa_range);
 }
 

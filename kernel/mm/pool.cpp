@@ -17,23 +17,16 @@ void zero_page(PhysAddr page) {
 
 void clean_page(PhysAddr page) {
     constexpr uint64_t line = 64; // of every core that Bulkhead runs on (CTR_EL0.DminLine = 4)
-    for (uint64_t offset = 0; offset < page_size; offset += line) {
-        hw::dc_civac(page.value + offset);
-    }
+    for (uint64_t offset = 0; offset < page_size; offset += line) { hw::dc_civac(page.value + offset); }
 }
 
 Result<PhysAddr> CorePool::take(uint64_t pages) {
-    if (pages > left_) {
-        return Status::no_memory;
-    }
-    const PhysAddr base = next_;
+    const PhysAddr base = TRY(pages_.take(pages));
     for (uint64_t n = 0; n < pages; ++n) {
-        clean_page(next_); // with the MMU off: no old line may be written back over the zeroes
+        clean_page(base + n * page_size); // with the MMU off: no old line may be written back over the zeroes
         hw::dsb_sy();
-        zero_page(next_);
-        next_ = next_ + page_size;
+        zero_page(base + n * page_size);
     }
-    left_ -= pages;
     return base;
 }
 

@@ -18,31 +18,24 @@ constexpr uint64_t leaf_attributes(uint64_t access, abi::MemoryType type) {
     constexpr uint64_t s2ap_read = 1 << 6, s2ap_write = 1 << 7, af = 1 << 10, xn = 1ull << 54;
     const bool executable = access & abi::access::execute && type == abi::MemoryType::normal;
     return (type == abi::MemoryType::normal ? normal : device_ngnre) | af |
-           (access & abi::access::read ? s2ap_read : 0) |
-           (access & abi::access::write ? s2ap_write : 0) | (executable ? 0 : xn);
+           (access & abi::access::read ? s2ap_read : 0) | (access & abi::access::write ? s2ap_write : 0) |
+           (executable ? 0 : xn);
 }
 
 constexpr bool in_range(GuestAddr ipa, uint64_t size) {
     return page_aligned(ipa.value | size) && ipa.value < ipa_limit && size <= ipa_limit - ipa.value;
 }
 
-/// TLB maintenance by IPA or VMID acts on the VMID in VTTBR_EL2: a partition's, for a scope.
-class VmidScope {
-public:
-    explicit VmidScope(uint64_t vttbr) : saved_(hw::read<hw::VttbrEl2>()) {
-        hw::write<hw::VttbrEl2>({vttbr});
-        hw::isb(); // the TLBIs that follow see it
-    }
-    ~VmidScope() {
-        hw::write<hw::VttbrEl2>(saved_);
-        hw::isb(); // also: nothing fetched through what was invalidated is executed after this
-    }
-    VmidScope(const VmidScope&) = delete;
-    VmidScope& operator=(const VmidScope&) = delete;
-
-private:
-    Value<hw::VttbrEl2> saved_;
-};
+/// TLB maintenance by IPA or VMID acts on the VMID in VTTBR_EL2: that is `vttbr` while `maintain` runs.
+template <class Maintain> void under(uint64_t vttbr, Maintain maintain) {
+    const auto saved = hw::read<hw::VttbrEl2>();
+    hw::write<hw::VttbrEl2>({vttbr});
+    hw::isb(); // the TLBIs that follow see it
+    maintain();
+    hw::dsb_ish(); // complete on all cores
+    hw::write<hw::VttbrEl2>(saved);
+    hw::isb(); // also: nothing fetched through what was invalidated is executed after this
+}
 
 } // namespace
 
@@ -50,48 +43,32 @@ Stage2::Place Stage2::find(GuestAddr ipa) const {
     Place place{root_, ipa.value / level1_span, level1_span, 0};
     for (;;) {
         place.entry = load(place.table + place.index * 8);
-        if (place.last_level() || (place.entry & 3) != table) {
-            return place;
-        }
+        if (place.last_level() || (place.entry & 3) != table) { return place; }
         place.span /= entries_per_table;
         place.table = next(place.entry);
         place.index = ipa.value / place.span % entries_per_table;
     }
 }
 
-Status Stage2::add_table(const Place& place) {
-    auto page = pool_.take();
-    if (!page.ok()) {
-        return page.status();
-    }
+Result<uint64_t> Stage2::add_table(const Place& place) {
+    const PhysAddr page = TRY(pool_.take(1));
     hw::dsb_ishst(); // its zeroes are seen before it is
-    hw::store64(place.table + place.index * 8, page.value().value | table);
+    hw::store64(place.table + place.index * 8, page.value | table);
     hw::dsb_ishst(); // and it, before what is written next
-    return Status::ok;
+    return 0;        // bytes of the mapping are done
 }
 
-Result<uint64_t> Stage2::map(GuestAddr ipa, PhysAddr pa, uint64_t size, uint64_t access,
-                             abi::MemoryType type) {
-    if (!in_range(ipa, size) || size == 0 || !page_aligned(pa.value)) {
-        return Status::bad_argument;
-    }
+Result<uint64_t> Stage2::map(GuestAddr ipa, PhysAddr pa, uint64_t size, uint64_t access, abi::MemoryType type) {
+    if (!in_range(ipa, size) || size == 0 || !page_aligned(pa.value)) { return Status::bad_argument; }
     const Place place = find(ipa);
-    if (place.entry != 0) {
-        return Status::overlap;
-    }
-    if (size < place.span || ((ipa.value | pa.value) & (place.span - 1)) != 0) {
-        const Status status = add_table(place);
-        return status == Status::ok ? Result<uint64_t>(uint64_t{0}) : Result<uint64_t>(status);
-    }
+    if (place.entry != 0) { return Status::overlap; }
+    if (size < place.span || ((ipa.value | pa.value) & (place.span - 1)) != 0) { return add_table(place); }
     const uint64_t leaf = leaf_attributes(access, type) | (place.last_level() ? 3 : 1);
-    const uint64_t count =
-        std::min({step_entries, entries_per_table - place.index, size / place.span});
+    const uint64_t count = std::min({step_entries, entries_per_table - place.index, size / place.span});
     uint64_t done = 0;
     for (; done < count; ++done) {
         const PhysAddr entry = place.table + (place.index + done) * 8;
-        if (load(entry) != 0) {
-            break;
-        }
+        if (load(entry) != 0) { break; }
         hw::store64(entry, (pa.value + done * place.span) | leaf);
     }
     hw::dsb_ishst(); // the walkers see it before the partition runs again
@@ -101,45 +78,32 @@ Result<uint64_t> Stage2::map(GuestAddr ipa, PhysAddr pa, uint64_t size, uint64_t
 uint64_t Stage2::unmap(GuestAddr ipa, uint64_t size) {
     const Place place = find(ipa);
     const uint64_t rest = place.span - ipa.value % place.span;
-    if (!(place.entry & 1)) {
-        return std::min(size, rest);
-    }
-    const uint64_t count = std::min(
-        {step_entries, entries_per_table - place.index, (size + place.span - 1) / place.span});
+    if (!(place.entry & 1)) { return std::min(size, rest); }
+    const uint64_t count =
+        std::min({step_entries, entries_per_table - place.index, (size + place.span - 1) / place.span});
     uint64_t done = 0;
     for (; done < count; ++done) {
         const PhysAddr entry = place.table + (place.index + done) * 8;
         const uint64_t old = load(entry);
-        if (!(old & 1) || (!place.last_level() && (old & 3) == table)) {
-            break;
-        }
+        if (!(old & 1) || (!place.last_level() && (old & 3) == table)) { break; }
         hw::store64(entry, 0);
     }
     hw::dsb_ishst(); // no walk finds them any more
-    const VmidScope scope(vttbr());
-    for (uint64_t n = 0; n < done; ++n) {
-        hw::tlbi_ipas2e1is(ipa + n * place.span);
-    }
-    hw::dsb_ish();        // stage 2 first,
-    hw::tlbi_vmalle1is(); // then translations that combine stage 1 with it
-    hw::dsb_ish();
+    under(vttbr(), [&] {
+        for (uint64_t n = 0; n < done; ++n) { hw::tlbi_ipas2e1is(ipa + n * place.span); }
+        hw::dsb_ish();        // stage 2 first,
+        hw::tlbi_vmalle1is(); // then translations that combine stage 1 with it
+    });
     return std::min(size, done * place.span);
 }
 
 Result<uint64_t> Stage2::set_device(GuestAddr ipa, uint64_t pages, DevicePage page) {
-    if (pages > ipa_limit / page_size || !in_range(ipa, pages * page_size)) {
-        return Status::bad_argument;
-    }
+    if (pages > ipa_limit / page_size || !in_range(ipa, pages * page_size)) { return Status::bad_argument; }
     const Place place = find(ipa);
     if (!place.last_level()) {
-        if (place.entry != 0) {
-            return Status::overlap;
-        }
-        if (page.bits == 0) {
-            return std::min(pages, (place.span - ipa.value % place.span) / page_size);
-        }
-        const Status status = add_table(place);
-        return status == Status::ok ? Result<uint64_t>(uint64_t{0}) : Result<uint64_t>(status);
+        if (place.entry != 0) { return Status::overlap; }
+        if (page.bits == 0) { return std::min(pages, (place.span - ipa.value % place.span) / page_size); }
+        return add_table(place);
     }
     const uint64_t count = std::min({step_entries, entries_per_table - place.index, pages});
     uint64_t done = 0;
@@ -147,41 +111,18 @@ Result<uint64_t> Stage2::set_device(GuestAddr ipa, uint64_t pages, DevicePage pa
         const PhysAddr entry = place.table + (place.index + done) * 8;
         const DevicePage old{load(entry)};
         const bool admitted = page.bits ? !old.bits || old.bits == page.bits : !(old.bits & 1);
-        if (!admitted) {
-            break;
-        }
+        if (!admitted) { break; }
         hw::store64(entry, page.bits);
     }
     hw::dsb_ishst(); // other cores' lookups see it
     return done || !count ? Result<uint64_t>(done) : Result<uint64_t>(Status::overlap);
 }
 
-bool Stage2::admits(GuestAddr ipa, uint64_t pages, DevicePage page) const {
-    while (pages != 0) {
-        const Place place = find(ipa);
-        uint64_t count = std::min(pages, (place.span - ipa.value % place.span) / page_size);
-        if (place.last_level()) {
-            count = std::min(pages, entries_per_table - place.index);
-        } else if (place.entry != 0) {
-            return false;
-        }
-        for (uint64_t n = 0; place.last_level() && n < count; ++n) {
-            const uint64_t old = load(place.table + (place.index + n) * 8);
-            if (page.bits ? old != 0 && old != page.bits : (old & 1) != 0) {
-                return false;
-            }
-        }
-        pages -= count;
-        ipa = ipa + count * page_size;
-    }
-    return true;
-}
-
 void Stage2::invalidate() const {
-    const VmidScope scope(vttbr());
-    hw::tlbi_vmalls12e1is();
-    hw::ic_ialluis();
-    hw::dsb_ish();
+    under(vttbr(), [] {
+        hw::tlbi_vmalls12e1is();
+        hw::ic_ialluis();
+    });
 }
 
 } // namespace bulkhead

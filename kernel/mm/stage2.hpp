@@ -4,6 +4,7 @@
 #pragma once
 #include "cap/object.hpp"
 #include "hw.hpp"
+#include "mm/pool.hpp"
 
 namespace bulkhead {
 
@@ -13,44 +14,22 @@ namespace bulkhead {
 struct DevicePage {
     uint64_t bits = 0;
     static constexpr DevicePage make(ObjectRef endpoint, uint32_t badge) {
-        return {2u | static_cast<uint64_t>(endpoint.index) << 2 |
-                static_cast<uint64_t>(endpoint.generation) << 17 |
+        return {2u | static_cast<uint64_t>(endpoint.index) << 2 | static_cast<uint64_t>(endpoint.generation) << 17 |
                 static_cast<uint64_t>(badge) << 32};
     }
     constexpr bool is_device() const { return (bits & 3) == 2; }
     constexpr ObjectRef endpoint() const {
-        return {static_cast<uint16_t>(bits >> 2 & 0x7fff),
-                static_cast<uint16_t>(bits >> 17 & 0x7fff)};
+        return {static_cast<uint16_t>(bits >> 2 & 0x7fff), static_cast<uint16_t>(bits >> 17 & 0x7fff)};
     }
     constexpr uint32_t badge() const { return static_cast<uint32_t>(bits >> 32); }
-};
-
-/// Pages that a partition's creator gave for its tables, zeroed; never returned before the
-/// partition goes.
-class TablePool {
-public:
-    void init(PhysAddr base, uint64_t pages) { next_ = base, left_ = pages; }
-    Result<PhysAddr> take() {
-        if (left_ == 0) {
-            return Status::no_memory;
-        }
-        const PhysAddr page = next_;
-        next_ = next_ + page_size;
-        --left_;
-        return page;
-    }
-    uint64_t left() const { return left_; }
-
-private:
-    PhysAddr next_;
-    uint64_t left_ = 0;
 };
 
 /// Changed only under `mutation` (or by the boot).
 class Stage2 {
 public:
     void init(PhysAddr root, uint16_t vmid) { root_ = root, vmid_ = vmid; }
-    TablePool& pool() { return pool_; }
+    /// For tables: zeroed pages.
+    PagePool& pool() { return pool_; }
     uint16_t vmid() const { return vmid_; }
     PhysAddr root() const { return root_; }
     uint64_t vttbr() const { return root_.value | static_cast<uint64_t>(vmid_) << 48; }
@@ -58,8 +37,7 @@ public:
     /// One bounded step of mapping [ipa, ipa+size) to pa: returns the bytes done, fewer than asked
     /// (none, when a table was made); call again with the rest. bad_argument: not pages or beyond
     /// ipa_limit; overlap, no_memory.
-    Result<uint64_t> map(GuestAddr ipa, PhysAddr pa, uint64_t size, uint64_t access,
-                         abi::MemoryType type);
+    Result<uint64_t> map(GuestAddr ipa, PhysAddr pa, uint64_t size, uint64_t access, abi::MemoryType type);
     /// One bounded step of unmapping what was mapped whole: break before make, TLBs by VMID and
     /// IPA; returns the bytes done.
     uint64_t unmap(GuestAddr ipa, uint64_t size);
@@ -67,8 +45,6 @@ public:
     /// page.bits == 0, a device's become empty. Returns the pages done. overlap: anything else is
     /// there.
     Result<uint64_t> set_device(GuestAddr ipa, uint64_t pages, DevicePage page);
-    /// Would set_device do all of it? Looks at every page.
-    bool admits(GuestAddr ipa, uint64_t pages, DevicePage page) const;
     /// Takes every translation of this VMID out of all TLBs, and what was fetched through them.
     void invalidate() const;
 
@@ -78,16 +54,13 @@ public:
         if (ipa.value >= ipa_limit) [[unlikely]]
             return 0;
         uint64_t entry = load(root_ + (ipa.value >> 30) * 8);
-        if ((entry & 3) != table) {
-            return entry;
-        }
+        if ((entry & 3) != table) { return entry; }
         entry = load(next(entry) + (ipa.value >> 21 & 511) * 8);
         return (entry & 3) == table ? load(next(entry) + (ipa.value >> 12 & 511) * 8) : entry;
     }
 
 private:
-    static constexpr uint64_t table =
-        3; ///< bits 0..1 of a descriptor at level 1 and 2; of a page at level 3
+    static constexpr uint64_t table = 3; ///< bits 0..1 of a descriptor at level 1 and 2; of a page at level 3
     static constexpr uint64_t address_mask = 0xffff'ffff'f000;
     /// The deepest entry that exists for an address; it covers `span` bytes.
     struct Place {
@@ -98,16 +71,14 @@ private:
         bool last_level() const { return span == page_size; }
     };
 
-    static uint64_t load(PhysAddr entry) {
-        return __atomic_load_n(hw::pointer<uint64_t>(entry), __ATOMIC_RELAXED);
-    }
+    static uint64_t load(PhysAddr entry) { return __atomic_load_n(hw::pointer<uint64_t>(entry), __ATOMIC_RELAXED); }
     static PhysAddr next(uint64_t entry) { return {entry & address_mask}; }
     Place find(GuestAddr ipa) const;
-    Status add_table(const Place& place);
+    Result<uint64_t> add_table(const Place& place);
 
     PhysAddr root_;
     uint16_t vmid_ = 0;
-    TablePool pool_;
+    PagePool pool_;
 };
 
 } // namespace bulkhead

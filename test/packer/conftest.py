@@ -27,6 +27,13 @@ def guest_image(size: int = 0x3000, text_offset: int = 0) -> bytes:
     return header.ljust(56, b"\0") + b"ARM\x64" + bytes(4) + b"guest"
 
 
+def compile_native(source: Path, output: Path) -> None:
+    """A native program of one file."""
+    options = [*_FLAGS, *_DEBUG, "-Wl,-z,max-page-size=4096", "-T", str(HERE / "native.ld")]
+    options.append("-fno-asynchronous-unwind-tables")
+    subprocess.run(["aarch64-linux-gnu-g++", *options, source, "-o", output], check=True)
+
+
 @pytest.fixture(scope="session")
 def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A build folder, as far as the packer looks at it."""
@@ -38,9 +45,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
     script, source = HERE / "core.ld", HERE / "core.cpp"
     subprocess.run([*compiler, *options, "-T", script, source, "-o", core], check=True)
     program = folder / "native.elf"
-    page = "-Wl,-z,max-page-size=4096"
-    command = ["aarch64-linux-gnu-gcc", *_FLAGS, page, "-T", HERE / "native.ld"]
-    subprocess.run([*command, HERE / "native.S", "-o", program], check=True)
+    compile_native(HERE / "native.S", program)
     for name in (*SERVICES, *_PARTITIONS, *(f"s{index}" for index in range(10))):
         place = folder / "services" / name
         place.mkdir(parents=True)

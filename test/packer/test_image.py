@@ -175,10 +175,10 @@ def test_lifecycle_finds_what_it_loads(packed: tuple[Plan, Image]) -> None:
     ram = image.capabilities("lifecycle")[entries["vm.2.ram"][1]]
     memories = {one["head"]["object"]: one for one in image.of("memory")}
     share = memories[ram["head"]["object"]]
-    assert share["size"] == 128 * MIB
+    assert share["size"] == 64 * MIB
     assert memories[share["parent"]]["base"] == share["base"]
     assert share["base"] % (2 * MIB) == 0
-    assert entries["window.size"][1] >= 128 * MIB
+    assert entries["window.size"][1] >= 64 * MIB
 
 
 def test_a_partition_is_restored_from_its_pristine_data(packed: tuple[Plan, Image]) -> None:

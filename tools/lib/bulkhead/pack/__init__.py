@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bulkhead.errors import UserError
 from bulkhead.pack import artifacts
+from bulkhead.pack.bounds import check_bounds
 from bulkhead.pack.check_plan import check_plan
 from bulkhead.pack.description import System
 from bulkhead.pack.guests import guest_plan
@@ -43,9 +44,12 @@ def pack_system(
     *,
     console_format: str | None = None,
     build: Path | None = None,
+    cores: int | None = None,
 ) -> PackedSystem:
-    """Packs the system described in `system` into the file `output`."""
-    description, plan, core = plan_system(system, console_format=console_format, build=build)
+    """Packs the system described in `system` into the file `output`; `cores`: for another number of cores."""
+    description, plan, core = plan_system(
+        system, console_format=console_format, build=build, cores=cores
+    )
     data = image_bytes(plan, core, make_manifest(plan, core))
     partial = output.with_name(output.name + f".{os.getpid()}.partial")
     try:
@@ -66,11 +70,15 @@ def pack_system(
 
 
 def plan_system(
-    system: Path, *, console_format: str | None = None, build: Path | None = None
+    system: Path,
+    *,
+    console_format: str | None = None,
+    build: Path | None = None,
+    cores: int | None = None,
 ) -> tuple[System, Plan, artifacts.Core]:
     """Everything but the bytes: read, checked, wired and placed."""
     build = build or build_folder()
-    description = read_system(system)
+    description = read_system(system, cores)
     if console_format is not None:
         natives = tuple(replace(one, format=console_format) for one in description.natives)
         description = replace(description, natives=natives)
@@ -81,7 +89,7 @@ def plan_system(
     material = read_material(description, build)
     plan = make_plan(description, abi, material)
     place(plan, len(core.data), table_size(plan))
-    raise_all(check_plan(plan))
+    raise_all([*check_plan(plan), *check_bounds(plan, material.programs)])
     return description, plan, core
 
 

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import gzip
+import io
 import struct
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,32 +111,32 @@ def read_program(system: System, build: Path, native: Native) -> Program:
     def refuse(code: str, message: str, hint: str = "") -> UserError:
         return system.source.error(code, f"{file}: {message}", path, hint)
 
+    data = read_file(system, file, path)
     try:
-        with file.open("rb") as stream:
-            elf = ELFFile(stream)
-            if elf["e_machine"] != "EM_AARCH64" or elf.elfclass != 64 or not elf.little_endian:
-                raise refuse("E040", "not a little-endian AArch64 program")
-            if elf["e_type"] != "ET_EXEC":
-                hint = "link it with -static -no-pie and services/lib's linker script"
-                raise refuse("E040", "not a static executable", hint)
-            if elf.num_segments() > _SEGMENTS:
-                raise refuse("E040", f"more than {_SEGMENTS} segments")
-            loads = [part for part in elf.iter_segments() if part["p_memsz"]]
-            if any(part["p_type"] in ("PT_INTERP", "PT_DYNAMIC", "PT_TLS") for part in loads):
-                raise refuse("E040", "needs a dynamic loader or thread-local storage")
-            loads = [part for part in loads if part["p_type"] == "PT_LOAD"]
-            if sum(part["p_memsz"] for part in loads) > _LARGEST_PROGRAM:
-                raise refuse("E040", "more than 64 MiB")
-            segments = tuple(_segment(part) for part in loads)
-            entry = int(elf["e_entry"])
+        segments, entry = _parse(ELFFile(io.BytesIO(data)), refuse)
     except UserError:
         raise
-    except OSError as error:
-        raise refuse("E007", f"cannot read it: {error.strerror}") from None
     except Exception as error:  # pyelftools raises whatever a damaged file makes it stumble over
         raise refuse("E040", f"not an ELF file, or a damaged one ({error})") from None
     _judge(segments, entry, refuse)
     return Program(file, entry, segments)
+
+
+def _parse(elf: ELFFile, refuse: Callable[..., UserError]) -> tuple[tuple[Segment, ...], int]:
+    if elf["e_machine"] != "EM_AARCH64" or elf.elfclass != 64 or not elf.little_endian:
+        raise refuse("E040", "not a little-endian AArch64 program")
+    if elf["e_type"] != "ET_EXEC":
+        hint = "link it with -static -no-pie and services/lib's linker script"
+        raise refuse("E040", "not a static executable", hint)
+    if elf.num_segments() > _SEGMENTS:
+        raise refuse("E040", f"more than {_SEGMENTS} segments")
+    parts = [part for part in elf.iter_segments() if part["p_memsz"]]
+    if any(part["p_type"] in ("PT_INTERP", "PT_DYNAMIC", "PT_TLS") for part in parts):
+        raise refuse("E040", "needs a dynamic loader or thread-local storage")
+    loads = [part for part in parts if part["p_type"] == "PT_LOAD"]
+    if sum(part["p_memsz"] for part in loads) > _LARGEST_PROGRAM:
+        raise refuse("E040", "more than 64 MiB")
+    return tuple(_segment(part) for part in loads), int(elf["e_entry"])
 
 
 def _segment(part: object) -> Segment:
@@ -146,8 +148,7 @@ def _segment(part: object) -> Segment:
     )
 
 
-def _judge(segments: tuple[Segment, ...], entry: int, refuse: object) -> None:
-    assert callable(refuse)
+def _judge(segments: tuple[Segment, ...], entry: int, refuse: Callable[..., UserError]) -> None:
     if not segments:
         raise refuse("E040", "has nothing to load")
     hint = "use services/lib's linker script, or start each segment on a page: `. = ALIGN(4096);`"

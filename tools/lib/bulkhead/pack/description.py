@@ -123,6 +123,14 @@ class Gic:
 
 
 @dataclass(frozen=True, slots=True)
+class Placed:
+    """Shared memory at an address of a guest."""
+
+    address: int
+    access: str
+
+
+@dataclass(frozen=True, slots=True)
 class Vm:
     """A guest."""
 
@@ -145,6 +153,7 @@ class Vm:
     uart: Emulated | None
     gic: Gic | None
     timer: bool
+    memory: Mapping[str, Placed]
     devices: tuple[str, ...]
     trusted: bool
     emulated: tuple[Emulated, ...]

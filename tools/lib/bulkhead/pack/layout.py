@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from elftools.common.exceptions import DWARFError, ELFError
 from elftools.elf.elffile import ELFFile
 
 from bulkhead.errors import UserError
@@ -116,20 +116,59 @@ class Abi:
 def read_abi(elf: Path) -> Abi:
     """Reads the namespace `abi` of a core (or any other ELF file with debug information)."""
     abi = Abi(origin=elf)
+    with _debug_information(elf) as units:
+        tops = []
+        for top in units:
+            tops.append(top)
+            if _name(top).endswith("/abi.cpp"):
+                tops = [top]  # the core has this source file for us; reading only it saves seconds
+                break
+        for die in (die for top in tops for die in top.iter_children()):
+            if _is_space(die, "abi"):
+                _namespace(abi, die, "")
+    return abi
+
+
+@contextmanager
+def _debug_information(elf: Path) -> Iterator[Iterator[Any]]:
+    """The top of each compilation unit; what goes wrong with them is a UserError."""
     try:
         with elf.open("rb") as stream:
             file = ELFFile(stream)
             if not file.has_dwarf_info():
-                raise abi._missing("* (no debug information at all)")
-            for unit in file.get_dwarf_info().iter_CUs():
-                for die in unit.get_top_DIE().iter_children():
-                    if die.tag == "DW_TAG_namespace" and _name(die) == "abi":
-                        _namespace(abi, die, "")
+                raise ValueError("it has no debug information")
+            yield (unit.get_top_DIE() for unit in file.get_dwarf_info().iter_CUs())
     except OSError as error:
         raise UserError(f"cannot read it: {error.strerror}", code="E007", file=elf) from None
-    except (ELFError, DWARFError, KeyError, ValueError, IndexError, AssertionError) as error:
-        raise UserError(f"damaged ELF file: {error}", code="E701", file=elf) from None
-    return abi
+    except UserError:
+        raise
+    except Exception as error:  # pyelftools raises whatever a damaged file makes it stumble over
+        message = f"its debug information cannot be read: {error}"
+        raise UserError(message, code="E701", file=elf, hint="rebuild it") from None
+
+
+def read_constants(elf: Path, namespace: str, names: set[str]) -> dict[str, int]:
+    """Those of the constants `names` that another namespace has, unnamed ones within it included."""
+    found: dict[str, int] = {}
+    text = elf.read_bytes()
+    names = {name for name in names if name.encode() in text}
+    with _debug_information(elf) as units:
+        for die in (die for top in units for die in top.iter_children()):
+            if len(found) == len(names):
+                break
+            spaces = [die] if _is_space(die, namespace) else []
+            while spaces:
+                for inner in spaces.pop().iter_children():
+                    value = inner.attributes.get("DW_AT_const_value")
+                    if inner.tag == "DW_TAG_variable" and value and _name(inner) in names:
+                        found[_name(inner)] = int(value.value)
+                    elif _is_space(inner, ""):
+                        spaces.append(inner)
+    return found
+
+
+def _is_space(die: Any, name: str) -> bool:
+    return bool(die.tag == "DW_TAG_namespace") and _name(die) == name
 
 
 def _name(die: Any) -> str:

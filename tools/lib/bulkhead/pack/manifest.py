@@ -13,6 +13,7 @@ from bulkhead.errors import UserError
 from bulkhead.pack.artifacts import Core
 from bulkhead.pack.image import TRAILER, TRAILER_MAGIC, TRAILER_VERSION
 from bulkhead.pack.plan import Partition, Plan, align_up
+from bulkhead.paths import CHECKOUT
 
 
 def make_manifest(plan: Plan, core: Core) -> dict[str, Any]:
@@ -20,7 +21,7 @@ def make_manifest(plan: Plan, core: Core) -> dict[str, Any]:
     system, board = plan.system, plan.system.board
     return {
         "system": system.name,
-        "description": str(system.source.file),
+        "description": _shown(system.source.file),
         "board": board.name,
         "cores": system.cores,
         "memory_mib": system.memory_mib,
@@ -43,6 +44,13 @@ def make_manifest(plan: Plan, core: Core) -> dict[str, Any]:
         "payloads": _payloads(plan, core),
         "objects": {str(entry.index): entry.name for entry in plan.objects},
     }
+
+
+def _shown(file: Path) -> str:
+    """A file's name without where the checkout or the user's project happens to lie."""
+    if file.is_relative_to(CHECKOUT):
+        return str(file.relative_to(CHECKOUT))
+    return file.name
 
 
 def _memory(plan: Plan, core: Core) -> list[dict[str, Any]]:
@@ -133,7 +141,7 @@ def _payloads(plan: Plan, core: Core) -> list[dict[str, Any]]:
     found = [
         {
             "name": one.name,
-            "file": one.origin,
+            "file": _shown(Path(one.origin)) if one.origin else "",
             "base": one.base,
             "size": len(one.data),
             "sha256": hashlib.sha256(one.data).hexdigest(),
@@ -143,7 +151,7 @@ def _payloads(plan: Plan, core: Core) -> list[dict[str, Any]]:
     ]
     tail = core.data[64:]  # the Image header before it gets its size here
     digest = hashlib.sha256(tail).hexdigest()
-    first = {"name": "core", "file": str(core.file), "base": base + 64, "size": len(tail)}
+    first = {"name": "core", "file": _shown(core.file), "base": base + 64, "size": len(tail)}
     return [{**first, "sha256": digest}, *found]
 
 

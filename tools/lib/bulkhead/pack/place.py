@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from bulkhead.pack.plan import BLOCK, GIB, PAGE, Partition, Plan, align_up
+from bulkhead.pack.shape import show
 from bulkhead.pack.wire_partitions import slots
 
 _SLACK = 1.25
@@ -37,6 +38,14 @@ def place(plan: Plan, core_size: int, table_size: int) -> None:
 def _check_fit(plan: Plan) -> None:
     system = plan.system
     end = system.board.ram_base + (system.memory_mib << 20)
+    image = plan.abi.constant("image_address")
+    if not system.board.ram_base <= image < end:
+        raise system.board.source.error(
+            "E033",
+            f"the core lies at {show(image)}, which is not in the board's RAM "
+            f"({size_text(system.memory_mib << 20)} at {show(system.board.ram_base)})",
+            ("ram",),
+        )
     if plan.memory_end <= end:
         return
     parts = sorted(plan.extents, key=lambda extent: -extent.size)[:4]

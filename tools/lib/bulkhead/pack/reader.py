@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from bulkhead.pack.description import (
     Gic,
     Grant,
     Native,
+    Placed,
     Schedule,
     SharedMemory,
     System,
@@ -33,11 +35,32 @@ _PRIORITIES = {"console": 40, "uart": 50, "timer": 52, "gic": 54, "lifecycle": 4
 _KINDS = ("partition", "vcpu", "memory", "endpoint", "notification", "interrupt")
 
 
-def read_system(file: Path) -> System:
-    """Reads a description and its board; what is wrong with their shape is one UserError with all of it."""
+def read_system(file: Path, cores: int | None = None) -> System:
+    """Reads a description and its board; what is wrong with their shape is one UserError with all of it.
+
+    With `cores` the system has that many cores, whatever it says: what it wants on core n is on core n modulo `cores`.
+    """
     source = read_source(file)
     raise_all(shape_errors(source))
-    return build_system(source)
+    system = build_system(source)
+    return system if cores is None else _fold(system, cores)
+
+
+def _fold(system: System, cores: int) -> System:
+    def folded(partition: Native | Vm) -> Schedule:
+        said = system.source.data[str(partition.path[0])][partition.name]
+        places = tuple(core % cores for core in partition.schedule.cores)
+        if isinstance(partition, Native):
+            everywhere = partition.service and "cores" not in said
+            places = tuple(range(cores)) if everywhere else tuple(dict.fromkeys(places))
+        return replace(partition.schedule, cores=places)
+
+    return replace(
+        system,
+        cores=cores,
+        natives=tuple(replace(native, schedule=folded(native)) for native in system.natives),
+        vms=tuple(replace(vm, schedule=folded(vm)) for vm in system.vms),
+    )
 
 
 def build_system(source: Source) -> System:
@@ -209,6 +232,10 @@ def _vm(path: Path_, item: dict[str, Any]) -> Vm:
         uart=_uart((*path, "uart"), item.get("uart", True)),
         gic=_gic(item.get("gic", True)),
         timer=item.get("timer", True),
+        memory={
+            name: Placed(place["address"], place.get("access", "rw"))
+            for name, place in item.get("memory", {}).items()
+        },
         devices=tuple(item.get("devices", [])),
         trusted=item.get("trusted", False),
         emulated=tuple(

@@ -32,7 +32,16 @@ def _unique(_: Any, wanted: bool, value: Any, __: Any) -> Iterator[Any]:
             yield jsonschema.ValidationError("not unique")
 
 
-_VALIDATOR = jsonschema.validators.extend(jsonschema.Draft202012Validator, {"uniqueItems": _unique})
+def _whole(_: Any, value: Any) -> bool:
+    """jsonschema would take 2.0 for a whole number."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+_VALIDATOR = jsonschema.validators.extend(
+    jsonschema.Draft202012Validator,
+    {"uniqueItems": _unique},
+    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine("integer", _whole),
+)
 
 
 def shape_errors(source: Source, definition: str | None = None) -> list[UserError]:
@@ -63,6 +72,8 @@ def _messages(source: Source, error: Any) -> Iterator[UserError]:
         text = " or ".join(_TYPES[name] for name in types)
         yield source.error("E003", f"{_what(path)} must be {text}, not {_kind(value)}", path)
     elif rule in ("minimum", "maximum", "multipleOf"):
+        if not _whole(None, value):
+            return  # that it is a fraction is said already
         text = {"minimum": "at least", "maximum": "at most", "multipleOf": "a multiple of"}[rule]
         yield source.error(
             "E004", f"{_what(path)} is {show(value)}, but must be {text} {show(wants)}", path

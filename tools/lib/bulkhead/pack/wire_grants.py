@@ -6,7 +6,7 @@ from __future__ import annotations
 from bulkhead.pack.description import Device, Grant
 from bulkhead.pack.plan import BLOCK, Extent, Interrupt, Memory, Object, Partition, Plan
 from bulkhead.pack.wire_console import UART_SIGNAL
-from bulkhead.pack.wire_partitions import Material, share
+from bulkhead.pack.wire_partitions import Material, share, unmapped
 
 Shared = dict[str, Memory]
 
@@ -35,6 +35,7 @@ def wire_grants(plan: Plan, material: Material) -> None:
         _devices(plan, partition)
     for partition in list(plan.vms()):
         _passed_through(plan, partition)
+        _placed(plan, partition, shared)
     for partition in list(plan.natives()):
         assert partition.native is not None
         for grant in partition.native.grants:
@@ -118,6 +119,14 @@ def _device(plan: Plan, partition: Partition, device: Device, name: str, bit: in
         )
         plan.handle(partition, f"interrupt.{name}", made, ("acknowledge",))
         partition.entries.number(f"interrupt.{name}.signal", bit)
+
+
+def _placed(plan: Plan, partition: Partition, shared: Shared) -> None:
+    assert partition.vm is not None
+    for name, place in partition.vm.memory.items():
+        memory = unmapped(plan, partition, shared[name])
+        path = (*partition.path, "memory", name)
+        plan.map(partition, memory, place.address, place.access, path)
 
 
 def _passed_through(plan: Plan, partition: Partition) -> None:

@@ -173,12 +173,17 @@ def share(plan: Plan, partition: Partition, root: Memory, access: str, path: Pat
     assert root.extent is not None
     seen = partition.mapping_of(root.extent)
     if seen is None:
-        mapped = any(
-            entry.memory is root for part in plan.partitions.values() for entry in part.mappings
-        )
-        memory = plan.derive(root, f"{root.extent.name}@{partition.name}") if mapped else root
-        seen = plan.map_region(partition, memory, access, path)
+        seen = plan.map_region(partition, unmapped(plan, partition, root), access, path)
     return seen.ipa
+
+
+def unmapped(plan: Plan, partition: Partition, root: Memory) -> Memory:
+    """`root` itself if it is mapped nowhere yet, else a share of it: an object is mapped at most once."""
+    assert root.extent is not None
+    everybody = plan.partitions.values()
+    if any(entry.memory is root for part in everybody for entry in part.mappings):
+        return plan.derive(root, f"{root.extent.name}@{partition.name}")
+    return root
 
 
 def finish_environments(plan: Plan) -> None:

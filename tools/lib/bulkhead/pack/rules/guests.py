@@ -35,6 +35,9 @@ def _ranges(system: System, vm: Vm) -> Iterator[_Range]:
         yield "the redistributors", vm.gic.redistributors, size, 0x1_0000, path
     for one in vm.emulated:
         yield f"'{one.service}'", one.address, one.size, 4096, one.path
+    for name, place in vm.memory.items():
+        size = system.memories[name].size
+        yield f"the memory '{name}'", place.address, size, 4096, (*vm.path, "memory", name)
     for index, name in enumerate(vm.devices):
         device = system.devices[name]
         if device.address is not None:

@@ -106,6 +106,8 @@ def _vm(system: System, vm: Vm) -> Iterator[UserError]:
             message = f"'{device.service}' has the role '{server.role}', which is wired by itself"
             hint = f"use the VM's key `{server.role}`, or a service of your own"
             yield system.source.error("E017", message, path, hint)
+    for name in vm.memory:
+        yield from unknown(system, "memory", name, (*vm.path, "memory", name), system.memories)
     for index, name in enumerate(vm.devices):
         yield from unknown(system, "device", name, (*vm.path, "devices", index), system.devices)
 

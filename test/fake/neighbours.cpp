@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+// Scheduler, IPC and interrupts as far as objects and memory need them.
+#include "fake/neighbours.hpp"
+#include "ipc/ipc.hpp"
+#include "irq/virtual.hpp"
+#include "sched/cross.hpp"
+#include "vcpu/switching.hpp"
+#include <algorithm>
+
+namespace bulkhead {
+
+namespace {
+uint64_t tickets = 0;
+std::map<uint64_t, unsigned> looks; // at a ticket
+} // namespace
+
+void fake::reset_neighbours() {
+    stop_delay = quiescence_delay = 0;
+    asked_to_stop.clear();
+    abandoned.clear();
+    looks.clear();
+}
+
+bool stopped(Core&, Vcpu& vcpu) {
+    const auto asked = std::count(fake::asked_to_stop.begin(), fake::asked_to_stop.end(), &vcpu);
+    fake::asked_to_stop.push_back(&vcpu);
+    if (asked < fake::stop_delay) { return false; }
+    vcpu.state = VcpuState::off;
+    return true;
+}
+
+void ask(Core&, Vcpu& vcpu, uint32_t) {
+    Core& owner = *cores[vcpu.core];
+    if (owner.resident == &vcpu) { owner.resident = nullptr; }
+}
+
+bool quiescent(Core&, uint64_t& ticket) {
+    if (ticket == 0) { ticket = ++tickets; }
+    return looks[ticket]++ >= fake::quiescence_delay;
+}
+
+void abandon_endpoint(Core&, ObjectRef endpoint) { fake::abandoned.push_back(endpoint); }
+void release_interrupts(Partition&) {}
+
+void init_vcpu(Vcpu& vcpu, Partition& partition, unsigned index, unsigned core, unsigned priority) {
+    vcpu.native = partition.kind == abi::PartitionKind::native;
+    vcpu.index = static_cast<uint8_t>(index);
+    vcpu.core = static_cast<uint8_t>(core);
+    vcpu.priority = static_cast<uint8_t>(priority);
+    vcpu.partition = &partition;
+    partition.vcpus[index] = &vcpu;
+}
+
+} // namespace bulkhead

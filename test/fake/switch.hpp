@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+// Moving register state, for host tests: what a core's hardware would hold is a struct per core.
+#pragma once
+#include "hw.hpp"
+
+namespace bulkhead::hw {
+
+struct Loaded {
+    EagerState eager;
+    LazyState lazy;
+    FpState fp;
+    Controls controls;
+    uint64_t sp_el1;
+};
+inline Loaded loaded[abi::max_cores];
+inline Loaded& in_hardware() { return loaded[this_core]; }
+
+inline void save_native(Context& context) {
+    context.pc = read<ElrEl2>().bits;
+    context.pstate = read<SpsrEl2>().bits;
+    context.sp = in_hardware().sp_el1;
+}
+inline void load_native(const Context& context) {
+    write<ElrEl2>({context.pc});
+    write<SpsrEl2>({context.pstate});
+    in_hardware().sp_el1 = context.sp;
+}
+inline void save_el1(Context& context, EagerState& state) {
+    save_native(context);
+    state = in_hardware().eager;
+    in_hardware().eager.cntv_ctl_el0 = 0;
+}
+inline void load_el1(const Context& context, const EagerState& state) {
+    load_native(context);
+    in_hardware().eager = state;
+}
+inline void clear_el1(uint64_t sctlr, uint64_t vbar) {
+    in_hardware().eager = {};
+    in_hardware().eager.sctlr_el1 = sctlr;
+    in_hardware().eager.vbar_el1 = vbar;
+}
+inline void load_controls(const Controls& controls) { in_hardware().controls = controls; }
+inline void save_lazy(LazyState& state) { state = in_hardware().lazy; }
+inline void load_lazy(const LazyState& state) { in_hardware().lazy = state; }
+inline void save_fp(FpState& state) { state = in_hardware().fp; }
+inline void load_fp(const FpState& state) { in_hardware().fp = state; }
+
+} // namespace bulkhead::hw

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: MIT
+// Virtual interrupts across vCPUs, cores and VMs: routing, switching, the timer that VMs share, reset.
+#include "interrupt_world.hpp"
+
+using namespace bulkhead;
+using namespace bulkhead::test;
+
+namespace {
+
+constexpr unsigned timer = gic::virtual_timer;
+
+/// The guest's timer is due, and the physical interrupt fires.
+void fire_timer() {
+    hw::write<hw::CntvCtl>({5});
+    vtimer_fired(World::here());
+    World::enter();
+}
+
+} // namespace
+
+TEST_CASE("an SPI goes to the vCPU that it is routed to, and follows a new route", "[irq]") {
+    World world;
+    Guest guest0, guest1;
+    world.open(world.a, 0, 40, 0xa0, true);
+    world.state(Register::route, 0, 40, 1);
+    world.pulse(40);
+    CHECK(Guest::used() == 0);
+    CHECK(inbox == std::vector<Vcpu*>{world.a.vcpus[1].get()});
+    World::take_ipis(1);
+    World::on(1);
+    REQUIRE(Guest::has(40));
+    World::on(0);
+    world.state(Register::route, 0, 40, 0);
+    CHECK(world.last == 1);
+    World::enter();
+    CHECK_FALSE(Guest::has(40)); // core 1 still has it
+    World::take_ipis(1);
+    World::on(1);
+    CHECK(Guest::used() == 0);
+    World::take_ipis(0);
+    World::on(0);
+    CHECK(guest0.handle() == 40);
+    world.state(Register::route, 0, 40, 0xfe); // no vCPU of the VM
+    world.pulse(40);
+    World::take_ipis(1);
+    CHECK_FALSE(Guest::has(40));
+    CHECK(world.read(Register::pending_set, 0, 32) == 1 << 8);
+}
+
+TEST_CASE("an SPI for any vCPU goes to one that is not off", "[irq]") {
+    World world;
+    world.open(world.a, 0, 40, 0xa0, true);
+    world.state(Register::route, 0, 40, any_vcpu);
+    world.pulse(40);
+    REQUIRE(Guest::has(40));
+    world.a.vcpus[0]->state = VcpuState::off;
+    reset_interrupts(world.core0, *world.a.vcpus[0]);
+    CHECK_FALSE(Guest::has(40));
+    World::take_ipis(1);
+    World::on(1);
+    CHECK(Guest::has(40));
+}
+
+TEST_CASE("an SGI from one vCPU reaches the other", "[irq]") {
+    World world;
+    Guest guest1;
+    world.open(world.a, 1, 3, 0x80, true);
+    world.state(Register::pending_set, 1, 0, 1 << 3);
+    World::take_ipis(1);
+    World::on(1);
+    CHECK(guest1.acknowledge() == 3);
+    World::on(0);
+    world.state(Register::pending_set, 1, 0, 1 << 3); // again, while it is active there
+    World::take_ipis(1);
+    World::on(1);
+    guest1.end(3);
+    CHECK(guest1.handle() == 3);
+    CHECK(guest1.handle() == spurious);
+}
+
+TEST_CASE("what another core's list registers hold is asked for before it is read", "[irq]") {
+    World world;
+    Guest guest1;
+    world.open(world.a, 1, 20);
+    world.line(20, Line::raise, 1);
+    World::take_ipis(1);
+    World::on(1);
+    CHECK(guest1.acknowledge() == 20);
+    World::on(0);
+    CHECK(world.state(Register::active_set, 1, 0, 0) == restart);
+    CHECK(world.state(Register::active_set, 1, 0, 0) == restart);
+    World::take_ipis(1);
+    CHECK(world.state(Register::active_set, 1, 0, 0) == Status::ok);
+    CHECK(world.last == 1 << 20);
+    // Cleared from here: gone there.
+    CHECK(world.state(Register::active_clear, 1, 0, 1 << 20) == Status::ok);
+    world.line(20, Line::lower, 1);
+    World::take_ipis(1);
+    World::on(1);
+    CHECK(Guest::used() == 0);
+}
+
+TEST_CASE("pending cleared from another core does not lose a later edge", "[irq]") {
+    World world;
+    world.open(world.a, 1, 20, 0xa0, true);
+    world.line(20, Line::pulse, 1);
+    World::take_ipis(1);
+    {
+        InterruptUpdate update(world.core0, world.a.partition);
+        update.change(world.a.vcpus[1].get(), 20, VirtualInterrupt::latch(1), {});
+        CHECK_FALSE(is_pending(update.word(world.a.vcpus[1].get(), 20)));
+    }
+    World::take_ipis(1);
+    World::on(1);
+    CHECK_FALSE(Guest::has(20));
+    World::on(0);
+    world.line(20, Line::pulse, 1);
+    World::take_ipis(1);
+    {
+        InterruptUpdate update(world.core0, world.a.partition);
+        update.change(world.a.vcpus[1].get(), 20, VirtualInterrupt::latch(1), {});
+    }
+    world.line(20, Line::pulse, 1);
+    World::take_ipis(1);
+    World::on(1);
+    CHECK(Guest::state_of(20) == IchLr::pending);
+}
+
+TEST_CASE("list registers are another VM's after a switch, and the same again after one back", "[irq]") {
+    World world;
+    Guest guest;
+    world.open(world.a, 0, 40, 0xa0);
+    world.open(world.a, 0, 41, 0xa8, true);
+    world.raise(40);
+    world.pulse(41);
+    CHECK(guest.acknowledge() == 40);
+    World::run(*world.b.vcpus[0]);
+    CHECK(Guest::used() == 0);
+    CHECK(world.read(Register::active_set, 0, 32) == 1 << 8);
+    CHECK(world.read(Register::pending_set, 0, 32) == 3 << 8);
+    world.line(40, Line::lower);
+    World::run(*world.a.vcpus[0]);
+    CHECK(Guest::state_of(40) == IchLr::active);
+    CHECK(Guest::state_of(41) == IchLr::pending);
+    guest.end(40);
+    CHECK(guest.handle() == 41);
+}
+
+TEST_CASE("the timer's virtual interrupt is hardware-linked: EOI needs no exit", "[irq]") {
+    World world;
+    Guest guest;
+    world.open(world.a, 0, timer);
+    fire_timer();
+    auto lr = Guest::list(timer);
+    CHECK(lr.get(IchLr::hw) == 1);
+    CHECK(lr.get(IchLr::pintid) == timer);
+    const unsigned before = Guest::maintenances;
+    CHECK(guest.handle() == timer);
+    CHECK(ended_by_guest == std::vector<unsigned>{timer});
+    CHECK(Guest::maintenances == before);
+    World::run(*world.b.vcpus[0]);
+    CHECK_FALSE(World::timer_active(0));
+}
+
+TEST_CASE("VM B gets its timer interrupt while VM A's is active", "[irq]") {
+    World world;
+    Guest a, b;
+    world.open(world.a, 0, timer);
+    world.open(world.b, 0, timer);
+    fire_timer();
+    CHECK(a.acknowledge() == timer);
+    world.a.vcpus[0]->eager.cntv_ctl_el0 = 5;
+    hw::log.push_back({hw::Op::store, gicr + 0x1'0300, 1u << timer, 0}); // as the hardware did
+    World::run(*world.b.vcpus[0]);
+    CHECK_FALSE(World::timer_active(0));
+    fire_timer();
+    CHECK(b.handle() == timer);
+    World::run(*world.a.vcpus[0]);
+    CHECK(World::timer_active(0));
+    CHECK(Guest::state_of(timer) == IchLr::active);
+    CHECK(Guest::list(timer).get(IchLr::hw) == 1);
+    a.end(timer);
+    CHECK(ended_by_guest == std::vector<unsigned>{timer, timer});
+}
+
+TEST_CASE("a timer interrupt that the guest has not enabled waits and keeps the physical one", "[irq]") {
+    World world;
+    Guest guest;
+    fire_timer();
+    CHECK(Guest::used() == 0);
+    CHECK(world.read(Register::pending_set, 0, 0) == 1u << timer);
+    world.open(world.a, 0, timer);
+    World::enter();
+    CHECK(guest.handle() == timer);
+}
+
+TEST_CASE("a timer interrupt that waits is withdrawn when the guest turns its timer off", "[irq]") {
+    World world;
+    fire_timer();
+    hw::write<hw::CntvCtl>({0});
+    world.open(world.a, 0, timer);
+    World::enter();
+    CHECK_FALSE(Guest::has(timer));
+    CHECK_FALSE(World::timer_active(0));
+    CHECK(world.read(Register::pending_set, 0, 0) == 0);
+}
+
+TEST_CASE("a timer interrupt that comes late is nobody's", "[irq]") {
+    World world;
+    world.core0.current = &world.server;
+    hw::write<hw::CntvCtl>({5});
+    vtimer_fired(world.core0);
+    CHECK(hw::read<hw::CntvCtl>().bits == 0);
+    CHECK(World::deactivated() == timer);
+    CHECK(hw::read<hw::IccEoir1>().bits == timer);
+    CHECK_FALSE(world.a.vcpus[0]->interrupts.dirty);
+}
+
+TEST_CASE("reset leaves nothing pending or active, and the physical timer free", "[irq]") {
+    World world;
+    Guest guest;
+    Vcpu& vcpu = *world.a.vcpus[0];
+    world.open(world.a, 0, timer);
+    world.open(world.a, 0, 5, 0x80, true);
+    world.open(world.a, 0, 40, 0x40, true);
+    fire_timer();
+    CHECK(guest.acknowledge() == timer);
+    world.pulse(5);
+    world.pulse(40);
+    CHECK(guest.acknowledge() == 40);
+    world.line(20, Line::raise);
+    hw::log.push_back({hw::Op::store, gicr + 0x1'0300, 1u << timer, 0}); // as the hardware did
+    vcpu.state = VcpuState::off;
+    reset_interrupts(world.core0, vcpu);
+    CHECK(Guest::used() == 0);
+    CHECK_FALSE(World::timer_active(0));
+    CHECK(world.read(Register::active_set, 0, 0) == 0);
+    CHECK(world.read(Register::active_set, 0, 32) == 0);
+    CHECK(world.read(Register::pending_set, 0, 0) == 1 << 20);          // an input is not the vCPU's state
+    CHECK((world.read(Register::enable_set, 0, 0) & 1u << timer) != 0); // nor is the configuration
+}
