@@ -18,7 +18,7 @@ namespace {
 
 constexpr unsigned exits_mmio = 1, exits_sysreg = 2, exits_smccc = 3, exits_wfx = 4, exits_irq = 5;
 
-Vcpu* faulted(Core& core, Vcpu& vcpu, FaultReason reason, uint64_t detail = 0) {
+[[gnu::cold, gnu::noinline]] Vcpu* faulted(Core& core, Vcpu& vcpu, FaultReason reason, uint64_t detail = 0) {
     fault(core, vcpu, reason, detail);
     return leave_kernel(core);
 }
@@ -29,7 +29,7 @@ Vcpu* route(Core& core, Vcpu& vcpu, Trap trap) {
 }
 
 /// An abort that is no access to a device page.
-[[gnu::noinline]] Vcpu* memory_fault(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
+[[gnu::cold, gnu::noinline]] Vcpu* memory_fault(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
     constexpr uint64_t permission = 0x0c, kind = 0x3c;
     bool fetch = esr.get(EsrEl2::ec) == ec::instruction_abort;
     if (vcpu.native && fetch && (vcpu.far & ~page_mask) == (native_vbar & ~page_mask)) {
@@ -42,12 +42,16 @@ Vcpu* route(Core& core, Vcpu& vcpu, Trap trap) {
     return faulted(core, vcpu, forbidden ? FaultReason::permission : FaultReason::stage2);
 }
 
-/// A data or instruction abort from stage 2. A device page is a level 3 descriptor.
-[[gnu::always_inline]] inline Vcpu* abort(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
-    constexpr auto device_access = EsrEl2::isv(1) | EsrEl2::fsc(0x07), decides = EsrEl2::isv(1) | EsrEl2::fsc(0x3f);
+inline void note_address(Vcpu& vcpu) {
     uint64_t far = hw::read<hw::FarEl2>().bits;
     vcpu.far = far;
     vcpu.ipa = hw::read<hw::HpfarEl2>().bits << 8 | (far & page_mask);
+}
+
+/// A data abort from stage 2. A device page is a level 3 descriptor.
+[[gnu::always_inline]] inline Vcpu* abort(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
+    constexpr auto device_access = EsrEl2::isv(1) | EsrEl2::fsc(0x07), decides = EsrEl2::isv(1) | EsrEl2::fsc(0x3f);
+    note_address(vcpu);
     if ((esr.bits & decides.bits) == device_access.bits) [[likely]] {
         DevicePage page{vcpu.partition->stage2.descriptor({vcpu.ipa})};
         if (page.is_device() && !vcpu.native) [[likely]] {
@@ -59,7 +63,7 @@ Vcpu* route(Core& core, Vcpu& vcpu, Trap trap) {
 }
 
 /// Executed at EL1 or EL0 by a VM: not ours to emulate.
-Vcpu* refuse_instruction(Core& core, Vcpu& vcpu) {
+[[gnu::cold, gnu::noinline]] Vcpu* refuse_instruction(Core& core, Vcpu& vcpu) {
     leave(core);
     inject_undefined(vcpu);
     hw::load_el1(vcpu.context, vcpu.eager);
@@ -94,7 +98,8 @@ Vcpu* wait(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
     vcpu.registers_saved = true;
     if (kind == ec::instruction_abort) {
         ++vcpu.exits[0];
-        return abort(core, vcpu, esr);
+        note_address(vcpu);
+        return memory_fault(core, vcpu, esr);
     }
     if (kind == ec::wfx) { return wait(core, vcpu, esr); }
     if (vcpu.native) { return faulted(core, vcpu, FaultReason::synchronous, esr.bits); }
@@ -184,7 +189,7 @@ extern "C" Vcpu* handle_irq(Vcpu* vcpu, Core* core) {
     return leave_kernel(*core);
 }
 
-extern "C" Vcpu* handle_serror(Vcpu* vcpu, Core* core) {
+extern "C" [[gnu::cold]] Vcpu* handle_serror(Vcpu* vcpu, Core* core) {
     vcpu->esr = hw::read<EsrEl2>().bits;
     vcpu->registers_saved = true;
     constexpr unsigned ras_shift = 28;

@@ -53,7 +53,7 @@ uint64_t exchange_ctlr(Core& core, Partition& vm, uint64_t value) {
 HypercallResult interrupt_line(Core& core, Vcpu& self, const Arguments& arguments) {
     constexpr uint64_t first_ppi = 16, pulse = 2;
     auto vm = TRY(self.partition->lookup<Partition>(arguments.x[0], abi::right::interrupt_line));
-    uint64_t intid = arguments.x[1], level = arguments.x[3], range = vm.capability->badge;
+    uint64_t intid = arguments.x[1], level = arguments.x[3], range = vm.capability.badge;
     Vcpu* own = TRY(owner(*vm, intid, arguments.x[2]));
     if (intid < first_ppi || level > pulse) { return Status::bad_argument; }
     if (intid < (range & 0xffff) || intid > (range >> 16 & 0xffff)) { return Status::no_right; }
@@ -94,12 +94,12 @@ HypercallResult interrupt_bind(Core& core, Vcpu& self, const Arguments& argument
     if (!lock) { return restart; }
     if (arguments.x[3] == 1) {
         auto vm = TRY(mine.lookup<Partition>(arguments.x[1], abi::right::configure_interrupts));
-        Status status = bind_to_vm(core, *interrupt, vm.capability->object, arguments.x[2]);
+        Status status = bind_to_vm(core, *interrupt, vm.capability.object, arguments.x[2]);
         return status == Status::ok ? HypercallResult{0} : status;
     }
     auto notification = TRY(mine.lookup<Notification>(arguments.x[1], abi::right::serve));
     if (arguments.x[3] != 0 || arguments.x[2] >= 64) { return Status::bad_argument; }
-    bind_to_notification(core, *interrupt, notification.capability->object, static_cast<unsigned>(arguments.x[2]));
+    bind_to_notification(core, *interrupt, notification.capability.object, static_cast<unsigned>(arguments.x[2]));
     return 0;
 }
 

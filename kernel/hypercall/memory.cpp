@@ -37,7 +37,7 @@ HypercallResult derive(Core& core, Vcpu& self, const Arguments& arguments) {
     const uint64_t offset = arguments.x[1], size = arguments.x[2], rights = arguments.x[4];
     if (!page_aligned(offset | size) || size == 0) { return Status::bad_argument; }
     if (size > parent->size || offset > parent->size - size) { return Status::bad_argument; }
-    if (rights & ~uint64_t{parent.capability->rights}) { return Status::no_right; }
+    if (rights & ~uint64_t{parent.capability.rights}) { return Status::no_right; }
     const bool donated = parent->state >= Memory::State::donating;
     if (donated || parent->revoking) { return Status::bad_state; }
     if (parent->depth == max_derivation_depth) { return Status::no_slot; }
@@ -70,13 +70,13 @@ HypercallResult map(Core& core, Vcpu& self, const Arguments& arguments) {
     if (!valid_access(access)) { return Status::bad_argument; }
     auto partition = TRY(self.partition->lookup<Partition>(arguments.x[0], right::map_into));
     auto memory = TRY(self.partition->lookup<Memory>(arguments.x[1], right::map_memory));
-    if ((memory.capability->rights & rights_for(access)) != rights_for(access)) { return Status::no_right; }
+    if ((memory.capability.rights & rights_for(access)) != rights_for(access)) { return Status::no_right; }
     const bool device = memory->memory_type == abi::MemoryType::device;
     if (device && access & abi::access::execute) { return Status::bad_argument; }
     const GuestAddr ipa{arguments.x[2]};
     const bool fits = memory->size <= ipa_limit && ipa.value <= ipa_limit - memory->size;
     if (!fits || !page_aligned(ipa.value)) { return Status::bad_argument; }
-    const Mapping mapping{partition.capability->object, ipa, access};
+    const Mapping mapping{partition.capability.object, ipa, access};
     return done(run([&] { return map_step(core, self, *memory.slot, *partition, mapping); }));
 }
 
@@ -96,7 +96,7 @@ HypercallResult map_device(Core&, Vcpu& self, const Arguments& arguments) {
     if (arguments.x[3] != ~uint64_t{0}) {
         auto endpoint = TRY(self.partition->lookup<Endpoint>(arguments.x[3], right::serve));
         if (badge >> 32 != 0) { return Status::bad_argument; }
-        page = DevicePage::make(endpoint.capability->object, static_cast<uint32_t>(badge));
+        page = DevicePage::make(endpoint.capability.object, static_cast<uint32_t>(badge));
     }
     uint64_t count = 0;
     const Status status = run([&] {

@@ -92,12 +92,7 @@ Vcpu* make_request(Core& core, Vcpu& caller, ObjectRef ref, uint64_t badge) {
     }
     if (server->state == VcpuState::waiting && !server->paused && !server->signals_due) [[likely]] {
         deliver(caller, *server);
-        if (caller.native) {
-            hw::save_native(caller.context);
-            enter_vcpu(core, *server, false);
-        } else {
-            enter_server_from_vm(core, caller, *server);
-        }
+        switch_to(core, *server);
         return server;
     }
     core.reschedule = true;
@@ -121,7 +116,7 @@ Vcpu* call(Core& core, Vcpu& caller) {
         caller.context.x[0] = static_cast<uint64_t>(status);
         return &caller;
     }
-    return make_request(core, caller, found.value().capability->object, found.value().capability->badge);
+    return make_request(core, caller, found.value().capability.object, found.value().capability.badge);
 }
 
 Vcpu* resolve(Core& core, Vcpu& account) {
