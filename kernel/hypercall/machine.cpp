@@ -5,7 +5,7 @@
 
 namespace bulkhead::hypercall {
 
-HypercallResult machine(Core&, Vcpu& self, const Arguments& arguments) {
+Status machine(Core&, Vcpu& self, const Arguments& arguments) {
     if (!self.partition->may_control_machine) { return Status::no_right; }
     switch (static_cast<abi::MachineOperation>(arguments.x[0])) {
     case abi::MachineOperation::off: power_off();
@@ -18,7 +18,7 @@ HypercallResult machine(Core&, Vcpu& self, const Arguments& arguments) {
     self.context.x[1] = core.idle_ticks;
     self.context.x[2] = core.busy_ticks;
     self.context.x[3] = core.switches;
-    return 0;
+    return Status::ok;
 }
 
 } // namespace bulkhead::hypercall

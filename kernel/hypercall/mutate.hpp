@@ -13,7 +13,7 @@ constexpr bool mutates(uint64_t number) {
 }
 
 /// Whoever finds the lock taken, or whose partition is being destroyed, comes again.
-inline HypercallResult mutate(HypercallHandler handler, Core& core, Vcpu& self, const Arguments& arguments) {
+inline Status mutate(HypercallHandler handler, Core& core, Vcpu& self, const Arguments& arguments) {
     const TryLock lock(mutation);
     if (!lock || self.partition->dying) { return restart; }
     return handler(core, self, arguments);

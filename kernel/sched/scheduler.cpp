@@ -81,7 +81,7 @@ void watch(Core& core, uint64_t used) {
         leaf.watch_used = 0;
         return; // when in the slice it began is not known: count from the next look
     }
-    leaf.watch_used += used;
+    leaf.watch_used += std::min(used, ticks_from_us(slice_us)); // a machine that stood still is not the server's fault
     if (leaf.watch_used > bound) { fault(core, leaf, FaultReason::watchdog, leaf.watch_used); }
 }
 
