@@ -19,7 +19,7 @@ struct State {
     bool used[1024];
     unsigned crews;
 };
-constinit State state{};
+constinit State the{};
 constinit Facts* shared = nullptr;
 static_assert(sizeof(Facts) <= stacks_at);
 
@@ -44,11 +44,12 @@ void need(std::string_view what, Status status) {
 
 /// The copy, made once. Data: whoever runs on it has nothing to do with the log.
 Handle image() {
-    if (state.image != 0) { return state.image; }
+    if (the.image != 0) { return the.image; }
+    facts(); // known in the copy, too
     uint64_t const size = up(address(data_end)) - text_base;
     Handle const made = take_pages(size);
     fill(made, reinterpret_cast<void const*>(text_base), size);
-    return state.image = made;
+    return the.image = made;
 }
 
 [[gnu::noreturn]] void crew_start(Body body, uint64_t argument) {
@@ -63,7 +64,7 @@ Facts& facts() {
     return *shared;
 }
 
-void clear_facts() { __builtin_memset(&facts(), 0, sizeof(Facts)); }
+void clear_facts() { __builtin_memset(static_cast<void*>(&facts()), 0, sizeof(Facts)); }
 
 uint64_t place_of(uint64_t what) {
     uint64_t const end = __atomic_load_n(&facts().notes, __ATOMIC_ACQUIRE);
@@ -74,36 +75,36 @@ uint64_t place_of(uint64_t what) {
 }
 
 Handles const& own() {
-    if (state.own.self == 0) {
+    if (the.own.self == 0) {
         auto const& e = Environment::get();
-        state.own = {e.handle("partition.self"), e.handle("memory.pages"), e.handle("memory.shared"),
+        the.own = {e.handle("partition.self"), e.handle("memory.pages"), e.handle("memory.shared"),
                      e.handle("notification.self"), e.handle_or_none("vcpu.self.0")};
-        state.window = e.property("window");
-        state.next_slot = e.property("slots.free");
+        the.window = e.property("window");
+        the.next_slot = e.property("slots.free");
     }
-    return state.own;
+    return the.own;
 }
 
 Handle take_slot() {
     own();
-    Handle slot = state.next_slot;
-    while (state.used[slot]) { ++slot; }
-    state.used[slot] = true;
+    Handle slot = the.next_slot;
+    while (the.used[slot]) { ++slot; }
+    the.used[slot] = true;
     return slot;
 }
 
-void give_slot(Handle slot) { state.used[slot] = false; }
+void give_slot(Handle slot) { the.used[slot] = false; }
 
 Handle take_pages(uint64_t size) {
     Handle const slot = take_slot();
-    need("derive", derive(own().pages, state.next_page, up(size), slot, right::all));
-    state.next_page += up(size);
+    need("derive", derive(own().pages, the.next_page, up(size), slot, right::all));
+    the.next_page += up(size);
     return slot;
 }
 
 uint8_t* map_window(Handle memory, uint64_t, uint64_t offset, uint64_t rights) {
     own();
-    uint64_t const at = state.window + offset;
+    uint64_t const at = the.window + offset;
     need("map", map(own().self, memory, at, rights));
     return reinterpret_cast<uint8_t*>(at);
 }
@@ -117,7 +118,7 @@ void fill(Handle memory, void const* from, uint64_t size) {
 }
 
 void Crew::make(unsigned signal) {
-    number_ = state.crews++;
+    number_ = the.crews++;
     partition_ = take_slot();
     home_ = take_pages(16 * page);
     need("crew", create_partition(home_, partition_, abi::PartitionKind::native, slots_in_crew, own().notification, signal));
@@ -145,7 +146,6 @@ Status Crew::prepare(unsigned index, unsigned core, unsigned priority) {
 }
 
 Status Crew::start(unsigned index, Body body, uint64_t argument) {
-    facts(); // the copy's own pointer is set by whoever asks first: same address there
     auto const top = address(&facts()) + stacks_at + (number_ % 2 * crew_size + index + 1) * stack_size;
     auto const entry = reinterpret_cast<uint64_t>(&crew_start);
     return hypercall<Hypercall::vcpu_control>(vcpu_[index], abi::VcpuOperation::start, entry,
