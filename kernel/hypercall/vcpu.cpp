@@ -144,15 +144,9 @@ Status vcpu_schedule(Core& core, Vcpu& self, const Arguments& arguments) {
     auto vcpu = TRY(self.partition->lookup<Vcpu>(arguments.x[0], abi::right::control));
     uint64_t priority = arguments.x[1], budget = arguments.x[2], period = arguments.x[3];
     if (priority >= abi::priorities || budget > period || period > 1'000'000'000) { return Status::bad_argument; }
-<<<<<<< HEAD
-    if (vcpu->core != core.index && !at_rest(*vcpu)) { return Status::bad_state; }
+    if (vcpu->core != core.index) { TRY(at_rest(*vcpu)); }
     lift_throttle(*cores[vcpu->core], *vcpu);
     if (vcpu->queued) { core.ready.remove(*vcpu); }
-=======
-    if (vcpu->core != core.index) { TRY(at_rest(*vcpu)); }
-    bool queued = vcpu->queued;
-    if (queued) { core.ready.remove(*vcpu); }
->>>>>>> 8f67792 (kernel: a vCPU whose core has yet to look at a request is waited for, not refused)
     vcpu->priority = static_cast<uint8_t>(priority);
     vcpu->budget_ticks = ticks_from_us(budget);
     vcpu->period_ticks = ticks_from_us(period);
