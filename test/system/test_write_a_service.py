@@ -13,7 +13,6 @@ DOCUMENT = (CHECKOUT / "docs" / "write-a-service.md").read_text()
 FILES = re.compile(r"^`([\w.]+)`:\n\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMANDS = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SESSION = re.compile(r"^```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-PROMPT = re.compile(r"^=> $")
 
 
 def run(command, folder):
@@ -51,11 +50,9 @@ def test_the_session_in_the_document_is_what_one_sees(machine, folder):
     machine.expect("Hit any key", "guest")
     machine.send("guest", "\r")
     for line in SESSION.findall(DOCUMENT)[0].splitlines():
-        if line.startswith("=> "):
-            machine.expect(PROMPT, "guest")
-            machine.send("guest", line.removeprefix("=> ") + "\r")
-        else:
-            machine.expect(line, "guest")
+        prompt, typed = re.fullmatch(r"(.*(?:=>|\?) )(.*)", line).groups()
+        machine.expect(re.compile("^" + re.escape(prompt) + "$"), "guest")
+        machine.send("guest", typed + "\r")
 
 
 def test_its_commands_succeed(folder):
