@@ -48,7 +48,8 @@ enum class Hypercall : uint16_t {
 
     // Objects
     /// x0 type (abi::ObjectType), x1 memory to donate (right: donate; ~0 for types that need none), x2 destination slot,
-    /// x3.. by type: partition: x3 kind, x4 capability slots; vcpu: x3 partition (right: create), x4 index, x5 core, x6 priority;
+    /// x3.. by type: partition: x3 kind, x4 capability slots, x5 notification (right: signal) that is signalled with bit x6 when
+    /// one of its vCPUs faults (0: as for the creator); vcpu: x3 partition (right: create), x4 index, x5 core, x6 priority;
     /// endpoint: x3 max_us; notification: x3 vcpu (right: control) that takes the signals. Result: capability with all rights.
     create = 11,
     /// x0 object (right: destroy). Donated pages return to the memory object, zeroed. A partition takes its vCPUs with it.
@@ -60,7 +61,7 @@ enum class Hypercall : uint16_t {
     /// x0 vcpu (right: control), x1 operation (abi::VcpuOperation), x2.. by operation.
     vcpu_control = 14,
     /// x0 vcpu (right: inspect), x1 group (abi::VcpuGroup). Returns x1..x6 six words. The vCPU must not be running
-    /// (bad_state), except for group `status`.
+    /// (bad_state), except for the groups `status` and `exits`.
     vcpu_read = 15,
     /// x0 vcpu (right: control), x1 register (abi::VcpuRegister), x2 value. The vCPU must not be running (bad_state).
     vcpu_write = 16,
@@ -68,11 +69,12 @@ enum class Hypercall : uint16_t {
     vcpu_schedule = 17,
 
     // Interrupts
-    /// x0 partition (right: interrupt; the badge holds the allowed range: first INTID in bits 0..15, last in 16..31),
+    /// x0 partition (right: interrupt; the badge holds the allowed range: first INTID in bits 0..15, last in 16..31; with
+    /// badge 0, as the creator has it, none is allowed: mint one),
     /// x1 INTID, x2 vCPU index (PPIs only), x3 level: 1 raise, 0 lower, 2 pulse (edge).
     interrupt_line = 18,
     /// x0 partition (right: configure_interrupts), x1 register (abi::VirtualInterruptRegister), x2 vCPU index (SGIs and PPIs,
-    /// ctlr), x3 first INTID, x4 value. Returns x1: value before (reads: write nothing).
+    /// ctlr), x3 first INTID, x4 value. Returns x1: value before. With bit 63 of x3 (read_only) nothing is written.
     interrupt_state = 19,
     /// x0 interrupt (right: bind), x1 notification (right: serve), x2 signal bit 0..63: the line's interrupts become signals;
     /// or x3 = 1: x1 partition (right: configure_interrupts), x2 INTID: hardware-linked to a VM's virtual interrupt.
@@ -83,8 +85,13 @@ enum class Hypercall : uint16_t {
     // The machine
     /// x0 abi::MachineOperation, x1.. by operation; only for partitions that the boot table allows (no_right).
     machine = 22,
+
+    /// x0 partition (right: map), x1 trap (abi::Trap), x2 endpoint (right: serve), x3 badge (32 bits): these traps of the VM
+    /// become messages to the endpoint. wfe: before the vCPUs are made.
+    route = 23,
 };
-constexpr unsigned hypercall_count = 22; ///< smccc not counted; the bound is 24
+constexpr uint64_t read_only = 1ull << 63; ///< interrupt_state
+constexpr unsigned hypercall_count = 23; ///< smccc not counted; the bound is 24
 
 enum class ObjectType : uint8_t { none = 0, memory, partition, vcpu, endpoint, notification, interrupt };
 
@@ -121,7 +128,8 @@ enum class VcpuOperation : uint8_t {
     stop = 1,   ///< loses its place; a later start begins afresh. An open call is abandoned
     pause = 2,  ///< keeps its place; complete when the call returns
     resume = 3, ///< of a paused vCPU; of a faulted VM vCPU: repeats the faulting instruction
-    move = 4,   ///< x2 core; the vCPU must be stopped or paused without an open call (bad_state)
+    move = 4,   ///< x2 core; the vCPU must be stopped or paused, without an open call, and serve no endpoint (bad_state). If it
+                ///< waits until some time, that is over
     inject_serror = 5, ///< VM only: virtual SError, x2 = VSESR syndrome (RAS) or 0
     watch = 6,  ///< x2 watch time in us: if the vCPU runs without a reply_recv for longer, it faults (0: off). Native only
 };

@@ -34,9 +34,10 @@ constexpr HypercallHandler handlers[] = {
     hypercall::interrupt_bind,
     hypercall::interrupt_control,
     hypercall::machine,
+    hypercall::route,
 };
 static_assert(sizeof(handlers) / sizeof(handlers[0]) == abi::hypercall_count + 1);
-static_assert(static_cast<unsigned>(abi::Hypercall::machine) == abi::hypercall_count);
+static_assert(static_cast<unsigned>(abi::Hypercall::route) == abi::hypercall_count);
 
 } // namespace
 

@@ -30,6 +30,7 @@ Status map_device(Core&, Vcpu&, const Arguments&);
 Status create(Core&, Vcpu&, const Arguments&);           // hypercall/objects.cpp
 Status destroy(Core&, Vcpu&, const Arguments&);
 Status bind(Core&, Vcpu&, const Arguments&);
+Status route(Core&, Vcpu&, const Arguments&);
 Status vcpu_control(Core&, Vcpu&, const Arguments&);     // hypercall/vcpu.cpp
 Status vcpu_read(Core&, Vcpu&, const Arguments&);
 Status vcpu_write(Core&, Vcpu&, const Arguments&);

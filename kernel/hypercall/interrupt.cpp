@@ -66,14 +66,15 @@ Status interrupt_state(Core& core, Vcpu& self, const Arguments& arguments) {
     auto vm = TRY(self.partition->lookup<Partition>(arguments.x[0], rights));
     auto reg = static_cast<Register>(arguments.x[1]);
     if (arguments.x[1] > static_cast<uint64_t>(Register::ctlr)) { return Status::bad_argument; }
-    bool is_ctlr = reg == Register::ctlr;
-    Vcpu* own = TRY(owner(*vm, is_ctlr ? VirtualInterrupts::first_spi - 1 : arguments.x[3], arguments.x[2]));
-    if (is_ctlr) { 
-        self.context.x[1] = exchange_ctlr(core, *vm, arguments.x[4]);
+    bool is_ctlr = reg == Register::ctlr, writes = !(arguments.x[3] & abi::read_only);
+    uint64_t intid = arguments.x[3] & ~abi::read_only;
+    Vcpu* own = TRY(owner(*vm, is_ctlr ? VirtualInterrupts::first_spi - 1 : intid, arguments.x[2]));
+    if (is_ctlr) {
+        self.context.x[1] = writes ? exchange_ctlr(core, *vm, arguments.x[4]) : vm->interrupts->ctlr;
         return Status::ok;
     }
     const Access& access = accesses[arguments.x[1]];
-    auto first = static_cast<unsigned>(arguments.x[3]);
+    auto first = static_cast<unsigned>(intid);
     if (first % access.count != 0 || (reg == Register::route && own)) { return Status::bad_argument; }
     bool reads = reg >= Register::pending_set && reg <= Register::active_clear && arguments.x[4] == 0;
     if (reads && !up_to_date(core, self, *vm, own, first, access.count)) { return restart; }
@@ -85,7 +86,7 @@ Status interrupt_state(Core& core, Vcpu& self, const Arguments& arguments) {
         before |= access.value_of(update.word(own, first + i), reg) << at;
         Word ones{(arguments.x[4] >> (at + access.unused) << access.lsb) & field};
         Word clear{access.ones == Access::assign ? field : access.ones == Access::clear ? ones.bits : 0};
-        update.change(own, first + i, clear, access.ones == Access::clear ? Word{} : ones);
+        if (writes) { update.change(own, first + i, clear, access.ones == Access::clear ? Word{} : ones); }
     }
     self.context.x[1] = before;
     return Status::ok;
@@ -94,12 +95,9 @@ Status interrupt_state(Core& core, Vcpu& self, const Arguments& arguments) {
 Status interrupt_bind(Core& core, Vcpu& self, const Arguments& arguments) {
     Partition& mine = *self.partition;
     auto interrupt = TRY(mine.lookup<Interrupt>(arguments.x[0], abi::right::bind));
-    TryLock lock(mutation);
-    if (!lock) { return restart; }
     if (arguments.x[3] == 1) {
         auto vm = TRY(mine.lookup<Partition>(arguments.x[1], abi::right::configure_interrupts));
-        Status status = bind_to_vm(core, *interrupt, vm.capability.object, arguments.x[2]);
-        return status;
+        return bind_to_vm(core, *interrupt, vm.capability.object, arguments.x[2]);
     }
     auto notification = TRY(mine.lookup<Notification>(arguments.x[1], abi::right::serve));
     if (arguments.x[3] != 0 || arguments.x[2] >= 64) { return Status::bad_argument; }

@@ -7,11 +7,11 @@ namespace bulkhead::hypercall {
 
 Status machine(Core&, Vcpu& self, const Arguments& arguments) {
     if (!self.partition->may_control_machine) { return Status::no_right; }
+    if (arguments.x[0] > static_cast<uint64_t>(abi::MachineOperation::statistics)) { return Status::bad_argument; }
     switch (static_cast<abi::MachineOperation>(arguments.x[0])) {
     case abi::MachineOperation::off: power_off();
     case abi::MachineOperation::reset: reset();
     case abi::MachineOperation::statistics: break;
-    default: return Status::bad_argument;
     }
     if (arguments.x[1] >= core_count) { return Status::bad_argument; }
     const Core& core = *cores[arguments.x[1]];

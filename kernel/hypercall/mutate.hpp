@@ -8,8 +8,9 @@
 namespace bulkhead {
 
 constexpr bool mutates(uint64_t number) {
-    return number >= static_cast<uint64_t>(abi::Hypercall::delegate) &&
-           number <= static_cast<uint64_t>(abi::Hypercall::bind);
+    const auto call = static_cast<abi::Hypercall>(number);
+    return (call >= abi::Hypercall::delegate && call <= abi::Hypercall::vcpu_control) ||
+           call == abi::Hypercall::interrupt_bind || call == abi::Hypercall::route;
 }
 
 /// Whoever finds the lock taken, or whose partition is being destroyed, comes again.

@@ -47,6 +47,15 @@ Status create_partition(const Making& making) {
     const uint64_t kind_value = making.arguments.x[3], slots = making.arguments.x[4];
     if (kind_value > static_cast<uint64_t>(abi::PartitionKind::vm)) { return Status::bad_argument; }
     if (slots == 0 || slots > max_slots) { return Status::bad_argument; }
+    ObjectRef supervisor = making.self.partition->supervisor;
+    uint64_t signal = making.self.partition->supervisor_signal;
+    if (making.arguments.x[5] != 0) {
+        auto named = TRY(making.self.partition->lookup<Notification>(making.arguments.x[5], right::signal));
+        signal = making.arguments.x[6];
+        if (signal >= 64) { return Status::bad_argument; }
+        if (named.capability.badge && !(named.capability.badge >> signal & 1)) { return Status::no_right; }
+        supervisor = named.capability.object;
+    }
     const auto kind = static_cast<abi::PartitionKind>(kind_value);
     const auto count = static_cast<uint32_t>(slots);
     constexpr uint64_t least_tables = 1;
@@ -57,6 +66,8 @@ Status create_partition(const Making& making) {
     const uint16_t index = objects.index(slot);
     const Memory& memory = donor->memory;
     slot.partition = &init_partition(memory.base, memory.size / page_size, {index, vmid, kind, count, run_time_spis});
+    slot.partition->supervisor = supervisor;
+    slot.partition->supervisor_signal = static_cast<uint8_t>(signal);
     slot.donor = objects.index(*donor);
     name_run_time(*slot.partition);
     finish_donation(donor->memory, index);
@@ -144,7 +155,18 @@ Status bind(Core&, Vcpu& self, const Arguments& arguments) {
     if (!vcpu->native) { return Status::bad_argument; }
     Vcpu*& server = endpoint->server[vcpu->core];
     if (server && server != vcpu.object) { return Status::bad_state; }
+    vcpu->serves = true;
     __atomic_store_n(&server, vcpu.object, __ATOMIC_RELEASE);
+    return Status::ok;
+}
+
+Status route(Core&, Vcpu& self, const Arguments& arguments) {
+    auto vm = TRY(self.partition->lookup<Partition>(arguments.x[0], right::map_into));
+    auto endpoint = TRY(self.partition->lookup<Endpoint>(arguments.x[2], right::serve));
+    const uint64_t trap = arguments.x[1], badge = arguments.x[3];
+    if (trap >= static_cast<uint64_t>(abi::Trap::count) || badge >> 32 != 0) { return Status::bad_argument; }
+    if (vm->kind != abi::PartitionKind::vm) { return Status::bad_type; }
+    vm->traps[trap] = {endpoint.capability.object, static_cast<uint32_t>(badge)};
     return Status::ok;
 }
 

@@ -180,6 +180,7 @@ void clear_saved_registers(Vcpu& server) {
 void receive(Core& core, Vcpu& server, uint64_t deadline) {
     server.state = VcpuState::waiting;
     server.signals_due = false;
+    lift_throttle(core, server);
     if (server.notification && server.notification->pending.load(std::memory_order_acquire)) {
         server.signals_due = true;
         if (server.queued) { core.ready.remove(server); } // behind the others of its priority
@@ -270,7 +271,7 @@ void abandon_requests(Core& core, Vcpu& vcpu) {
     core.reschedule = true;
 }
 
-void abandon_endpoint(Core& core, ObjectRef) {
+void recheck(Core& core) {
     for (uint32_t i = 0; i < core_count; ++i) {
         if (cores[i]) { cores[i]->recheck.store(true, std::memory_order_release); }
     }

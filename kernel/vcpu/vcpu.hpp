@@ -39,7 +39,8 @@ struct FaultRecord {
 
 /// Requests that other cores make; handled by the vCPU's own core when it takes the inter-processor interrupt.
 namespace request {
-constexpr uint32_t wake = 1, stop = 2, pause = 4, interrupts = 8, write_back = 16, resume = 32, start = 64;
+constexpr uint32_t wake = 1, stop = 2, pause = 4, interrupts = 8, leave = 16, resume = 32, start = 64,
+                   serving = 128; ///< being handled
 } // namespace request
 
 struct Vcpu {
@@ -50,6 +51,7 @@ struct Vcpu {
     uint8_t index;            ///< in its partition
     uint8_t core;             ///< where it runs
     uint8_t priority;
+    bool serves;              ///< some endpoint: it stays on its core
     bool may_repeat;          ///< its open request was delivered before, to a server that was lost
     union {
         struct {
@@ -91,6 +93,7 @@ struct Vcpu {
     bool timer_armed() const { return timer_at != abi::no_deadline; }
     uint64_t budget_ticks, period_ticks; ///< 0: unlimited
     uint64_t budget_left, period_end;
+    uint64_t slice_left;      ///< of its turn among equals, when somebody more urgent came
     uint64_t cpu_ticks;
     uint64_t watch_ticks, watch_used;    ///< watchdog: bound, and time used by the request with...
     uint64_t watch_sequence;             ///< ...this sequence number

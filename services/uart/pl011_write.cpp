@@ -70,9 +70,9 @@ service::Answer Pl011::write_data(Request const& request, uint32_t value, uint64
     } else {
         raise(interrupt::tx);
     }
-    if (probe_ != nullptr) { probe_(false); }
+    if (probe_ != nullptr) { probe_(Point::transmit, false); }
     if (tx_.publish(head + 1) == service::Wake::yes) { effects_ |= effect::wake; }
-    if (probe_ != nullptr) { probe_(true); }
+    if (probe_ != nullptr) { probe_(Point::transmit, true); }
     refresh_transmit();
     refresh();
     return Answer::advance();
