@@ -43,6 +43,7 @@ void recheck(Core&) { ++fake::rechecks; }
 void release_interrupts(Partition&) {}
 
 void init_vcpu(Vcpu& vcpu, Partition& partition, unsigned index, unsigned core, unsigned priority) {
+    vcpu.timer_at = abi::no_deadline;
     vcpu.native = partition.kind == abi::PartitionKind::native;
     vcpu.index = static_cast<uint8_t>(index);
     vcpu.core = static_cast<uint8_t>(core);
