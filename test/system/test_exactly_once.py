@@ -37,7 +37,10 @@ def system(tmp_path: Path):
     """The system with these properties of uart."""
 
     def with_properties(**properties: str | int) -> Path:
-        lines = [f'{key} = "{v}"' if isinstance(v, str) else f"{key} = {v}" for key, v in properties.items()]
+        lines = [
+            f'{key} = "{v}"' if isinstance(v, str) else f"{key} = {v}"
+            for key, v in properties.items()
+        ]
         path = tmp_path / "system.toml"
         head = "[service.uart.properties]"
         path.write_text(SYSTEM.read_text().replace(head, "\n".join([head, *lines])))
@@ -133,6 +136,8 @@ def test_restarts_under_the_demo(machine: Harness, service: str) -> None:
     machine.expect("pair: ready", "pair")
     for guest in ("ticker", "pair"):
         assert "FAILED" not in machine.streams[guest].text
-    numbers = [int(n) for n in re.findall(r" tick (\d+)\r?$", machine.streams["ticker"].text, re.MULTILINE)]
+    numbers = [
+        int(n) for n in re.findall(r" tick (\d+)\r?$", machine.streams["ticker"].text, re.MULTILINE)
+    ]
     ticks = numbers[10:]
     assert ticks == list(range(1, len(ticks) + 1))
