@@ -91,7 +91,7 @@ enum class Hypercall : uint16_t {
     route = 23,
 };
 constexpr uint64_t read_only = 1ull << 63; ///< interrupt_state
-constexpr unsigned hypercall_count = 23; ///< smccc not counted; the bound is 24
+constexpr unsigned hypercall_count = 23;   ///< smccc not counted; the bound is 24
 
 enum class ObjectType : uint8_t { none = 0, memory, partition, vcpu, endpoint, notification, interrupt };
 
@@ -100,7 +100,8 @@ namespace right {
 // all types
 constexpr uint16_t destroy = 1 << 0;
 // memory: access that a mapping may have is bounded by these too
-constexpr uint16_t read = 1 << 1, write = 1 << 2, execute = 1 << 3, map_memory = 1 << 4, derive = 1 << 5, donate = 1 << 6;
+constexpr uint16_t read = 1 << 1, write = 1 << 2, execute = 1 << 3, map_memory = 1 << 4, derive = 1 << 5,
+                   donate = 1 << 6;
 // partition
 constexpr uint16_t delegate = 1 << 1, map_into = 1 << 2, create_vcpu = 1 << 3, interrupt_line = 1 << 4,
                    configure_interrupts = 1 << 5;
@@ -124,22 +125,25 @@ enum class MemoryType : uint8_t { normal = 0, device = 1 };
 enum class PartitionKind : uint8_t { native = 0, vm = 1 };
 
 enum class VcpuOperation : uint8_t {
-    start = 0,  ///< x2 entry IPA, x3 value for x0, x4 value for x1, x5 stack pointer (native). From reset state (Arm ARM, warm reset)
+    start = 0,  ///< x2 entry IPA, x3 value for x0, x4 value for x1, x5 stack pointer (native). From reset state (Arm
+                ///< ARM, warm reset)
     stop = 1,   ///< loses its place; a later start begins afresh. An open call is abandoned
     pause = 2,  ///< keeps its place; complete when the call returns
     resume = 3, ///< of a paused vCPU; of a faulted VM vCPU: repeats the faulting instruction
-    move = 4,   ///< x2 core; the vCPU must be stopped or paused, without an open call, and serve no endpoint (bad_state). If it
-                ///< waits until some time, that is over
+    move = 4,   ///< x2 core; the vCPU must be stopped or paused, without an open call, and serve no endpoint
+                ///< (bad_state). If it waits until some time, that is over
     inject_serror = 5, ///< VM only: virtual SError, x2 = VSESR syndrome (RAS) or 0
-    watch = 6,  ///< x2 watch time in us: if the vCPU runs without a reply_recv for longer, it faults (0: off). Native only
+    watch = 6, ///< x2 watch time in us: if the vCPU runs without a reply_recv for longer, it faults (0: off). Native
+               ///< only
 };
 
 /// vcpu_read groups, six words each.
 enum class VcpuGroup : uint8_t {
-    status = 0, ///< abi::VcpuState, FaultReason, fault detail 0 (ESR_EL2), 1 (IPA or FAR), 2 (by reason), CPU time in ticks
-    pc = 1,     ///< PC, PSTATE, SP_EL0, SP_EL1, ELR_EL1, ESR_EL1
-    general = 2,///< x0..x5; general + n: x(6n).. up to general + 5 (x30 alone)
-    exits = 8,  ///< counts: all exits to EL2, MMIO, system registers, SMCCC, WFx, interrupts
+    status = 0,  ///< abi::VcpuState, FaultReason, fault detail 0 (ESR_EL2), 1 (IPA or FAR), 2 (by reason), CPU time in
+                 ///< ticks
+    pc = 1,      ///< PC, PSTATE, SP_EL0, SP_EL1, ELR_EL1, ESR_EL1
+    general = 2, ///< x0..x5; general + n: x(6n).. up to general + 5 (x30 alone)
+    exits = 8,   ///< counts: all exits to EL2, MMIO, system registers, SMCCC, WFx, interrupts
 };
 enum class VcpuRegister : uint8_t {
     x0 = 0, ///< .. x30 = 30
@@ -160,19 +164,19 @@ enum class VcpuState : uint8_t {
 /// Why a vCPU faulted; the log writes these names.
 enum class FaultReason : uint8_t {
     none = 0,
-    stage2 = 1,        ///< access to an IPA where nothing is mapped. detail 1: IPA
-    permission = 2,    ///< access that the mapping forbids. detail 1: IPA
-    undecodable = 3,   ///< access to a device page by an instruction without a valid syndrome (ISV=0). detail 1: IPA
-    no_endpoint = 4,   ///< a trap that no endpoint is named for. detail 2: the message's word 0
-    exception = 5,     ///< native: an exception at EL1 (no vectors). detail 1: ELR_EL1, detail 2: ESR_EL1
-    watchdog = 6,      ///< a request took longer than the endpoint's max_us, or the watch time passed
-    refused = 7,       ///< a service answered Action::fault
-    serror = 8,        ///< an SError interrupt was attributed to it
-    synchronous = 9,   ///< another synchronous exception taken to EL2. detail 0: ESR_EL2
-    bad_entry = 10,    ///< a stack or start address that cannot be used
+    stage2 = 1,      ///< access to an IPA where nothing is mapped. detail 1: IPA
+    permission = 2,  ///< access that the mapping forbids. detail 1: IPA
+    undecodable = 3, ///< access to a device page by an instruction without a valid syndrome (ISV=0). detail 1: IPA
+    no_endpoint = 4, ///< a trap that no endpoint is named for. detail 2: the message's word 0
+    exception = 5,   ///< native: an exception at EL1 (no vectors). detail 1: ELR_EL1, detail 2: ESR_EL1
+    watchdog = 6,    ///< a request took longer than the endpoint's max_us, or the watch time passed
+    refused = 7,     ///< a service answered Action::fault
+    serror = 8,      ///< an SError interrupt was attributed to it
+    synchronous = 9, ///< another synchronous exception taken to EL2. detail 0: ESR_EL2
+    bad_entry = 10,  ///< a stack or start address that cannot be used
 };
 constexpr const char* name(FaultReason reason) {
-    constexpr const char* names[] = {"none",    "stage2",  "permission", "undecodable", "no_endpoint", "exception",
+    constexpr const char* names[] = {"none",     "stage2",  "permission", "undecodable", "no_endpoint", "exception",
                                      "watchdog", "refused", "serror",     "synchronous", "bad_entry"};
     auto index = static_cast<unsigned>(reason);
     return index < sizeof(names) / sizeof(names[0]) ? names[index] : "unknown";
@@ -181,17 +185,17 @@ constexpr const char* name(FaultReason reason) {
 /// interrupt_state registers: each covers 32 INTIDs (one bit each), or 4 (priority, a byte each), or 16 (config, two bits
 /// each) or 1 (route), as the GICv3 registers do, starting at the INTID given, aligned to that many.
 enum class VirtualInterruptRegister : uint8_t {
-    group = 0,         ///< read/write: 1 = Group 1
-    enable_set = 1,    ///< read, write-one-to-enable
+    group = 0,      ///< read/write: 1 = Group 1
+    enable_set = 1, ///< read, write-one-to-enable
     enable_clear = 2,
     pending_set = 3,   ///< read: pending (latch or line); write-one sets the latch
     pending_clear = 4, ///< write-one clears the latch (a high level line stays pending)
     active_set = 5,
     active_clear = 6,
     priority = 7,
-    config = 8,        ///< bit 1 of each pair: edge-triggered
-    route = 9,         ///< SPIs: vCPU index, or 0xff: any vCPU (IRM)
-    ctlr = 10,         ///< of the VM: bit 0: EnableGrp0, bit 1: EnableGrp1
+    config = 8, ///< bit 1 of each pair: edge-triggered
+    route = 9,  ///< SPIs: vCPU index, or 0xff: any vCPU (IRM)
+    ctlr = 10,  ///< of the VM: bit 0: EnableGrp0, bit 1: EnableGrp1
 };
 /// INTIDs 0..31 are per vCPU; SPIs are 32..max_virtual_intid.
 constexpr unsigned max_virtual_intid = 255;

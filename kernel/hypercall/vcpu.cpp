@@ -144,8 +144,11 @@ Status vcpu_schedule(Core& core, Vcpu& self, const Arguments& arguments) {
     auto vcpu = TRY(self.partition->lookup<Vcpu>(arguments.x[0], abi::right::control));
     uint64_t priority = arguments.x[1], budget = arguments.x[2], period = arguments.x[3];
     if (priority >= abi::priorities || budget > period || period > 1'000'000'000) { return Status::bad_argument; }
-    if (vcpu->core != core.index) { TRY(at_rest(*vcpu)); }
-    lift_throttle(*cores[vcpu->core], *vcpu);
+    if (vcpu->core != core.index) {
+        TRY(at_rest(*vcpu)); // and if it is throttled, its core lifts that in time
+    } else {
+        lift_throttle(core, *vcpu);
+    }
     if (vcpu->queued) { core.ready.remove(*vcpu); }
     vcpu->priority = static_cast<uint8_t>(priority);
     vcpu->budget_ticks = ticks_from_us(budget);

@@ -40,16 +40,11 @@ void Pl011::start_afresh() {
 
 uint32_t Pl011::position(uint32_t point) const {
     switch (static_cast<Point>(point)) {
-    case Point::transmit:
-        return tx_.own_head();
-    case Point::receive:
-        return rx_.own_tail();
-    case Point::loop_in:
-        return state_->loop_in;
-    case Point::loop_out:
-        return state_->loop_out;
-    case Point::interrupts:
-        return ris_changes();
+    case Point::transmit: return tx_.own_head();
+    case Point::receive: return rx_.own_tail();
+    case Point::loop_in: return state_->loop_in;
+    case Point::loop_out: return state_->loop_out;
+    case Point::interrupts: return ris_changes();
     }
     return 0;
 }

@@ -149,10 +149,8 @@ service::LongAnswer Uart::on(service::Call const& m) {
         break;
     }
     case abi::client::Label::pause: // bytes and time-outs on the line do not stop for a paused VM
-    case abi::client::Label::resume:
-        return abi::Status::ok;
-    default:
-        return abi::Status::unsupported;
+    case abi::client::Label::resume: return abi::Status::ok;
+    default: return abi::Status::unsupported;
     }
     service::signal(console_, client.wake);
     return abi::Status::ok;

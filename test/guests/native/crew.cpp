@@ -78,7 +78,7 @@ Handles const& own() {
     if (the.own.self == 0) {
         auto const& e = Environment::get();
         the.own = {e.handle("partition.self"), e.handle("memory.pages"), e.handle("memory.shared"),
-                     e.handle("notification.self"), e.handle_or_none("vcpu.self.0")};
+                     e.handle("notification.self"), e.handle_or_none("vcpu.self.0"), e.handle_or_none("memory.blocks")};
         the.window = e.property("window");
         the.next_slot = e.property("slots.free");
     }

@@ -47,7 +47,7 @@ void give_slot(Handle slot);
 Handle take_pages(uint64_t size);
 
 struct Handles {
-    Handle self, pages, shared, notification, vcpu;
+    Handle self, pages, shared, notification, vcpu, blocks;
 };
 /// The grants of the test systems.
 Handles const& own();

@@ -34,7 +34,11 @@ def build(host_tests: bool = False) -> Path:
         )
     folder.mkdir(parents=True, exist_ok=True)
     console = Console(stderr=True)
-    with _alone(folder), _status(console, "building"):
+    new = not (folder / "build.ninja").is_file()
+    text = "building; the first time takes a minute or two" if new else "building"
+    if new and not console.is_terminal:
+        print(f"bulkhead: {text}", file=sys.stderr, flush=True)
+    with _alone(folder), _status(console, text):
         if not (folder / "build.ninja").is_file():
             cross = CHECKOUT / "tools" / "meson" / "aarch64.ini"
             _call(["meson", "setup", str(folder), str(CHECKOUT), "--cross-file", str(cross)])
