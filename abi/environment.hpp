@@ -25,7 +25,8 @@ static_assert(sizeof(EnvironmentEntry) == 64);
 struct EnvironmentHeader {
     uint64_t magic;   ///< environment_magic
     uint32_t version; ///< abi_version
-    uint32_t count;   ///< of entries, which follow at offset 64, sorted by name (byte order): look-up is a binary search
+    uint32_t count;   ///< of entries, which follow at offset 64, sorted by name (byte order): look-up is a binary
+                      ///< search
     uint64_t size;    ///< bytes of the whole environment, pages
     uint64_t reserved[5];
 };

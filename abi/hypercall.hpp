@@ -48,7 +48,8 @@ enum class Hypercall : uint16_t {
 
     // Objects
     /// x0 type (abi::ObjectType), x1 memory to donate (right: donate; ~0 for types that need none), x2 destination slot,
-    /// x3.. by type: partition: x3 kind, x4 capability slots; vcpu: x3 partition (right: create), x4 index, x5 core, x6 priority;
+    /// x3.. by type: partition: x3 kind, x4 capability slots, x5 notification (right: signal) that is signalled with bit x6 when
+    /// one of its vCPUs faults (0: as for the creator); vcpu: x3 partition (right: create), x4 index, x5 core, x6 priority;
     /// endpoint: x3 max_us; notification: x3 vcpu (right: control) that takes the signals. Result: capability with all rights.
     create = 11,
     /// x0 object (right: destroy). Donated pages return to the memory object, zeroed. A partition takes its vCPUs with it.
@@ -60,7 +61,7 @@ enum class Hypercall : uint16_t {
     /// x0 vcpu (right: control), x1 operation (abi::VcpuOperation), x2.. by operation.
     vcpu_control = 14,
     /// x0 vcpu (right: inspect), x1 group (abi::VcpuGroup). Returns x1..x6 six words. The vCPU must not be running
-    /// (bad_state), except for group `status`.
+    /// (bad_state), except for the groups `status` and `exits`.
     vcpu_read = 15,
     /// x0 vcpu (right: control), x1 register (abi::VcpuRegister), x2 value. The vCPU must not be running (bad_state).
     vcpu_write = 16,
@@ -68,11 +69,12 @@ enum class Hypercall : uint16_t {
     vcpu_schedule = 17,
 
     // Interrupts
-    /// x0 partition (right: interrupt; the badge holds the allowed range: first INTID in bits 0..15, last in 16..31),
+    /// x0 partition (right: interrupt; the badge holds the allowed range: first INTID in bits 0..15, last in 16..31; with
+    /// badge 0, as the creator has it, none is allowed: mint one),
     /// x1 INTID, x2 vCPU index (PPIs only), x3 level: 1 raise, 0 lower, 2 pulse (edge).
     interrupt_line = 18,
     /// x0 partition (right: configure_interrupts), x1 register (abi::VirtualInterruptRegister), x2 vCPU index (SGIs and PPIs,
-    /// ctlr), x3 first INTID, x4 value. Returns x1: value before (reads: write nothing).
+    /// ctlr), x3 first INTID, x4 value. Returns x1: value before. With bit 63 of x3 (read_only) nothing is written.
     interrupt_state = 19,
     /// x0 interrupt (right: bind), x1 notification (right: serve), x2 signal bit 0..63: the line's interrupts become signals;
     /// or x3 = 1: x1 partition (right: configure_interrupts), x2 INTID: hardware-linked to a VM's virtual interrupt.
@@ -83,8 +85,13 @@ enum class Hypercall : uint16_t {
     // The machine
     /// x0 abi::MachineOperation, x1.. by operation; only for partitions that the boot table allows (no_right).
     machine = 22,
+
+    /// x0 partition (right: map), x1 trap (abi::Trap), x2 endpoint (right: serve), x3 badge (32 bits): these traps of the VM
+    /// become messages to the endpoint. wfe: before the vCPUs are made.
+    route = 23,
 };
-constexpr unsigned hypercall_count = 22; ///< smccc not counted; the bound is 24
+constexpr uint64_t read_only = 1ull << 63; ///< interrupt_state
+constexpr unsigned hypercall_count = 23;   ///< smccc not counted; the bound is 24
 
 enum class ObjectType : uint8_t { none = 0, memory, partition, vcpu, endpoint, notification, interrupt };
 
@@ -93,7 +100,8 @@ namespace right {
 // all types
 constexpr uint16_t destroy = 1 << 0;
 // memory: access that a mapping may have is bounded by these too
-constexpr uint16_t read = 1 << 1, write = 1 << 2, execute = 1 << 3, map_memory = 1 << 4, derive = 1 << 5, donate = 1 << 6;
+constexpr uint16_t read = 1 << 1, write = 1 << 2, execute = 1 << 3, map_memory = 1 << 4, derive = 1 << 5,
+                   donate = 1 << 6;
 // partition
 constexpr uint16_t delegate = 1 << 1, map_into = 1 << 2, create_vcpu = 1 << 3, interrupt_line = 1 << 4,
                    configure_interrupts = 1 << 5;
@@ -117,21 +125,25 @@ enum class MemoryType : uint8_t { normal = 0, device = 1 };
 enum class PartitionKind : uint8_t { native = 0, vm = 1 };
 
 enum class VcpuOperation : uint8_t {
-    start = 0,  ///< x2 entry IPA, x3 value for x0, x4 value for x1, x5 stack pointer (native). From reset state (Arm ARM, warm reset)
+    start = 0,  ///< x2 entry IPA, x3 value for x0, x4 value for x1, x5 stack pointer (native). From reset state (Arm
+                ///< ARM, warm reset)
     stop = 1,   ///< loses its place; a later start begins afresh. An open call is abandoned
     pause = 2,  ///< keeps its place; complete when the call returns
     resume = 3, ///< of a paused vCPU; of a faulted VM vCPU: repeats the faulting instruction
-    move = 4,   ///< x2 core; the vCPU must be stopped or paused without an open call (bad_state)
+    move = 4,   ///< x2 core; the vCPU must be stopped or paused, without an open call, and serve no endpoint
+                ///< (bad_state). If it waits until some time, that is over
     inject_serror = 5, ///< VM only: virtual SError, x2 = VSESR syndrome (RAS) or 0
-    watch = 6,  ///< x2 watch time in us: if the vCPU runs without a reply_recv for longer, it faults (0: off). Native only
+    watch = 6, ///< x2 watch time in us: if the vCPU runs without a reply_recv for longer, it faults (0: off). Native
+               ///< only
 };
 
 /// vcpu_read groups, six words each.
 enum class VcpuGroup : uint8_t {
-    status = 0, ///< abi::VcpuState, FaultReason, fault detail 0 (ESR_EL2), 1 (IPA or FAR), 2 (by reason), CPU time in ticks
-    pc = 1,     ///< PC, PSTATE, SP_EL0, SP_EL1, ELR_EL1, ESR_EL1
-    general = 2,///< x0..x5; general + n: x(6n).. up to general + 5 (x30 alone)
-    exits = 8,  ///< counts: all exits to EL2, MMIO, system registers, SMCCC, WFx, interrupts
+    status = 0,  ///< abi::VcpuState, FaultReason, fault detail 0 (ESR_EL2), 1 (IPA or FAR), 2 (by reason), CPU time in
+                 ///< ticks
+    pc = 1,      ///< PC, PSTATE, SP_EL0, SP_EL1, ELR_EL1, ESR_EL1
+    general = 2, ///< x0..x5; general + n: x(6n).. up to general + 5 (x30 alone)
+    exits = 8,   ///< counts: all exits to EL2, MMIO, system registers, SMCCC, WFx, interrupts
 };
 enum class VcpuRegister : uint8_t {
     x0 = 0, ///< .. x30 = 30
@@ -152,19 +164,19 @@ enum class VcpuState : uint8_t {
 /// Why a vCPU faulted; the log writes these names.
 enum class FaultReason : uint8_t {
     none = 0,
-    stage2 = 1,        ///< access to an IPA where nothing is mapped. detail 1: IPA
-    permission = 2,    ///< access that the mapping forbids. detail 1: IPA
-    undecodable = 3,   ///< access to a device page by an instruction without a valid syndrome (ISV=0). detail 1: IPA
-    no_endpoint = 4,   ///< a trap that no endpoint is named for. detail 2: the message's word 0
-    exception = 5,     ///< native: an exception at EL1 (no vectors). detail 1: ELR_EL1, detail 2: ESR_EL1
-    watchdog = 6,      ///< a request took longer than the endpoint's max_us, or the watch time passed
-    refused = 7,       ///< a service answered Action::fault
-    serror = 8,        ///< an SError interrupt was attributed to it
-    synchronous = 9,   ///< another synchronous exception taken to EL2. detail 0: ESR_EL2
-    bad_entry = 10,    ///< a stack or start address that cannot be used
+    stage2 = 1,      ///< access to an IPA where nothing is mapped. detail 1: IPA
+    permission = 2,  ///< access that the mapping forbids. detail 1: IPA
+    undecodable = 3, ///< access to a device page by an instruction without a valid syndrome (ISV=0). detail 1: IPA
+    no_endpoint = 4, ///< a trap that no endpoint is named for. detail 2: the message's word 0
+    exception = 5,   ///< native: an exception at EL1 (no vectors). detail 1: ELR_EL1, detail 2: ESR_EL1
+    watchdog = 6,    ///< a request took longer than the endpoint's max_us, or the watch time passed
+    refused = 7,     ///< a service answered Action::fault
+    serror = 8,      ///< an SError interrupt was attributed to it
+    synchronous = 9, ///< another synchronous exception taken to EL2. detail 0: ESR_EL2
+    bad_entry = 10,  ///< a stack or start address that cannot be used
 };
 constexpr const char* name(FaultReason reason) {
-    constexpr const char* names[] = {"none",    "stage2",  "permission", "undecodable", "no_endpoint", "exception",
+    constexpr const char* names[] = {"none",     "stage2",  "permission", "undecodable", "no_endpoint", "exception",
                                      "watchdog", "refused", "serror",     "synchronous", "bad_entry"};
     auto index = static_cast<unsigned>(reason);
     return index < sizeof(names) / sizeof(names[0]) ? names[index] : "unknown";
@@ -173,17 +185,17 @@ constexpr const char* name(FaultReason reason) {
 /// interrupt_state registers: each covers 32 INTIDs (one bit each), or 4 (priority, a byte each), or 16 (config, two bits
 /// each) or 1 (route), as the GICv3 registers do, starting at the INTID given, aligned to that many.
 enum class VirtualInterruptRegister : uint8_t {
-    group = 0,         ///< read/write: 1 = Group 1
-    enable_set = 1,    ///< read, write-one-to-enable
+    group = 0,      ///< read/write: 1 = Group 1
+    enable_set = 1, ///< read, write-one-to-enable
     enable_clear = 2,
     pending_set = 3,   ///< read: pending (latch or line); write-one sets the latch
     pending_clear = 4, ///< write-one clears the latch (a high level line stays pending)
     active_set = 5,
     active_clear = 6,
     priority = 7,
-    config = 8,        ///< bit 1 of each pair: edge-triggered
-    route = 9,         ///< SPIs: vCPU index, or 0xff: any vCPU (IRM)
-    ctlr = 10,         ///< of the VM: bit 0: EnableGrp0, bit 1: EnableGrp1
+    config = 8, ///< bit 1 of each pair: edge-triggered
+    route = 9,  ///< SPIs: vCPU index, or 0xff: any vCPU (IRM)
+    ctlr = 10,  ///< of the VM: bit 0: EnableGrp0, bit 1: EnableGrp1
 };
 /// INTIDs 0..31 are per vCPU; SPIs are 32..max_virtual_intid.
 constexpr unsigned max_virtual_intid = 255;

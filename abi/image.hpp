@@ -18,25 +18,38 @@ constexpr unsigned priorities = 64;
 struct BootHeader {
     uint64_t magic;
     uint32_t version;
-    uint32_t size;         ///< bytes of header and records
-    uint32_t crc32;        ///< IEEE 802.3 of the `size` bytes, this field taken as zero
+    uint32_t size;  ///< bytes of header and records
+    uint32_t crc32; ///< IEEE 802.3 of the `size` bytes, this field taken as zero
     uint32_t record_count;
-    uint32_t cores;        ///< that the system uses: 0..cores-1
-    uint32_t objects;      ///< slots of the object table (at most 65535), those for run-time objects included
-    uint64_t pool_base;    ///< physical memory for the core's own pages (tables, partitions, vCPUs); page-aligned
+    uint32_t cores;     ///< that the system uses: 0..cores-1
+    uint32_t objects;   ///< slots of the object table (at most 65535), those for run-time objects included
+    uint64_t pool_base; ///< physical memory for the core's own pages (tables, partitions, vCPUs); page-aligned
     uint64_t pool_size;
-    uint64_t log_ring;     ///< physical address of the core's log ring (RingHeader), page-aligned; console consumes it
+    uint64_t log_ring; ///< physical address of the core's log ring (RingHeader), page-aligned; console consumes it
     uint64_t log_ring_size;
     uint64_t gicd_base, gicr_base, gicr_stride; ///< physical, GICv3; gicr of core n at gicr_base + n * gicr_stride
-    uint64_t uart_base;    ///< PL011 for a panic and for messages before the console runs
+    uint64_t uart_base;                         ///< PL011 for a panic and for messages before the console runs
     uint64_t ram_base, ram_size;
-    uint32_t log_object;   ///< notification signalled (log_signal) when the core logs; 0: none
-    uint32_t log_signal;   ///< bit number
+    uint32_t log_object; ///< notification signalled (log_signal) when the core logs; 0: none
+    uint32_t log_signal; ///< bit number
     uint64_t reserved[3];
 };
 
 enum class RecordType : uint16_t {
-    memory = 1, partition, vcpu, endpoint, notification, interrupt, map, device, trap, server, capability, payload, bind, start
+    memory = 1,
+    partition,
+    vcpu,
+    endpoint,
+    notification,
+    interrupt,
+    map,
+    device,
+    trap,
+    server,
+    capability,
+    payload,
+    bind,
+    start
 };
 
 /// Every record is 64 bytes and begins with its type and the object it creates or concerns (an index of the object table,
@@ -56,42 +69,42 @@ struct BootMemory { ///< flags: MemoryType in bits 0..7; bit 8: donatable (the c
 };
 struct BootPartition { ///< flags: PartitionKind in bits 0..7; bit 8: may use Hypercall::machine
     RecordHead head;
-    char name[24];       ///< NUL-terminated; for the log
-    uint32_t vmid;       ///< 1..255, unique
-    uint32_t slots;      ///< of the capability table, at most 1024
-    uint32_t table_pages;///< stage-2 table pages, the root not counted, that its mappings need
-    uint32_t supervisor; ///< notification signalled when one of its vCPUs faults, 0: the machine ends (reason=policy)
+    char name[24];        ///< NUL-terminated; for the log
+    uint32_t vmid;        ///< 1..255, unique
+    uint32_t slots;       ///< of the capability table, at most 1024
+    uint32_t table_pages; ///< stage-2 table pages, the root not counted, that its mappings need
+    uint32_t supervisor;  ///< notification signalled when one of its vCPUs faults, 0: the machine ends (reason=policy)
     uint32_t supervisor_signal; ///< bit number 0..63
     uint32_t object_quota;      ///< objects that it may create at run time
-    uint64_t spi_count;  ///< VM: SPIs, a multiple of 32 up to 224
+    uint64_t spi_count;         ///< VM: SPIs, a multiple of 32 up to 224
 };
 struct BootVcpu {
     RecordHead head;
     uint16_t partition;
-    uint16_t index;      ///< in the partition, 0..
+    uint16_t index; ///< in the partition, 0..
     uint16_t core;
-    uint16_t priority;   ///< 0..63, 63 the most urgent
-    uint32_t budget_us;  ///< 0: unlimited
+    uint16_t priority;  ///< 0..63, 63 the most urgent
+    uint32_t budget_us; ///< 0: unlimited
     uint32_t period_us;
-    uint64_t mpidr;      ///< affinity fields for VMPIDR_EL2
+    uint64_t mpidr; ///< affinity fields for VMPIDR_EL2
     uint64_t reserved[4];
 };
 struct BootEndpoint {
     RecordHead head;
-    uint32_t max_us;     ///< a request that takes longer is a fault of the server
+    uint32_t max_us; ///< a request that takes longer is a fault of the server
     uint32_t reserved0;
     uint64_t reserved[6];
 };
 struct BootNotification {
     RecordHead head;
-    uint32_t vcpu;       ///< that takes the signals
+    uint32_t vcpu; ///< that takes the signals
     uint32_t reserved0;
     uint64_t reserved[6];
 };
 struct BootInterrupt { ///< flags: bit 0: edge-triggered
     RecordHead head;
-    uint32_t intid;      ///< physical SPI
-    uint32_t core;       ///< routed there
+    uint32_t intid; ///< physical SPI
+    uint32_t core;  ///< routed there
     uint64_t reserved[6];
 };
 struct BootMap { ///< object: the memory; flags: access bits
@@ -111,12 +124,12 @@ struct BootDevice { ///< object: the partition whose pages they become
 };
 /// Which endpoint takes which trap of a VM.
 enum class Trap : uint32_t {
-    timer = 0,   ///< CNTP_* (and CNTPS) system registers
-    gic = 1,     ///< ICC_SGI*R_EL1 and other trapped ICC_*
-    sysreg = 2,  ///< every other trapped system register
-    smccc = 3,   ///< HVC #0 and SMC #0
+    timer = 0,  ///< CNTP_* (and CNTPS) system registers
+    gic = 1,    ///< ICC_SGI*R_EL1 and other trapped ICC_*
+    sysreg = 2, ///< every other trapped system register
+    smccc = 3,  ///< HVC #0 and SMC #0
     wfi = 4,
-    wfe = 5,     ///< if named, WFE is trapped
+    wfe = 5, ///< if named, WFE is trapped
     count = 6,
 };
 struct BootTrap { ///< object: the partition; flags: Trap
@@ -132,9 +145,9 @@ struct BootServer { ///< object: the endpoint
     uint64_t reserved[6];
 };
 struct BootCapability { ///< object: what the capability names
-    RecordHead head;     ///< flags: rights
-    uint32_t partition;  ///< in whose table
-    uint32_t slot;       ///< 1..; 0 stays empty so that a zero handle is never valid
+    RecordHead head;    ///< flags: rights
+    uint32_t partition; ///< in whose table
+    uint32_t slot;      ///< 1..; 0 stays empty so that a zero handle is never valid
     uint64_t badge;
     uint64_t reserved[5];
 };
@@ -144,13 +157,14 @@ struct BootPayload {
     uint64_t base, size; ///< physical
     uint32_t crc32;      ///< IEEE 802.3
     uint32_t reserved0;
-    char name[24];       ///< for the error message
+    char name[24]; ///< for the error message
     uint64_t reserved[1];
 };
-struct BootBind { ///< object: the interrupt; flags bit 0: hardware-linked to a VM (target: partition), else a notification
+struct BootBind { ///< object: the interrupt; flags bit 0: hardware-linked to a VM (target: partition), else a
+                  ///< notification
     RecordHead head;
     uint32_t target;
-    uint32_t signal;     ///< bit number, or the VM's INTID
+    uint32_t signal; ///< bit number, or the VM's INTID
     uint64_t reserved[6];
 };
 struct BootStart { ///< object: the vCPU, started when all records are done, in order
@@ -180,7 +194,8 @@ static_assert(sizeof(BootRecord) == 64);
 
 /// Pages of the pool that the core takes: the packer adds these up (and one L3 table of EL2 for each 2 MiB that donatable
 /// memory and the pool touch).
-constexpr unsigned pool_pages_per_partition = 2; ///< the partition with its capability table page... plus slots*16/4096 beyond 1
+constexpr unsigned pool_pages_per_partition = 2; ///< the partition with its capability table page... plus
+                                                 ///< slots*16/4096 beyond 1
 constexpr unsigned pool_pages_per_vcpu = 1;
 constexpr unsigned object_slot_bytes = 128;
 

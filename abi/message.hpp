@@ -12,17 +12,17 @@ namespace abi {
 
 /// Who sent a message, in bits 16..23 of its tag. The core writes it: a client cannot forge one.
 enum class Kind : uint8_t {
-    call = 0,        ///< a native partition's `call`; label and words are its own
-    mmio_read = 1,   ///< word 0: IPA. Answer word 0: the value read (zero-extended; the core applies width and sign)
-    mmio_write = 2,  ///< word 0: IPA, word 1: the value, zero-extended
-    sysreg_read = 3, ///< MRS. word 0: the register (see sysreg()). Answer word 0: the value
-    sysreg_write = 4,///< MSR. word 0: the register, word 1: the value
-    smccc = 5,       ///< HVC #0 or SMC #0. words 0..5: x0..x5 of the caller. Answer words 0..3 go to x0..x3.
-                     ///< Label: 0 by HVC, 1 by SMC
-    wfx = 6,         ///< WFI or WFE. word 0: the guest's CNTV deadline in CNTPCT ticks (~0: none armed).
-                     ///< Label: 0 WFI, 1 WFE, 2 WFIT, 3 WFET
-    signals = 7,     ///< not a request: word 0: the set of signals that were pending, now taken. The answer is ignored
-    deadline = 8,    ///< not a request: the deadline given to `reply_recv` passed. The answer is ignored
+    call = 0,         ///< a native partition's `call`; label and words are its own
+    mmio_read = 1,    ///< word 0: IPA. Answer word 0: the value read (zero-extended; the core applies width and sign)
+    mmio_write = 2,   ///< word 0: IPA, word 1: the value, zero-extended
+    sysreg_read = 3,  ///< MRS. word 0: the register (see sysreg()). Answer word 0: the value
+    sysreg_write = 4, ///< MSR. word 0: the register, word 1: the value
+    smccc = 5,        ///< HVC #0 or SMC #0. words 0..5: x0..x5 of the caller. Answer words 0..3 go to x0..x3.
+                      ///< Label: 0 by HVC, 1 by SMC
+    wfx = 6,          ///< WFI or WFE. word 0: the guest's CNTV deadline in CNTPCT ticks (~0: none armed).
+                      ///< Label: 0 WFI, 1 WFE, 2 WFIT, 3 WFET
+    signals = 7,      ///< not a request: word 0: the set of signals that were pending, now taken. The answer is ignored
+    deadline = 8,     ///< not a request: the deadline given to `reply_recv` passed. The answer is ignored
 };
 
 /// The tag of a received message.
@@ -30,9 +30,12 @@ struct Tag {
     uint64_t bits = 0;
     constexpr uint16_t label() const { return static_cast<uint16_t>(bits); }
     constexpr Kind kind() const { return static_cast<Kind>(bits >> 16 & 0xff); }
-    constexpr bool repeated() const { return bits >> 24 & 1; } ///< delivered before: server was killed before it answered
-    constexpr unsigned size() const { return bits >> 32 & 0xff; }    ///< of an MMIO access: 1, 2, 4 or 8 bytes
-    constexpr unsigned vcpu() const { return bits >> 40 & 0xff; }    ///< the sender's vCPU index in its partition
+    constexpr bool repeated() const {
+        return bits >> 24 & 1;
+    }                                                             ///< delivered before: server was killed before it
+                                                                  ///< answered
+    constexpr unsigned size() const { return bits >> 32 & 0xff; } ///< of an MMIO access: 1, 2, 4 or 8 bytes
+    constexpr unsigned vcpu() const { return bits >> 40 & 0xff; } ///< the sender's vCPU index in its partition
     static constexpr uint64_t repeated_bit = 1u << 24;
     static constexpr Tag make(Kind kind, uint16_t label, unsigned size, unsigned vcpu) {
         return {label | static_cast<uint64_t>(kind) << 16 | static_cast<uint64_t>(size) << 32 |
@@ -45,7 +48,8 @@ enum class Action : uint8_t {
     advance = 0,   ///< word 0 goes to the destination register of a read; the PC moves past the instruction.
                    ///< For a native caller: it receives the tag's label and the words
     retry = 1,     ///< nothing is written, the instruction runs again
-    wait = 2,      ///< advance, then block until an interrupt can be delivered or CNTPCT reaches word 1 (~0: no deadline)
+    wait = 2,      ///< advance, then block until an interrupt can be delivered or CNTPCT reaches word 1 (~0: no
+                   ///< deadline)
     undefined = 3, ///< inject an Undefined Instruction exception at the instruction
     abort = 4,     ///< inject a synchronous external abort at the instruction
     fault = 5,     ///< suspend the vCPU and report it to its supervisor (reason: refused); word 0 is kept as detail

@@ -7,10 +7,10 @@
 namespace abi {
 
 struct RingHeader {
-    uint32_t head;     ///< bytes ever produced, modulo 2^32
+    uint32_t head; ///< bytes ever produced, modulo 2^32
     uint32_t reserved0[15];
-    uint32_t tail;     ///< bytes ever consumed, modulo 2^32
-    uint32_t waiting;  ///< the producer found the ring full and wants a signal when there is room (1) or none (0)
+    uint32_t tail;    ///< bytes ever consumed, modulo 2^32
+    uint32_t waiting; ///< the producer found the ring full and wants a signal when there is room (1) or none (0)
     uint32_t reserved1[14];
 };
 static_assert(sizeof(RingHeader) == 128);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // From the first C++ instruction to the first vCPU: what a core needs before it can schedule, on the boot core and the others.
 #include "boot/core_area.hpp"
+#include "boot/handover.hpp"
 #include "boot/machine.hpp"
 #include "boot/table.hpp"
 #include "hw.hpp"
@@ -16,9 +17,8 @@ namespace bulkhead {
 
 extern "C" {
 CoreArea core_areas[abi::max_cores] __attribute__((section(".stacks")));
-extern char image_start[], text_end[], rodata_end[], data_end[], core_end[];
+extern char image_start[], init_end[], text_end[], rodata_end[], data_end[], core_end[];
 void secondary_start();
-[[noreturn]] void enter(Vcpu* vcpu);
 [[noreturn]] void boot_main();
 [[noreturn]] void secondary_main(uint64_t index);
 }
@@ -92,7 +92,6 @@ void init_core(Core& core) {
     init_controls();
     gic::init_core(core);
     core.list_registers = static_cast<uint32_t>(hw::read<hw::IchVtr>().bits & list_registers_mask) + 1;
-    core.online.store(true, std::memory_order_release);
 }
 
 /// The other cores start when everything that they can see is in place.
@@ -132,15 +131,14 @@ void boot_main() {
     if (header.log_ring) { log::init({header.log_ring}, header.log_ring_size, static_cast<uint16_t>(header.log_object), header.log_signal); }
     LogLine("core", "boot").field("cores", header.cores).field("objects", header.objects).hex("image", at(image_start).value)
         .hex("pool", header.pool_base);
-    enter(schedule(core));
+    begin_scheduling(core, at(image_start), at(init_end));
 }
 
 void secondary_main(uint64_t index) {
     enable_mmu();
     Core& core = *cores[index];
     init_core(core);
-    serve_inbox(core);
-    enter(schedule(core));
+    begin_scheduling(core, {}, {});
 }
 
 } // namespace bulkhead

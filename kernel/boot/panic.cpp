@@ -23,7 +23,7 @@ asm(".global panic_stack_top\n.set panic_stack_top, panic_stack + 4096");
 
 namespace {
 
-/// A line of text to the PL011, hexadecimal numbers, no locks, no time.
+/// Text to the PL011, words in hexadecimal, small numbers in decimal, no locks, no time.
 struct Text {
     Text& operator<<(const char* text) {
         unsigned length = 0;
@@ -35,6 +35,13 @@ struct Text {
         char digits[18] = {'0', 'x'};
         for (unsigned i = 0; i < 16; ++i) { digits[2 + i] = "0123456789abcdef"[value >> (60 - 4 * i) & 15]; }
         log::write_uart(digits, sizeof(digits));
+        return *this;
+    }
+    Text& operator<<(unsigned value) {
+        char digits[10];
+        unsigned first = sizeof(digits);
+        do { digits[--first] = static_cast<char>('0' + value % 10); } while (value /= 10);
+        log::write_uart(digits + first, sizeof(digits) - first);
         return *this;
     }
 };
@@ -49,8 +56,8 @@ void begin() {
     log::write_uart(nothing, sizeof(nothing));
     Core& core = Core::self();
     Text text;
-    text << "\ncore: panic core=" << core.index;
-    if (core.current) { text << " partition=" << core.current->partition->name << " vcpu=" << core.current->index; }
+    text << "\ncore: panic core=" << static_cast<unsigned>(core.index);
+    if (core.current) { text << " partition=" << core.current->partition->name << " vcpu=" << unsigned{core.current->index}; }
 }
 
 [[noreturn]] void end() {

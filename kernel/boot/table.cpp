@@ -146,6 +146,7 @@ void make(Core&, const abi::BootTrap& record) {
 void make(Core&, const abi::BootServer& record) {
     Vcpu* vcpu = slot_of(record.vcpu, ObjectType::vcpu).vcpu;
     slot_of(record.head.object, ObjectType::endpoint).endpoint.server[vcpu->core] = vcpu;
+    vcpu->serves = true;
 }
 
 void make(Core&, const abi::BootCapability& record) {

@@ -33,7 +33,7 @@ template <class Visit> Status scan(Slot& slot, Visit visit) {
 bool settled(Core& core, Vcpu& vcpu) {
     if (!stopped(core, vcpu)) { return false; }
     const Core& owner = *cores[vcpu.core];
-    if (owner.resident != &vcpu && owner.fp_owner != &vcpu && !vcpu.timer_armed) { return true; }
+    if (owner.resident != &vcpu && owner.fp_owner != &vcpu && !vcpu.timer_armed()) { return true; }
     ask(core, vcpu, request::stop); // off by its own wish, or by a fault
     return false;
 }
@@ -70,6 +70,7 @@ Status destroy_vcpu(Core& core, Vcpu& self, Slot& slot) {
     if (slot.stage == stage_unlink) {
         const Status status = scan(slot, [&](Slot& other) { unlink(other, vcpu); });
         if (status != Status::ok) { return status; }
+        recheck(core); // who waits for it as a server
         partition.vcpus[vcpu.index] = nullptr;
         slot.stage = stage_settle;
     }
@@ -129,9 +130,8 @@ Status destroy_partition(Core& core, Vcpu& self, Slot& slot) {
 }
 
 void destroy_endpoint(Core& core, Slot& slot) {
-    const ObjectRef name = objects.ref(slot);
     objects.retire(slot);
-    abandon_endpoint(core, name);
+    recheck(core);
     finish(slot);
 }
 

@@ -95,7 +95,7 @@ Status return_step(Memory& memory) {
         zero_page(page);
         clean_page(page);
         hw::dsb_sy(); // the zeroes are in memory, also for a guest that runs without caches
-        el2_map::unmap_donated(page);
+        el2_map::unmap(page);
         if (memory.progress > 0) { return more; }
     }
     count_donation(memory, -1);

@@ -20,11 +20,6 @@ template <class Step> Status run(Step step) {
     }
 }
 
-/// `ok` as a handler's result.
-inline HypercallResult done(Status status) {
-    return status == Status::ok ? HypercallResult{uint64_t{0}} : HypercallResult{status};
-}
-
 constexpr unsigned max_derivation_depth = 32;
 
 /// Makes `child`, whose base and size are set, a derivation of `parent`.

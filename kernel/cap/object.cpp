@@ -13,7 +13,7 @@ constexpr uint16_t generations_end = 0x8000; ///< a slot that has come here is n
 constexpr uint16_t generation_of_none = 0xffff;
 } // namespace
 
-void ObjectTable::init(Slot* slots, uint32_t count) {
+[[gnu::section(".text.boot")]] void ObjectTable::init(Slot* slots, uint32_t count) {
     ASSERT(count >= 1 && count <= generations_end); // a device page has 15 bits for an index
     slots_ = slots;
     count_ = count;
@@ -47,7 +47,7 @@ Slot& ObjectTable::unlink(uint16_t& list, Slot& slot, ObjectType type) {
 
 Slot* ObjectTable::take(ObjectType type) { return free_ ? &unlink(free_, slots_[free_], type) : nullptr; }
 
-Slot& ObjectTable::take_at(uint16_t index, ObjectType type) {
+[[gnu::section(".text.boot")]] Slot& ObjectTable::take_at(uint16_t index, ObjectType type) {
     ASSERT(index != 0 && index < count_ && slots_[index].type == ObjectType::none);
     return unlink(free_, slots_[index], type);
 }

@@ -38,6 +38,16 @@ uint16_t take_vmid() {
 
 void release_vmid(uint16_t vmid) { vmids[vmid / 64] &= ~(1ull << vmid % 64); }
 
+Result<Slot*> Partition::find(abi::Handle handle, ObjectType wanted, unsigned rights, Capability& copy) const {
+    if (handle >= slots) [[unlikely]] { return Status::bad_handle; }
+    copy = table[handle];
+    Slot* slot = objects.find(copy.object);
+    if (!slot) [[unlikely]] { return Status::bad_handle; }
+    if (slot->type != wanted) [[unlikely]] { return Status::bad_type; }
+    if ((copy.rights & rights) != rights) [[unlikely]] { return Status::no_right; }
+    return slot;
+}
+
 uint64_t partition_pages(abi::PartitionKind kind, uint32_t slots, unsigned) {
     return 2 + table_pages(slots) + interrupt_pages(kind);
 }

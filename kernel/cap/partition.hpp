@@ -24,11 +24,11 @@ struct TrapRoute {
 struct VirtualInterrupts; // irq/virtual.hpp
 constexpr unsigned max_vcpus_per_partition = 8;
 
-/// What a lookup yields: the object and what the capability says about it.
+/// What a lookup yields: the object, and the capability as it was then.
 template <class T> struct Found {
     T* object = nullptr;
     Slot* slot = nullptr;
-    const Capability* capability = nullptr;
+    Capability capability{};
     T* operator->() const { return object; }
     T& operator*() const { return *object; }
 };
@@ -55,20 +55,14 @@ struct Partition {
 
     template <class T> static T* object_in(Slot& slot);
 
-    /// The object behind `handle` if it is alive, a T, and the capability has all of `rights`.
-    /// Takes no lock.
-    template <class T> Result<Found<T>> lookup(abi::Handle handle, unsigned rights) const {
-        if (handle >= slots) [[unlikely]]
-            return Status::bad_handle;
-        const Capability& capability = table[handle];
-        Slot* slot = objects.find(capability.object);
-        if (!slot) [[unlikely]]
-            return Status::bad_handle;
-        if (slot->type != T::type) [[unlikely]]
-            return Status::bad_type;
-        if ((capability.rights & rights) != rights) [[unlikely]]
-            return Status::no_right;
-        return Found<T>{object_in<T>(*slot), slot, &capability};
+    /// The slot of the object behind `handle` if it is alive, of this type, and the capability, which is copied, has all of
+    /// `rights`. Takes no lock.
+    Result<Slot*> find(abi::Handle handle, ObjectType type, unsigned rights, Capability& copy) const;
+    template <class T> [[gnu::always_inline]] Result<Found<T>> lookup(abi::Handle handle, unsigned rights) const {
+        Capability capability;
+        Result<Slot*> slot = find(handle, T::type, rights, capability);
+        if (!slot.ok()) [[unlikely]] { return slot.status(); }
+        return Found<T>{object_in<T>(*slot.value()), slot.value(), capability};
     }
 };
 

@@ -2,7 +2,7 @@
 // Exception routing: what a partition's exception is, and to which endpoint it goes.
 #include "entry/trap.hpp"
 #include "ipc/ipc.hpp"
-#include "ipc/message.hpp"
+#include "ipc/shortcut.hpp"
 #include "irq/gic.hpp"
 #include "irq/physical.hpp"
 #include "sched/cross.hpp"
@@ -18,7 +18,7 @@ namespace {
 
 constexpr unsigned exits_mmio = 1, exits_sysreg = 2, exits_smccc = 3, exits_wfx = 4, exits_irq = 5;
 
-Vcpu* faulted(Core& core, Vcpu& vcpu, FaultReason reason, uint64_t detail = 0) {
+[[gnu::cold, gnu::noinline]] Vcpu* faulted(Core& core, Vcpu& vcpu, FaultReason reason, uint64_t detail = 0) {
     fault(core, vcpu, reason, detail);
     return leave_kernel(core);
 }
@@ -29,7 +29,7 @@ Vcpu* route(Core& core, Vcpu& vcpu, Trap trap) {
 }
 
 /// An abort that is no access to a device page.
-Vcpu* memory_fault(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
+[[gnu::cold, gnu::noinline]] Vcpu* memory_fault(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
     constexpr uint64_t permission = 0x0c, kind = 0x3c;
     bool fetch = esr.get(EsrEl2::ec) == ec::instruction_abort;
     if (vcpu.native && fetch && (vcpu.far & ~page_mask) == (native_vbar & ~page_mask)) {
@@ -42,23 +42,28 @@ Vcpu* memory_fault(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
     return faulted(core, vcpu, forbidden ? FaultReason::permission : FaultReason::stage2);
 }
 
-/// A data or instruction abort from stage 2.
-[[gnu::always_inline]] inline Vcpu* abort(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
-    constexpr uint64_t translation = 0x04, kind = 0x3c;
+inline void note_address(Vcpu& vcpu) {
     uint64_t far = hw::read<hw::FarEl2>().bits;
     vcpu.far = far;
     vcpu.ipa = hw::read<hw::HpfarEl2>().bits << 8 | (far & page_mask);
-    DevicePage page{vcpu.partition->stage2.descriptor({vcpu.ipa})};
-    if (esr.get(EsrEl2::isv) && page.is_device() && (esr.get(EsrEl2::fsc) & kind) == translation) [[likely]] {
-        ++vcpu.exits[exits_mmio];
-        if (vcpu.native) { return faulted(core, vcpu, FaultReason::stage2); }
-        return make_request(core, vcpu, page.endpoint(), page.badge());
+}
+
+/// A data abort from stage 2. A device page is a level 3 descriptor.
+[[gnu::always_inline]] inline Vcpu* abort(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
+    constexpr auto device_access = EsrEl2::isv(1) | EsrEl2::fsc(0x07), decides = EsrEl2::isv(1) | EsrEl2::fsc(0x3f);
+    note_address(vcpu);
+    if ((esr.bits & decides.bits) == device_access.bits) [[likely]] {
+        DevicePage page{vcpu.partition->stage2.descriptor({vcpu.ipa})};
+        if (page.is_device() && !vcpu.native) [[likely]] {
+            ++vcpu.exits[exits_mmio];
+            return device_request(core, vcpu, esr.bits, page);
+        }
     }
     return memory_fault(core, vcpu, esr);
 }
 
 /// Executed at EL1 or EL0 by a VM: not ours to emulate.
-Vcpu* refuse_instruction(Core& core, Vcpu& vcpu) {
+[[gnu::cold, gnu::noinline]] Vcpu* refuse_instruction(Core& core, Vcpu& vcpu) {
     leave(core);
     inject_undefined(vcpu);
     hw::load_el1(vcpu.context, vcpu.eager);
@@ -87,13 +92,22 @@ Vcpu* wait(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
     return schedule(core);
 }
 
-/// Everything but aborts and hypercalls.
-Vcpu* other(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
+/// Everything but data aborts and hypercalls.
+[[gnu::noinline]] Vcpu* other(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
     uint64_t kind = esr.get(EsrEl2::ec);
+    vcpu.registers_saved = true;
+    if (kind == ec::instruction_abort) {
+        ++vcpu.exits[0];
+        note_address(vcpu);
+        return memory_fault(core, vcpu, esr);
+    }
     if (kind == ec::wfx) { return wait(core, vcpu, esr); }
     if (vcpu.native) { return faulted(core, vcpu, FaultReason::synchronous, esr.bits); }
     switch (kind) {
-    case ec::fp: take_fp(core, vcpu); return leave_kernel(core);
+    case ec::fp:
+        ++vcpu.exits[0];
+        take_fp(core, vcpu);
+        return leave_kernel(core);
     case ec::msr: ++vcpu.exits[exits_sysreg]; return route(core, vcpu, system_register_trap(esr));
     case ec::smc64: ++vcpu.exits[exits_smccc]; return route(core, vcpu, Trap::smccc);
     case ec::sve:
@@ -111,25 +125,29 @@ Vcpu* other(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
 
 } // namespace
 
+namespace {
+
+/// A hypercall of a native partition; a VM's firmware call, or its `hvc #n`, which is undefined there.
+[[gnu::noinline]] Vcpu* hypervisor_call(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
+    uint64_t number = esr.get(EsrEl2::imm16);
+    if (vcpu.native) { return hypercall_from(core, vcpu, number); }
+    if (number != 0) {
+        hw::write<hw::ElrEl2>({hw::read<hw::ElrEl2>().bits - 4}); // undefined: taken at the instruction
+        return refuse_instruction(core, vcpu);
+    }
+    ++vcpu.exits[exits_smccc];
+    return route(core, vcpu, Trap::smccc);
+}
+
+} // namespace
+
 extern "C" Vcpu* handle_sync(Vcpu* vcpu, Core* core) {
     auto esr = hw::read<EsrEl2>();
     vcpu->esr = esr.bits;
-    ++vcpu->exits[0];
     uint64_t kind = esr.get(EsrEl2::ec);
     if (kind == ec::data_abort) [[likely]]
         return abort(*core, *vcpu, esr);
-    if (kind == ec::hvc64) {
-        uint64_t number = esr.get(EsrEl2::imm16);
-        if (vcpu->native) { return hypercall_from(*core, *vcpu, number); }
-        if (number != 0) {
-            hw::write<hw::ElrEl2>({hw::read<hw::ElrEl2>().bits - 4}); // undefined: taken at the instruction
-            return refuse_instruction(*core, *vcpu);
-        }
-        ++vcpu->exits[exits_smccc];
-        return route(*core, *vcpu, Trap::smccc);
-    }
-    vcpu->registers_saved = true;
-    if (kind == ec::instruction_abort) { return abort(*core, *vcpu, esr); }
+    if (kind == ec::hvc64) { return hypervisor_call(*core, *vcpu, esr); }
     return other(*core, *vcpu, esr);
 }
 
@@ -165,14 +183,13 @@ void take_interrupts(Core& core) {
 }
 
 extern "C" Vcpu* handle_irq(Vcpu* vcpu, Core* core) {
-    ++vcpu->exits[0];
     ++vcpu->exits[exits_irq];
     vcpu->registers_saved = true;
     take_interrupts(*core);
     return leave_kernel(*core);
 }
 
-extern "C" Vcpu* handle_serror(Vcpu* vcpu, Core* core) {
+extern "C" [[gnu::cold]] Vcpu* handle_serror(Vcpu* vcpu, Core* core) {
     vcpu->esr = hw::read<EsrEl2>().bits;
     vcpu->registers_saved = true;
     constexpr unsigned ras_shift = 28;

@@ -157,7 +157,8 @@ _ZN8bulkhead5panicEPKcS1_j:
     stp x28, x29, [x3, #224]
     mov x4, sp
     stp x30, x4, [x3, #240]
-    stp x30, xzr, [x3, #256]
+    sub x4, x30, #4                 // the call itself: behind it another function may begin
+    stp x4, xzr, [x3, #256]
     b panic_assertion
 
 // The vCPU FP/SIMD registers: x0 points to FpState.

@@ -22,14 +22,17 @@ template <class R> void write(Value<R> value);
         asm volatile("msr " #name ", %x0" : : "rZ"(value.bits) : "memory");                         \
     }
 
-struct ElrEl2; struct SpsrEl2; struct FarEl2; struct HpfarEl2; struct VttbrEl2; struct VmpidrEl2; struct CntvoffEl2;
-struct CnthpCtl; struct CnthpCval; struct Cntpct; struct Cntfrq; struct TpidrEl2; struct Ttbr0El2; struct MairEl2;
-struct VbarEl2; struct IsrEl1; struct MpidrEl1; struct MidrEl1; struct VpidrEl2; struct CntvCtl; struct CntvCval;
-struct IccIar1; struct IccEoir1; struct IccDir; struct IccPmr; struct IccIgrpen1; struct IccCtlr; struct IccSgi1r;
-struct IccSreEl2; struct IccBpr1; struct IccHppir1; struct IchVtr; struct IchEisr; struct IchElrsr; struct IchVmcr;
-struct IchAp0r0; struct IchAp1r0; struct IchMisr; struct ParEl1; struct EsrEl1; struct ElrEl1; struct SpsrEl1; struct FarEl1;
-struct SctlrEl1; struct VbarEl1; struct SpEl0; struct SpEl1; struct CnthctlSetup; struct HstrEl2; struct PmcrEl0;
-struct IdAa64Pfr0; struct IdAa64Dfr0; struct IdAa64Mmfr0; struct MdscrEl1; struct ActlrEl2; struct VsesrEl2; struct IdAa64Isar0;
+// Registers without fields of interest; those with fields are in regs/el2.hpp.
+// clang-format off
+struct ElrEl2; struct SpsrEl2; struct FarEl2; struct HpfarEl2; struct VttbrEl2; struct VmpidrEl2; struct VpidrEl2;
+struct CntvoffEl2; struct CnthpCtl; struct CnthpCval; struct Cntpct; struct Cntfrq; struct TpidrEl2; struct Ttbr0El2;
+struct MairEl2; struct VbarEl2; struct HstrEl2; struct VsesrEl2; struct ActlrEl2; struct IsrEl1; struct MpidrEl1;
+struct MidrEl1; struct CntvCtl; struct CntvCval; struct IccIar1; struct IccEoir1; struct IccDir; struct IccPmr; struct
+IccIgrpen1; struct IccCtlr; struct IccSgi1r; struct IccSreEl2; struct IccBpr1; struct IccHppir1; struct IchVtr; struct
+IchMisr; struct IchEisr; struct IchElrsr; struct IchVmcr; struct IchAp0r0; struct IchAp1r0; struct ParEl1; struct
+EsrEl1; struct ElrEl1; struct SpsrEl1; struct FarEl1; struct SctlrEl1; struct VbarEl1; struct SpEl0; struct SpEl1;
+struct MdscrEl1; struct PmcrEl0; struct IdAa64Isar0; struct IdAa64Pfr0; struct IdAa64Dfr0; struct IdAa64Mmfr0;
+// clang-format on
 
 SYSTEM_REGISTER(HcrEl2, hcr_el2)
 SYSTEM_REGISTER(VtcrEl2, vtcr_el2)
@@ -104,8 +107,6 @@ inline void dsb_ishst() { asm volatile("dsb ishst" ::: "memory"); }
 inline void dsb_nsh() { asm volatile("dsb nsh" ::: "memory"); }
 inline void dsb_sy() { asm volatile("dsb sy" ::: "memory"); }
 inline void wfi() { asm volatile("wfi" ::: "memory"); }
-inline void wfe() { asm volatile("wfe" ::: "memory"); }
-inline void sev() { asm volatile("sev" ::: "memory"); }
 inline void yield() { asm volatile("yield" ::: "memory"); }
 
 // TLB and cache maintenance. Those with `ish` reach all cores; stage-2 ones use the VMID in VTTBR_EL2.

@@ -51,6 +51,13 @@ inline void save_native(Context& context) {
                  : "r"(&context)
                  : "x9", "x10", "x11", "memory");
 }
+/// Of a server that answers: where it goes on, and its stack; its flags do not matter.
+inline void save_server(Context& context, uint64_t pstate) {
+    asm volatile("mrs x9, elr_el2\n mrs x10, sp_el1\n str x9, [%0, #248]\n stp %1, x10, [%0, #256]\n"
+                 :
+                 : "r"(&context), "r"(pstate)
+                 : "x9", "x10", "memory");
+}
 inline void load_native(const Context& context) {
     asm volatile("ldr x9, [%0, #248]\n ldp x10, x11, [%0, #256]\n"
                  "msr elr_el2, x9\n msr spsr_el2, x10\n msr sp_el1, x11\n"

@@ -20,7 +20,7 @@ Result<uint64_t> badge_for(const Slot& slot, uint64_t old, uint64_t wanted) {
 
 } // namespace
 
-HypercallResult delegate(Core& core, Vcpu& self, const Arguments& arguments) {
+Status delegate(Core& core, Vcpu& self, const Arguments& arguments) {
     const Partition& own = *self.partition;
     auto target = TRY(own.lookup<Partition>(arguments.x[0], abi::right::delegate));
     const uint64_t handle = arguments.x[2], rights = arguments.x[3];
@@ -32,10 +32,10 @@ HypercallResult delegate(Core& core, Vcpu& self, const Arguments& arguments) {
     const uint64_t badge = TRY(badge_for(*slot, source.badge, arguments.x[4]));
     Capability* destination = TRY(free_slot(core, *target, arguments.x[1]));
     fill_slot(*destination, source.object, rights, badge);
-    return 0;
+    return Status::ok;
 }
 
-HypercallResult drop(Core&, Vcpu& self, const Arguments& arguments) {
+Status drop(Core&, Vcpu& self, const Arguments& arguments) {
     Partition* partition = self.partition;
     if (arguments.x[1] != 0) {
         partition = TRY(partition->lookup<Partition>(arguments.x[1], abi::right::delegate)).object;
@@ -43,7 +43,7 @@ HypercallResult drop(Core&, Vcpu& self, const Arguments& arguments) {
     const uint64_t index = arguments.x[0];
     if (index >= partition->slots || !partition->table[index].object) { return Status::bad_handle; }
     clear_slot(*partition, partition->table[index]);
-    return 0;
+    return Status::ok;
 }
 
 } // namespace bulkhead::hypercall

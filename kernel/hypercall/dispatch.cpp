@@ -34,15 +34,10 @@ constexpr HypercallHandler handlers[] = {
     hypercall::interrupt_bind,
     hypercall::interrupt_control,
     hypercall::machine,
+    hypercall::route,
 };
 static_assert(sizeof(handlers) / sizeof(handlers[0]) == abi::hypercall_count + 1);
-static_assert(static_cast<unsigned>(abi::Hypercall::machine) == abi::hypercall_count);
-
-/// These write x1.. themselves.
-bool returns_words(uint64_t number) {
-    return number == static_cast<uint64_t>(abi::Hypercall::vcpu_read) ||
-           number == static_cast<uint64_t>(abi::Hypercall::machine);
-}
+static_assert(static_cast<unsigned>(abi::Hypercall::route) == abi::hypercall_count);
 
 } // namespace
 
@@ -56,8 +51,8 @@ Vcpu* hypercall_from(Core& core, Vcpu& vcpu, uint64_t number) {
     }
     Arguments arguments;
     for (unsigned i = 0; i < 9; ++i) { arguments.x[i] = vcpu.context.x[i]; }
-    HypercallResult result = mutates(number) ? mutate(handler, core, vcpu, arguments) : handler(core, vcpu, arguments);
-    if (result.status() == restart) {
+    Status result = mutates(number) ? mutate(handler, core, vcpu, arguments) : handler(core, vcpu, arguments);
+    if (result == restart) {
         hw::yield(); // another core may be what we wait for
         if (core.current == &vcpu) {
             hw::write<hw::ElrEl2>({hw::read<hw::ElrEl2>().bits - 4});
@@ -66,8 +61,7 @@ Vcpu* hypercall_from(Core& core, Vcpu& vcpu, uint64_t number) {
         }
         return leave_kernel(core);
     }
-    vcpu.context.x[0] = static_cast<uint64_t>(result.status());
-    if (result.ok() && !returns_words(number)) { vcpu.context.x[1] = result.value(); }
+    vcpu.context.x[0] = static_cast<uint64_t>(result);
     return leave_kernel(core);
 }
 

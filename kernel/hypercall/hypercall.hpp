@@ -14,32 +14,32 @@ struct Arguments {
 /// already done is recorded in the objects. Every wait of the core (for a lock, for another core, for a long range) is this.
 constexpr Status restart{0x8000'0000'0000'0000};
 
-/// A handler's value goes to x1. Handlers with more results write self.context.x[1..8] themselves.
-using HypercallResult = Result<uint64_t>;
-using HypercallHandler = HypercallResult (*)(Core& core, Vcpu& self, const Arguments& arguments);
+/// The status goes to x0. Results, on success only, a handler writes to self.context.x[1..8] itself.
+using HypercallHandler = Status (*)(Core& core, Vcpu& self, const Arguments& arguments);
 
 namespace hypercall {
 // ipc: call and reply_recv are not in the table's form, see ipc/ipc.hpp
-HypercallResult signal(Core&, Vcpu&, const Arguments&);           // hypercall/signal.cpp
-HypercallResult delegate(Core&, Vcpu&, const Arguments&);         // hypercall/capability.cpp
-HypercallResult drop(Core&, Vcpu&, const Arguments&);
-HypercallResult derive(Core&, Vcpu&, const Arguments&);           // hypercall/memory.cpp
-HypercallResult revoke(Core&, Vcpu&, const Arguments&);
-HypercallResult map(Core&, Vcpu&, const Arguments&);
-HypercallResult unmap(Core&, Vcpu&, const Arguments&);
-HypercallResult map_device(Core&, Vcpu&, const Arguments&);
-HypercallResult create(Core&, Vcpu&, const Arguments&);           // hypercall/objects.cpp
-HypercallResult destroy(Core&, Vcpu&, const Arguments&);
-HypercallResult bind(Core&, Vcpu&, const Arguments&);
-HypercallResult vcpu_control(Core&, Vcpu&, const Arguments&);     // hypercall/vcpu.cpp
-HypercallResult vcpu_read(Core&, Vcpu&, const Arguments&);
-HypercallResult vcpu_write(Core&, Vcpu&, const Arguments&);
-HypercallResult vcpu_schedule(Core&, Vcpu&, const Arguments&);
-HypercallResult interrupt_line(Core&, Vcpu&, const Arguments&);   // hypercall/interrupt.cpp
-HypercallResult interrupt_state(Core&, Vcpu&, const Arguments&);
-HypercallResult interrupt_bind(Core&, Vcpu&, const Arguments&);
-HypercallResult interrupt_control(Core&, Vcpu&, const Arguments&);
-HypercallResult machine(Core&, Vcpu&, const Arguments&);          // hypercall/machine.cpp
+Status signal(Core&, Vcpu&, const Arguments&);           // hypercall/signal.cpp
+Status delegate(Core&, Vcpu&, const Arguments&);         // hypercall/capability.cpp
+Status drop(Core&, Vcpu&, const Arguments&);
+Status derive(Core&, Vcpu&, const Arguments&);           // hypercall/memory.cpp
+Status revoke(Core&, Vcpu&, const Arguments&);
+Status map(Core&, Vcpu&, const Arguments&);
+Status unmap(Core&, Vcpu&, const Arguments&);
+Status map_device(Core&, Vcpu&, const Arguments&);
+Status create(Core&, Vcpu&, const Arguments&);           // hypercall/objects.cpp
+Status destroy(Core&, Vcpu&, const Arguments&);
+Status bind(Core&, Vcpu&, const Arguments&);
+Status route(Core&, Vcpu&, const Arguments&);
+Status vcpu_control(Core&, Vcpu&, const Arguments&);     // hypercall/vcpu.cpp
+Status vcpu_read(Core&, Vcpu&, const Arguments&);
+Status vcpu_write(Core&, Vcpu&, const Arguments&);
+Status vcpu_schedule(Core&, Vcpu&, const Arguments&);
+Status interrupt_line(Core&, Vcpu&, const Arguments&);   // hypercall/interrupt.cpp
+Status interrupt_state(Core&, Vcpu&, const Arguments&);
+Status interrupt_bind(Core&, Vcpu&, const Arguments&);
+Status interrupt_control(Core&, Vcpu&, const Arguments&);
+Status machine(Core&, Vcpu&, const Arguments&);          // hypercall/machine.cpp
 } // namespace hypercall
 
 } // namespace bulkhead

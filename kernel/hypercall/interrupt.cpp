@@ -45,6 +45,7 @@ struct Exchange {
     Partition& vm;
     Vcpu* own;
     Register reg;
+    bool writes;
     unsigned first; ///< INTID
     uint64_t value, before = 0;
     unsigned done = 0;
@@ -60,7 +61,7 @@ struct Exchange {
             before |= access.value_of(update.word(own, intid), reg) << at;
             Word ones{(value >> (at + access.unused) << access.lsb) & field};
             Word clear{access.ones == Access::assign ? field : access.ones == Access::clear ? ones.bits : 0};
-            update.change(own, intid, clear, access.ones == Access::clear ? Word{} : ones);
+            if (writes) { update.change(own, intid, clear, access.ones == Access::clear ? Word{} : ones); }
         }
     }
 };
@@ -76,68 +77,71 @@ uint64_t exchange_ctlr(Core& core, Partition& vm, uint64_t value) {
 
 } // namespace
 
-HypercallResult interrupt_line(Core& core, Vcpu& self, const Arguments& arguments) {
+Status interrupt_line(Core& core, Vcpu& self, const Arguments& arguments) {
     constexpr uint64_t first_ppi = 16, pulse = 2;
     auto vm = TRY(self.partition->lookup<Partition>(arguments.x[0], abi::right::interrupt_line));
-    uint64_t intid = arguments.x[1], level = arguments.x[3], range = vm.capability->badge;
+    uint64_t intid = arguments.x[1], level = arguments.x[3], range = vm.capability.badge;
     Vcpu* own = TRY(owner(*vm, intid, arguments.x[2]));
     if (intid < first_ppi || level > pulse) { return Status::bad_argument; }
     if (intid < (range & 0xffff) || intid > (range >> 16 & 0xffff)) { return Status::no_right; }
     set_line(core, *vm, own, static_cast<unsigned>(intid), static_cast<Line>(level));
-    return 0;
+    return Status::ok;
 }
 
-HypercallResult interrupt_state(Core& core, Vcpu& self, const Arguments& arguments) {
+Status interrupt_state(Core& core, Vcpu& self, const Arguments& arguments) {
     constexpr auto rights = abi::right::configure_interrupts;
     auto vm = TRY(self.partition->lookup<Partition>(arguments.x[0], rights));
     auto reg = static_cast<Register>(arguments.x[1]);
     if (arguments.x[1] > static_cast<uint64_t>(Register::ctlr)) { return Status::bad_argument; }
-    bool is_ctlr = reg == Register::ctlr;
-    Vcpu* own = TRY(owner(*vm, is_ctlr ? VirtualInterrupts::first_spi - 1 : arguments.x[3], arguments.x[2]));
-    if (is_ctlr) { return exchange_ctlr(core, *vm, arguments.x[4]); }
-    Exchange exchange{*vm, own, reg, static_cast<unsigned>(arguments.x[3]), arguments.x[4]};
+    bool is_ctlr = reg == Register::ctlr, writes = !(arguments.x[3] & abi::read_only);
+    uint64_t intid = arguments.x[3] & ~abi::read_only;
+    Vcpu* own = TRY(owner(*vm, is_ctlr ? VirtualInterrupts::first_spi - 1 : intid, arguments.x[2]));
+    if (is_ctlr) {
+        self.context.x[1] = writes ? exchange_ctlr(core, *vm, arguments.x[4]) : vm->interrupts->ctlr;
+        return Status::ok;
+    }
+    Exchange exchange{*vm, own, reg, writes, static_cast<unsigned>(intid), arguments.x[4]};
     unsigned count = exchange.access.count;
-    if (arguments.x[3] % count != 0 || (reg == Register::route && own)) { return Status::bad_argument; }
-    bool reads = reg >= Register::pending_set && reg <= Register::active_clear && exchange.value == 0;
+    if (intid % count != 0 || (reg == Register::route && own)) { return Status::bad_argument; }
+    bool reads = reg >= Register::pending_set && reg <= Register::active_clear && (!writes || exchange.value == 0);
     if (reads && !up_to_date(core, self, *vm, own, exchange.first, count)) { return restart; }
     for (;;) {
         exchange.step(core);
-        if (exchange.done == count) { return exchange.before; }
+        if (exchange.done == count) { break; }
         if (!hw::interrupt_pending()) { continue; }
         // What is done is done: where only ones act, they must not act again.
         if (exchange.access.ones != Access::assign) { self.context.x[4] &= ~0ull << exchange.done; }
         return restart;
     }
+    self.context.x[1] = exchange.before;
+    return Status::ok;
 }
 
-HypercallResult interrupt_bind(Core& core, Vcpu& self, const Arguments& arguments) {
+Status interrupt_bind(Core& core, Vcpu& self, const Arguments& arguments) {
     Partition& mine = *self.partition;
     auto interrupt = TRY(mine.lookup<Interrupt>(arguments.x[0], abi::right::bind));
-    TryLock lock(mutation);
-    if (!lock) { return restart; }
     if (arguments.x[3] == 1) {
         auto vm = TRY(mine.lookup<Partition>(arguments.x[1], abi::right::configure_interrupts));
-        Status status = bind_to_vm(core, *interrupt, vm.capability->object, arguments.x[2]);
-        return status == Status::ok ? HypercallResult{0} : status;
+        return bind_to_vm(core, *interrupt, vm.capability.object, arguments.x[2]);
     }
     auto notification = TRY(mine.lookup<Notification>(arguments.x[1], abi::right::serve));
     if (arguments.x[3] != 0 || arguments.x[2] >= 64) { return Status::bad_argument; }
-    bind_to_notification(core, *interrupt, notification.capability->object, static_cast<unsigned>(arguments.x[2]));
-    return 0;
+    bind_to_notification(core, *interrupt, notification.capability.object, static_cast<unsigned>(arguments.x[2]));
+    return Status::ok;
 }
 
-HypercallResult interrupt_control(Core&, Vcpu& self, const Arguments& arguments) {
+Status interrupt_control(Core&, Vcpu& self, const Arguments& arguments) {
     auto interrupt = TRY(self.partition->lookup<Interrupt>(arguments.x[0], abi::right::acknowledge));
     switch (arguments.x[1]) {
     case 0:
         acknowledge(*interrupt);
-        return 0;
+        return Status::ok;
     case 1:
         gic::mask(interrupt->intid);
-        return 0;
+        return Status::ok;
     case 2:
         gic::unmask(interrupt->intid);
-        return 0;
+        return Status::ok;
     default:
         return Status::bad_argument;
     }

@@ -5,20 +5,20 @@
 
 namespace bulkhead::hypercall {
 
-HypercallResult machine(Core&, Vcpu& self, const Arguments& arguments) {
+Status machine(Core&, Vcpu& self, const Arguments& arguments) {
     if (!self.partition->may_control_machine) { return Status::no_right; }
+    if (arguments.x[0] > static_cast<uint64_t>(abi::MachineOperation::statistics)) { return Status::bad_argument; }
     switch (static_cast<abi::MachineOperation>(arguments.x[0])) {
     case abi::MachineOperation::off: power_off();
     case abi::MachineOperation::reset: reset();
     case abi::MachineOperation::statistics: break;
-    default: return Status::bad_argument;
     }
     if (arguments.x[1] >= core_count) { return Status::bad_argument; }
     const Core& core = *cores[arguments.x[1]];
     self.context.x[1] = core.idle_ticks;
     self.context.x[2] = core.busy_ticks;
     self.context.x[3] = core.switches;
-    return 0;
+    return Status::ok;
 }
 
 } // namespace bulkhead::hypercall

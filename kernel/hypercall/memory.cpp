@@ -31,13 +31,13 @@ Result<Slot*> take_slot(Core& core, Partition& creator, ObjectType type) {
 
 } // namespace
 
-HypercallResult derive(Core& core, Vcpu& self, const Arguments& arguments) {
+Status derive(Core& core, Vcpu& self, const Arguments& arguments) {
     Partition& own = *self.partition;
     auto parent = TRY(own.lookup<Memory>(arguments.x[0], right::derive));
     const uint64_t offset = arguments.x[1], size = arguments.x[2], rights = arguments.x[4];
     if (!page_aligned(offset | size) || size == 0) { return Status::bad_argument; }
     if (size > parent->size || offset > parent->size - size) { return Status::bad_argument; }
-    if (rights & ~uint64_t{parent.capability->rights}) { return Status::no_right; }
+    if (rights & ~uint64_t{parent.capability.rights}) { return Status::no_right; }
     const bool donated = parent->state >= Memory::State::donating;
     if (donated || parent->revoking) { return Status::bad_state; }
     if (parent->depth == max_derivation_depth) { return Status::no_slot; }
@@ -51,10 +51,10 @@ HypercallResult derive(Core& core, Vcpu& self, const Arguments& arguments) {
     adopt(*parent.slot, *slot);
     objects.publish(*slot);
     fill_slot(*destination, objects.ref(*slot), rights, 0);
-    return 0;
+    return Status::ok;
 }
 
-HypercallResult revoke(Core& core, Vcpu& self, const Arguments& arguments) {
+Status revoke(Core& core, Vcpu& self, const Arguments& arguments) {
     auto memory = TRY(self.partition->lookup<Memory>(arguments.x[0], right::derive));
     memory->revoking = true;
     Status status = run([&] { return revoke_step(core, self, *memory.slot); });
@@ -62,31 +62,31 @@ HypercallResult revoke(Core& core, Vcpu& self, const Arguments& arguments) {
         status = run([&] { return free_step(core, self, *memory.slot); });
     }
     if (status != restart) { memory->revoking = false; }
-    return done(status);
+    return status;
 }
 
-HypercallResult map(Core& core, Vcpu& self, const Arguments& arguments) {
+Status map(Core& core, Vcpu& self, const Arguments& arguments) {
     const uint64_t access = arguments.x[3];
     if (!valid_access(access)) { return Status::bad_argument; }
     auto partition = TRY(self.partition->lookup<Partition>(arguments.x[0], right::map_into));
     auto memory = TRY(self.partition->lookup<Memory>(arguments.x[1], right::map_memory));
-    if ((memory.capability->rights & rights_for(access)) != rights_for(access)) { return Status::no_right; }
+    if ((memory.capability.rights & rights_for(access)) != rights_for(access)) { return Status::no_right; }
     const bool device = memory->memory_type == abi::MemoryType::device;
     if (device && access & abi::access::execute) { return Status::bad_argument; }
     const GuestAddr ipa{arguments.x[2]};
     const bool fits = memory->size <= ipa_limit && ipa.value <= ipa_limit - memory->size;
     if (!fits || !page_aligned(ipa.value)) { return Status::bad_argument; }
-    const Mapping mapping{partition.capability->object, ipa, access};
-    return done(run([&] { return map_step(core, self, *memory.slot, *partition, mapping); }));
+    const Mapping mapping{partition.capability.object, ipa, access};
+    return run([&] { return map_step(core, self, *memory.slot, *partition, mapping); });
 }
 
-HypercallResult unmap(Core& core, Vcpu& self, const Arguments& arguments) {
+Status unmap(Core& core, Vcpu& self, const Arguments& arguments) {
     auto memory = TRY(self.partition->lookup<Memory>(arguments.x[0], right::map_memory));
     if (memory->state == Memory::State::donated) { return Status::bad_state; }
-    return done(run([&] { return free_step(core, self, *memory.slot); }));
+    return run([&] { return free_step(core, self, *memory.slot); });
 }
 
-HypercallResult map_device(Core&, Vcpu& self, const Arguments& arguments) {
+Status map_device(Core&, Vcpu& self, const Arguments& arguments) {
     auto partition = TRY(self.partition->lookup<Partition>(arguments.x[0], right::map_into));
     const GuestAddr ipa{arguments.x[1]};
     const uint64_t pages = arguments.x[2], badge = arguments.x[4];
@@ -96,7 +96,7 @@ HypercallResult map_device(Core&, Vcpu& self, const Arguments& arguments) {
     if (arguments.x[3] != ~uint64_t{0}) {
         auto endpoint = TRY(self.partition->lookup<Endpoint>(arguments.x[3], right::serve));
         if (badge >> 32 != 0) { return Status::bad_argument; }
-        page = DevicePage::make(endpoint.capability->object, static_cast<uint32_t>(badge));
+        page = DevicePage::make(endpoint.capability.object, static_cast<uint32_t>(badge));
     }
     uint64_t count = 0;
     const Status status = run([&] {
@@ -107,7 +107,7 @@ HypercallResult map_device(Core&, Vcpu& self, const Arguments& arguments) {
     });
     self.context.x[1] += count * page_size; // a restart does the rest
     self.context.x[2] -= count;
-    return done(status);
+    return status;
 }
 
 } // namespace bulkhead::hypercall

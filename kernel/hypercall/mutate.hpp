@@ -8,12 +8,13 @@
 namespace bulkhead {
 
 constexpr bool mutates(uint64_t number) {
-    return number >= static_cast<uint64_t>(abi::Hypercall::delegate) &&
-           number <= static_cast<uint64_t>(abi::Hypercall::bind);
+    const auto call = static_cast<abi::Hypercall>(number);
+    return (call >= abi::Hypercall::delegate && call <= abi::Hypercall::vcpu_control) ||
+           call == abi::Hypercall::interrupt_bind || call == abi::Hypercall::route;
 }
 
 /// Whoever finds the lock taken, or whose partition is being destroyed, comes again.
-inline HypercallResult mutate(HypercallHandler handler, Core& core, Vcpu& self, const Arguments& arguments) {
+inline Status mutate(HypercallHandler handler, Core& core, Vcpu& self, const Arguments& arguments) {
     const TryLock lock(mutation);
     if (!lock || self.partition->dying) { return restart; }
     return handler(core, self, arguments);

@@ -20,11 +20,11 @@ struct Making {
     Capability* destination;
 };
 
-HypercallResult publish(const Making& making, Slot& slot) {
+Status publish(const Making& making, Slot& slot) {
     charge(*making.self.partition, slot);
     objects.publish(slot);
     fill_slot(*making.destination, objects.ref(slot), right::all, 0);
-    return 0;
+    return Status::ok;
 }
 
 /// The memory in x1, all of it zeroed and in EL2's hands.
@@ -43,10 +43,19 @@ void name_run_time(Partition& partition) {
     __builtin_memcpy(partition.name, name, sizeof(name));
 }
 
-HypercallResult create_partition(const Making& making) {
+Status create_partition(const Making& making) {
     const uint64_t kind_value = making.arguments.x[3], slots = making.arguments.x[4];
     if (kind_value > static_cast<uint64_t>(abi::PartitionKind::vm)) { return Status::bad_argument; }
     if (slots == 0 || slots > max_slots) { return Status::bad_argument; }
+    ObjectRef supervisor = making.self.partition->supervisor;
+    uint64_t signal = making.self.partition->supervisor_signal;
+    if (making.arguments.x[5] != 0) {
+        auto named = TRY(making.self.partition->lookup<Notification>(making.arguments.x[5], right::signal));
+        signal = making.arguments.x[6];
+        if (signal >= 64) { return Status::bad_argument; }
+        if (named.capability.badge && !(named.capability.badge >> signal & 1)) { return Status::no_right; }
+        supervisor = named.capability.object;
+    }
     const auto kind = static_cast<abi::PartitionKind>(kind_value);
     const auto count = static_cast<uint32_t>(slots);
     constexpr uint64_t least_tables = 1;
@@ -57,13 +66,15 @@ HypercallResult create_partition(const Making& making) {
     const uint16_t index = objects.index(slot);
     const Memory& memory = donor->memory;
     slot.partition = &init_partition(memory.base, memory.size / page_size, {index, vmid, kind, count, run_time_spis});
+    slot.partition->supervisor = supervisor;
+    slot.partition->supervisor_signal = static_cast<uint8_t>(signal);
     slot.donor = objects.index(*donor);
     name_run_time(*slot.partition);
     finish_donation(donor->memory, index);
     return publish(making, slot);
 }
 
-HypercallResult create_vcpu(const Making& making) {
+Status create_vcpu(const Making& making) {
     const uint64_t(&x)[9] = making.arguments.x;
     auto partition = TRY(making.self.partition->lookup<Partition>(x[3], right::create_vcpu));
     if (x[4] >= max_vcpus_per_partition || x[5] >= core_count || x[6] >= abi::priorities) {
@@ -82,7 +93,7 @@ HypercallResult create_vcpu(const Making& making) {
     return publish(making, slot);
 }
 
-HypercallResult create_endpoint(const Making& making) {
+Status create_endpoint(const Making& making) {
     const uint64_t max_us = making.arguments.x[3];
     if (max_us >> 32 != 0) { return Status::bad_argument; }
     Slot& slot = *objects.take(ObjectType::endpoint);
@@ -90,7 +101,7 @@ HypercallResult create_endpoint(const Making& making) {
     return publish(making, slot);
 }
 
-HypercallResult create_notification(const Making& making) {
+Status create_notification(const Making& making) {
     auto vcpu = TRY(making.self.partition->lookup<Vcpu>(making.arguments.x[3], right::control));
     if (!vcpu->native) { return Status::bad_argument; }
     if (takes_signals(*vcpu)) { return Status::bad_state; }
@@ -113,7 +124,7 @@ Result<Slot*> condemned(const Partition& own, abi::Handle handle) {
 
 } // namespace
 
-HypercallResult create(Core& core, Vcpu& self, const Arguments& arguments) {
+Status create(Core& core, Vcpu& self, const Arguments& arguments) {
     Capability* destination = TRY(free_slot(core, *self.partition, arguments.x[2]));
     if (self.partition->object_quota == 0) { return Status::no_slot; }
     if (!objects.can_take()) { return objects.reclaim(core) ? restart : Status::no_slot; }
@@ -133,19 +144,30 @@ HypercallResult create(Core& core, Vcpu& self, const Arguments& arguments) {
     }
 }
 
-HypercallResult destroy(Core& core, Vcpu& self, const Arguments& arguments) {
+Status destroy(Core& core, Vcpu& self, const Arguments& arguments) {
     Slot* slot = TRY(condemned(*self.partition, arguments.x[0]));
-    return done(run([&] { return destroy_step(core, self, *slot); }));
+    return (run([&] { return destroy_step(core, self, *slot); }));
 }
 
-HypercallResult bind(Core&, Vcpu& self, const Arguments& arguments) {
+Status bind(Core&, Vcpu& self, const Arguments& arguments) {
     auto endpoint = TRY(self.partition->lookup<Endpoint>(arguments.x[0], right::serve));
     auto vcpu = TRY(self.partition->lookup<Vcpu>(arguments.x[1], right::control));
     if (!vcpu->native) { return Status::bad_argument; }
     Vcpu*& server = endpoint->server[vcpu->core];
     if (server && server != vcpu.object) { return Status::bad_state; }
+    vcpu->serves = true;
     __atomic_store_n(&server, vcpu.object, __ATOMIC_RELEASE);
-    return 0;
+    return Status::ok;
+}
+
+Status route(Core&, Vcpu& self, const Arguments& arguments) {
+    auto vm = TRY(self.partition->lookup<Partition>(arguments.x[0], right::map_into));
+    auto endpoint = TRY(self.partition->lookup<Endpoint>(arguments.x[2], right::serve));
+    const uint64_t trap = arguments.x[1], badge = arguments.x[3];
+    if (trap >= static_cast<uint64_t>(abi::Trap::count) || badge >> 32 != 0) { return Status::bad_argument; }
+    if (vm->kind != abi::PartitionKind::vm) { return Status::bad_type; }
+    vm->traps[trap] = {endpoint.capability.object, static_cast<uint32_t>(badge)};
+    return Status::ok;
 }
 
 } // namespace bulkhead::hypercall

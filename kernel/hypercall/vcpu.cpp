@@ -15,50 +15,53 @@ using abi::VcpuRegister;
 
 namespace {
 
-/// Nobody executes it, and its registers are in memory.
-bool at_rest(const Vcpu& vcpu) {
-    bool idle = vcpu.paused || vcpu.state == VcpuState::off || vcpu.state == VcpuState::faulted;
-    return idle && vcpu.requests.load(std::memory_order_acquire) == 0;
+/// Nobody executes it, and its registers are in memory. restart: its core has yet to look at a request.
+Result<bool> at_rest(const Vcpu& vcpu) {
+    if (!vcpu.paused && vcpu.state != VcpuState::off && vcpu.state != VcpuState::faulted) { return Status::bad_state; }
+    if (vcpu.requests.load(std::memory_order_acquire) != 0) { return restart; }
+    return true;
 }
 
-HypercallResult start(Core& core, Vcpu& vcpu, const Arguments& arguments) {
-    if (vcpu.state != VcpuState::off || vcpu.requests.load(std::memory_order_acquire) != 0) { return Status::bad_state; }
+Status start(Core& core, Vcpu& vcpu, const Arguments& arguments) {
+    if (vcpu.state != VcpuState::off) { return Status::bad_state; }
+    TRY(at_rest(vcpu));
     if (arguments.x[2] >= ipa_limit || arguments.x[2] % 4 != 0) { return Status::bad_argument; }
     vcpu.start_entry = arguments.x[2];
     vcpu.start_x0 = arguments.x[3];
     vcpu.start_x1 = arguments.x[4];
     vcpu.start_stack = arguments.x[5];
     ask(core, vcpu, request::start);
-    return 0;
+    return Status::ok;
 }
 
-HypercallResult pause(Core& core, Vcpu& vcpu) {
+Status pause(Core& core, Vcpu& vcpu) {
     if (vcpu.state == VcpuState::off) { return Status::bad_state; }
-    if (vcpu.paused && vcpu.requests.load(std::memory_order_acquire) == 0) { return 0; }
+    if (vcpu.paused && vcpu.requests.load(std::memory_order_acquire) == 0) { return Status::ok; }
     ask(core, vcpu, request::pause);
-    if (vcpu.core == core.index) { return 0; }
+    if (vcpu.core == core.index) { return Status::ok; }
     return restart;
 }
 
-HypercallResult resume(Core& core, Vcpu& vcpu) {
+Status resume(Core& core, Vcpu& vcpu) {
     bool repeat = vcpu.state == VcpuState::faulted && !vcpu.native;
     if (!vcpu.paused && !repeat) { return Status::bad_state; }
     ask(core, vcpu, request::resume);
-    return 0;
+    return Status::ok;
 }
 
-HypercallResult move(Core& core, Vcpu& vcpu, uint64_t target) {
+Status move(Core& core, Vcpu& vcpu, uint64_t target) {
     if (target >= core_count) { return Status::bad_argument; }
-    if (!at_rest(vcpu) || vcpu.callee || vcpu.caller) { return Status::bad_state; }
+    TRY(at_rest(vcpu));
+    if (vcpu.callee || vcpu.caller || vcpu.serves) { return Status::bad_state; }
     Core& owner = *cores[vcpu.core];
-    bool in_hardware = owner.resident == &vcpu || owner.fp_owner == &vcpu || vcpu.timer_armed;
+    bool in_hardware = owner.resident == &vcpu || owner.fp_owner == &vcpu || vcpu.timer_armed();
     if (&owner != &core && in_hardware) {
-        ask(core, vcpu, request::write_back);
+        ask(core, vcpu, request::leave);
         return restart;
     }
-    write_back(core, vcpu);
+    if (&owner == &core) { leave_core(core, vcpu); }
     vcpu.core = static_cast<uint8_t>(target);
-    return 0;
+    return Status::ok;
 }
 
 void write_words(Vcpu& self, std::initializer_list<uint64_t> words) {
@@ -68,28 +71,29 @@ void write_words(Vcpu& self, std::initializer_list<uint64_t> words) {
 
 } // namespace
 
-HypercallResult vcpu_control(Core& core, Vcpu& self, const Arguments& arguments) {
+Status vcpu_control(Core& core, Vcpu& self, const Arguments& arguments) {
     auto vcpu = TRY(self.partition->lookup<Vcpu>(arguments.x[0], abi::right::control));
+    if (arguments.x[1] > static_cast<uint64_t>(VcpuOperation::watch)) { return Status::bad_argument; }
     switch (static_cast<VcpuOperation>(arguments.x[1])) {
     case VcpuOperation::start: return start(core, *vcpu, arguments);
-    case VcpuOperation::stop: return stopped(core, *vcpu) ? HypercallResult{0} : HypercallResult{restart};
+    case VcpuOperation::stop: return stopped(core, *vcpu) ? Status::ok : restart;
     case VcpuOperation::pause: return pause(core, *vcpu);
     case VcpuOperation::resume: return resume(core, *vcpu);
     case VcpuOperation::move: return move(core, *vcpu, arguments.x[2]);
     case VcpuOperation::inject_serror:
         if (vcpu->native) { return Status::bad_type; }
-        if (!at_rest(*vcpu)) { return Status::bad_state; }
+        TRY(at_rest(*vcpu));
         inject_serror(*vcpu, arguments.x[2]);
-        return 0;
+        return Status::ok;
     case VcpuOperation::watch:
         if (!vcpu->native) { return Status::bad_type; }
         vcpu->watch_ticks = ticks_from_us(arguments.x[2]);
-        return 0;
+        return Status::ok;
     }
     return Status::bad_argument;
 }
 
-HypercallResult vcpu_read(Core&, Vcpu& self, const Arguments& arguments) {
+Status vcpu_read(Core&, Vcpu& self, const Arguments& arguments) {
     auto vcpu = TRY(self.partition->lookup<Vcpu>(arguments.x[0], abi::right::inspect));
     uint64_t group = arguments.x[1];
     const uint64_t* x = vcpu->context.x;
@@ -97,32 +101,33 @@ HypercallResult vcpu_read(Core&, Vcpu& self, const Arguments& arguments) {
         VcpuState state = vcpu->paused && vcpu->state != VcpuState::faulted ? VcpuState::paused : vcpu->state;
         write_words(self, {static_cast<uint64_t>(state), static_cast<uint64_t>(vcpu->fault.reason), vcpu->fault.detail[0],
                            vcpu->fault.detail[1], vcpu->fault.detail[2], vcpu->cpu_ticks});
-        return 0;
+        return Status::ok;
     }
     if (group == static_cast<uint64_t>(VcpuGroup::exits)) {
         const uint64_t* n = vcpu->exits;
-        write_words(self, {n[0], n[1], n[2], n[3], n[4], n[5]});
-        return 0;
+        write_words(self, {n[0] + n[1] + n[2] + n[3] + n[4] + n[5], n[1], n[2], n[3], n[4], n[5]});
+        return Status::ok;
     }
-    if (!at_rest(*vcpu)) { return Status::bad_state; }
+    if (group > static_cast<uint64_t>(VcpuGroup::exits)) { return Status::bad_argument; }
+    TRY(at_rest(*vcpu));
     if (group == static_cast<uint64_t>(VcpuGroup::pc)) {
         const Context& context = vcpu->context;
         const EagerState& eager = vcpu->eager;
         write_words(self, {context.pc, context.pstate, eager.sp_el0, context.sp, eager.elr_el1, eager.esr_el1});
-        return 0;
+        return Status::ok;
     }
     uint64_t first = (group - static_cast<uint64_t>(VcpuGroup::general)) * 6;
-    if (group < static_cast<uint64_t>(VcpuGroup::general) || first > 30) { return Status::bad_argument; }
     for (uint64_t i = 0; i < 6; ++i) { self.context.x[1 + i] = first + i <= 30 ? x[first + i] : 0; }
-    return 0;
+    return Status::ok;
 }
 
-HypercallResult vcpu_write(Core&, Vcpu& self, const Arguments& arguments) {
+Status vcpu_write(Core&, Vcpu& self, const Arguments& arguments) {
     auto number = static_cast<VcpuRegister>(arguments.x[1]);
-    unsigned right = number == VcpuRegister::cntvoff ? abi::right::time : abi::right::control;
-    auto vcpu = TRY(self.partition->lookup<Vcpu>(arguments.x[0], right));
+    auto vcpu = TRY(self.partition->lookup<Vcpu>(arguments.x[0], 0));
+    const unsigned allowed = abi::right::control | (number == VcpuRegister::cntvoff ? abi::right::time : 0);
+    if (!(vcpu.capability.rights & allowed)) { return Status::no_right; }
     if (arguments.x[1] > static_cast<uint64_t>(VcpuRegister::mpidr)) { return Status::bad_argument; }
-    if (!at_rest(*vcpu)) { return Status::bad_state; }
+    TRY(at_rest(*vcpu));
     switch (number) {
     case VcpuRegister::pc: vcpu->context.pc = arguments.x[2]; break;
     case VcpuRegister::cntvoff: vcpu->controls.cntvoff = arguments.x[2]; break;
@@ -132,23 +137,26 @@ HypercallResult vcpu_write(Core&, Vcpu& self, const Arguments& arguments) {
         break;
     default: vcpu->context.x[arguments.x[1]] = arguments.x[2];
     }
-    return 0;
+    return Status::ok;
 }
 
-HypercallResult vcpu_schedule(Core& core, Vcpu& self, const Arguments& arguments) {
+Status vcpu_schedule(Core& core, Vcpu& self, const Arguments& arguments) {
     auto vcpu = TRY(self.partition->lookup<Vcpu>(arguments.x[0], abi::right::control));
     uint64_t priority = arguments.x[1], budget = arguments.x[2], period = arguments.x[3];
     if (priority >= abi::priorities || budget > period || period > 1'000'000'000) { return Status::bad_argument; }
-    if (vcpu->core != core.index && !at_rest(*vcpu)) { return Status::bad_state; }
-    bool queued = vcpu->queued;
-    if (queued) { core.ready.remove(*vcpu); }
+    if (vcpu->core != core.index) {
+        TRY(at_rest(*vcpu)); // and if it is throttled, its core lifts that in time
+    } else {
+        lift_throttle(core, *vcpu);
+    }
+    if (vcpu->queued) { core.ready.remove(*vcpu); }
     vcpu->priority = static_cast<uint8_t>(priority);
     vcpu->budget_ticks = ticks_from_us(budget);
     vcpu->period_ticks = ticks_from_us(period);
     vcpu->budget_left = vcpu->budget_ticks;
-    if (queued) { core.ready.push_back(*vcpu); }
+    if (vcpu->core == core.index && !vcpu->caller) { make_ready(core, *vcpu); }
     core.reschedule = true;
-    return 0;
+    return Status::ok;
 }
 
 } // namespace bulkhead::hypercall

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Requests, answers, and what happens to both when a server is busy, lost or gone.
 #include "ipc/ipc.hpp"
-#include "ipc/message.hpp"
+#include "ipc/shortcut.hpp"
 #include "irq/virtual.hpp"
 #include "sched/cross.hpp"
 #include "sched/scheduler.hpp"
@@ -54,11 +54,10 @@ bool lost(const Vcpu& server) {
 
 } // namespace
 
-void deliver(Vcpu& caller, Vcpu& server, const Endpoint& endpoint) {
+void deliver(Vcpu& caller, Vcpu& server) {
     server.caller = &caller;
     server.state = VcpuState::ready;
     server.took_signals = false;
-    server.max_ticks = endpoint.max_ticks;
     caller.callee = &server;
     write_message(caller, server.context.x);
 }
@@ -92,13 +91,8 @@ Vcpu* make_request(Core& core, Vcpu& caller, ObjectRef ref, uint64_t badge) {
         return leave_kernel(core);
     }
     if (server->state == VcpuState::waiting && !server->paused && !server->signals_due) [[likely]] {
-        deliver(caller, *server, slot->endpoint);
-        if (caller.native) {
-            hw::save_native(caller.context);
-            enter_vcpu(core, *server, false);
-        } else {
-            enter_server_from_vm(core, caller, *server);
-        }
+        deliver(caller, *server);
+        switch_to(core, *server);
         return server;
     }
     core.reschedule = true;
@@ -122,7 +116,7 @@ Vcpu* call(Core& core, Vcpu& caller) {
         caller.context.x[0] = static_cast<uint64_t>(status);
         return &caller;
     }
-    return make_request(core, caller, found.value().capability->object, found.value().capability->badge);
+    return make_request(core, caller, found.value().capability.object, found.value().capability.badge);
 }
 
 Vcpu* resolve(Core& core, Vcpu& account) {
@@ -142,7 +136,7 @@ Vcpu* resolve(Core& core, Vcpu& account) {
             continue;
         }
         if (server->state == VcpuState::waiting && !server->paused && (!server->signals_due || server->took_signals)) {
-            deliver(*leaf, *server, *endpoint);
+            deliver(*leaf, *server);
         }
         leaf = server;
     }
@@ -185,6 +179,8 @@ void clear_saved_registers(Vcpu& server) {
 /// What the server does when no request is at hand: signals, its deadline, or it waits.
 void receive(Core& core, Vcpu& server, uint64_t deadline) {
     server.state = VcpuState::waiting;
+    server.signals_due = false;
+    lift_throttle(core, server);
     if (server.notification && server.notification->pending.load(std::memory_order_acquire)) {
         server.signals_due = true;
         if (server.queued) { core.ready.remove(server); } // behind the others of its priority
@@ -193,12 +189,40 @@ void receive(Core& core, Vcpu& server, uint64_t deadline) {
         make_unready(core, server);
     }
     if (deadline != abi::no_deadline) {
-        if (!server.timer_armed || server.timer_at != deadline) { core.timers.arm(server, deadline); }
+        if (server.timer_at != deadline) { core.timers.arm(server, deadline); }
         program_timer(core);
-    } else if (server.timer_armed) {
+    } else {
         core.timers.cancel(server);
     }
     core.reschedule = true;
+}
+
+} // namespace
+
+namespace {
+
+/// Every answer that has no shortcut. Same arguments as reply_recv, so that it can be jumped to.
+[[gnu::noinline]] Vcpu* reply_generally(uint64_t deadline, uint64_t tag, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3,
+                                        uint64_t w4, uint64_t w5) {
+    Core& core = Core::self();
+    Vcpu& server = *core.current;
+    const uint64_t words[] = {w0, w1, w2, w3, w4, w5};
+    if (server.registers_saved) { clear_saved_registers(server); }
+    core.current = nullptr; // its registers are dead, and saved as far as they count
+    server.watch_used = 0;
+    if (Vcpu* caller = server.caller) {
+        server.caller = nullptr;
+        complete(core, *caller, tag, words);
+        ensure_progress(core, *caller);
+    }
+    receive(core, server, deadline);
+    return schedule(core);
+}
+
+[[gnu::noinline]] Vcpu* reply_to_call(uint64_t, uint64_t tag, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3, uint64_t w4,
+                                      uint64_t w5) {
+    Core& core = Core::self();
+    return call_answer(core, *core.current, tag, {w0, w1, w2, w3, w4, w5});
 }
 
 } // namespace
@@ -208,38 +232,20 @@ extern "C" Vcpu* reply_recv(uint64_t deadline, uint64_t tag, uint64_t w0, uint64
     Core& core = Core::self();
     Vcpu& server = *core.current;
     Vcpu* caller = server.caller;
-    uint64_t pending = server.notification ? server.notification->pending.load(std::memory_order_relaxed) : 0;
-    hw::save_native(server.context);
-    server.context.pstate = native_pstate;
-    server.caller = nullptr;
-    server.watch_used = 0;
-    if (server.registers_saved) [[unlikely]]
-        clear_saved_registers(server);
-    const uint64_t words[] = {w0, w1, w2, w3, w4, w5};
-    if (caller && caller == core.account && !server.queued && !pending &&
-        (server.timer_armed ? server.timer_at : abi::no_deadline) == deadline &&
-        (ReplyTag{tag}.action() == Action::advance || caller->native)) [[likely]] {
-        server.state = VcpuState::waiting;
-        caller->callee = nullptr;
-        caller->may_repeat = false;
-        caller->state = VcpuState::ready;
-        write_answer(*caller, tag, words);
-        enter_vcpu(core, *caller, false);
-        return caller;
+    hw::save_server(server.context, native_pstate);
+    if (caller && caller == core.account && server.standing == Vcpu::just_serving && server.timer_at == deadline) [[likely]] {
+        if (is_device_answer(*caller, tag)) [[likely]] { return device_answer(core, server, *caller, w0); }
+        if (caller->native || ReplyTag{tag}.action() == Action::advance) {
+            return reply_to_call(deadline, tag, w0, w1, w2, w3, w4, w5);
+        }
     }
-    core.current = nullptr; // its registers are dead, and saved as far as they count
-    if (caller) {
-        complete(core, *caller, tag, words);
-        ensure_progress(core, *caller);
-    }
-    receive(core, server, deadline);
-    return schedule(core);
+    return reply_generally(deadline, tag, w0, w1, w2, w3, w4, w5);
 }
 
 void signals_arrived(Core& core, Vcpu& server) {
     if (!server.notification || !server.notification->pending.load(std::memory_order_acquire)) { return; }
-    server.signals_due = server.state == VcpuState::waiting;
-    if (server.signals_due) { make_ready(core, server); }
+    server.signals_due = true; // a busy server looks when it answers
+    if (server.state == VcpuState::waiting) { make_ready(core, server); }
 }
 
 void notify(Core& core, Notification& notification, uint64_t bits) {
@@ -265,7 +271,7 @@ void abandon_requests(Core& core, Vcpu& vcpu) {
     core.reschedule = true;
 }
 
-void abandon_endpoint(Core& core, ObjectRef) {
+void recheck(Core& core) {
     for (uint32_t i = 0; i < core_count; ++i) {
         if (cores[i]) { cores[i]->recheck.store(true, std::memory_order_release); }
     }

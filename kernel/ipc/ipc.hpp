@@ -11,7 +11,7 @@ Vcpu* make_request(Core& core, Vcpu& caller, ObjectRef endpoint, uint64_t badge)
 /// Hypercall::call.
 Vcpu* call(Core& core, Vcpu& caller);
 /// Gives `server`, which waits, the caller's request.
-void deliver(Vcpu& caller, Vcpu& server, const Endpoint& endpoint);
+void deliver(Vcpu& caller, Vcpu& server);
 /// Gives `server`, which waits, its pending signals.
 void deliver_signals(Vcpu& server);
 /// Tells `server`, which waits, that its deadline passed.
@@ -26,8 +26,8 @@ void signals_arrived(Core& core, Vcpu& server);
 /// The server is lost (stopped, faulted): its caller gets server_fault if native, else waits for repeated delivery; its own
 /// outgoing request is unlinked.
 void abandon_requests(Core& core, Vcpu& vcpu);
-/// The endpoint is gone: those that wait for it look again.
-void abandon_endpoint(Core& core, ObjectRef endpoint);
+/// An endpoint or a server is gone: those that wait for it look again.
+void recheck(Core& core);
 
 extern "C" Vcpu* reply_recv(uint64_t deadline, uint64_t tag, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3, uint64_t w4,
                             uint64_t w5);

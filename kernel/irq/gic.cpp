@@ -38,7 +38,7 @@ void store_bit(uint64_t bank, uint32_t intid) {
 }
 
 /// 32 INTIDs: masked, in group 1, inactive, at the one priority that we use.
-void init_bank(PhysAddr frame, uint32_t first) {
+[[gnu::section(".text.boot")]] void init_bank(PhysAddr frame, uint32_t first) {
     uint64_t bits = first / 8;
     hw::store32(frame + (icenabler + bits), ~0u);
     hw::store32(frame + (igroupr + bits), ~0u);
@@ -47,7 +47,7 @@ void init_bank(PhysAddr frame, uint32_t first) {
     for (uint64_t i = 0; i < 32; i += 4) { hw::store32(frame + (ipriorityr + first + i), priority); }
 }
 
-void init_redistributor(uint64_t core) {
+[[gnu::section(".text.boot")]] void init_redistributor(uint64_t core) {
     PhysAddr base = redistributor(core), sgi = base + gicr_sgi;
     hw::store32(base + gicr_waker, hw::load32(base + gicr_waker) & ~processor_sleep);
     while (hw::load32(base + gicr_waker) & children_asleep) { hw::yield(); }
@@ -58,7 +58,7 @@ void init_redistributor(uint64_t core) {
 
 } // namespace
 
-void init_distributor(PhysAddr gicd, PhysAddr gicr, uint64_t gicr_stride) {
+[[gnu::section(".text.boot")]] void init_distributor(PhysAddr gicd, PhysAddr gicr, uint64_t gicr_stride) {
     distributor = gicd, redistributors = gicr, stride = gicr_stride;
     hw::store32(gicd + gicd_ctlr, 0);
     wait_for_writes();
@@ -70,7 +70,7 @@ void init_distributor(PhysAddr gicd, PhysAddr gicr, uint64_t gicr_stride) {
     wait_for_writes();
 }
 
-void init_core(Core& core) {
+[[gnu::section(".text.boot")]] void init_core(Core& core) {
     constexpr uint64_t sre_enable = 0xf, eoi_mode = 2, all_priorities = 0xff;
     hw::write<hw::IccSreEl2>({sre_enable});
     hw::isb(); // the other registers exist from here on

@@ -50,23 +50,23 @@ uint64_t& entry_of(PhysAddr page, bool make) {
 
 } // namespace
 
-void add(PhysAddr base, uint64_t size, Permission permission) {
+[[gnu::section(".text.boot")]] void add(PhysAddr base, uint64_t size, Permission permission) {
     ASSERT(page_aligned(base.value | size));
     for (uint64_t offset = 0; offset < size; offset += page_size) {
         entry_of(base + offset, true) = (base.value + offset) | attributes(permission);
     }
 }
 
-void prepare(PhysAddr base, uint64_t size) {
+[[gnu::section(".text.boot")]] void prepare(PhysAddr base, uint64_t size) {
     constexpr uint64_t table_span = 512 * page_size;
     for (uint64_t at = base.value & ~(table_span - 1); at < base.value + size; at += table_span) {
         entry_of({at}, true);
     }
 }
 
-uint64_t root() { return hw::physical(&level1).value; }
+[[gnu::section(".text.boot")]] uint64_t root() { return hw::physical(&level1).value; }
 
-Value<TcrEl2> control() {
+[[gnu::section(".text.boot")]] Value<TcrEl2> control() {
     const uint64_t pa_range = std::min<uint64_t>(hw::read<hw::IdAa64Mmfr0>().bits & 0xf, 5);
     return (TcrEl2::t0sz(25) | TcrEl2::irgn0(1) | TcrEl2::orgn0(1) | TcrEl2::sh0(3) | TcrEl2::res1_23(1) |
             TcrEl2::res1_31(1))
@@ -80,7 +80,7 @@ void map_donated(PhysAddr page) {
     hw::isb();       // before the accesses that follow
 }
 
-void unmap_donated(PhysAddr page) {
+void unmap(PhysAddr page) {
     hw::store64(hw::physical(&entry_of(page, false)), 0);
     hw::dsb_ishst(); // no walk finds it any more
     hw::tlbi_vae2is(page.value);

@@ -21,6 +21,6 @@ Value<TcrEl2> control();
 
 /// A page of a prepared range comes under EL2's hands, or leaves them on all cores.
 void map_donated(PhysAddr page);
-void unmap_donated(PhysAddr page);
+void unmap(PhysAddr page);
 
 } // namespace bulkhead::el2_map

@@ -18,9 +18,7 @@ struct HcrEl2 {
     static constexpr F<12> dc{};
     static constexpr F<13> twi{};
     static constexpr F<14> twe{};
-    static constexpr F<15> tid0{};
     static constexpr F<16> tid1{};
-    static constexpr F<18> tid3{};
     static constexpr F<19> tsc{};
     static constexpr F<20> tidcp{};
     static constexpr F<21> tacr{};
@@ -30,8 +28,6 @@ struct HcrEl2 {
     static constexpr F<31> rw{};
     static constexpr F<35> tlor{};
     static constexpr F<36> terr{};
-    static constexpr F<40> apk{};
-    static constexpr F<41> api{};
 };
 
 struct VtcrEl2 {
@@ -41,7 +37,6 @@ struct VtcrEl2 {
     static constexpr F<8, 2> irgn0{};
     static constexpr F<10, 2> orgn0{};
     static constexpr F<12, 2> sh0{};
-    static constexpr F<14, 2> tg0{};
     static constexpr F<16, 3> ps{};
     static constexpr F<31> res1{};
 };
@@ -52,7 +47,6 @@ struct TcrEl2 {
     static constexpr F<8, 2> irgn0{};
     static constexpr F<10, 2> orgn0{};
     static constexpr F<12, 2> sh0{};
-    static constexpr F<14, 2> tg0{};
     static constexpr F<16, 3> ps{};
     static constexpr F<23> res1_23{};
     static constexpr F<31> res1_31{};
@@ -87,18 +81,14 @@ struct MdcrEl2 {
     static constexpr F<0, 5> hpmn{};
     static constexpr F<5> tpmcr{};
     static constexpr F<6> tpm{};
-    static constexpr F<8> tde{};
     static constexpr F<9> tda{};
     static constexpr F<10> tdosa{};
     static constexpr F<11> tdra{};
-    static constexpr F<14> tpms{};
-    static constexpr F<19> ttrf{};
 };
 
 struct CnthctlEl2 {
     template <unsigned lsb, unsigned width = 1> using F = Field<CnthctlEl2, lsb, width>;
     static constexpr F<0> el1pcten{};
-    static constexpr F<1> el1pcen{};
 };
 
 struct IchHcrEl2 {
@@ -134,12 +124,7 @@ struct EsrEl2 {
     // data and instruction aborts
     static constexpr F<0, 6> fsc{};
     static constexpr F<6> wnr{};
-    static constexpr F<7> s1ptw{};
-    static constexpr F<8> cm{};
-    static constexpr F<10> fnv{};
-    static constexpr F<15> sf{};
     static constexpr F<16, 5> srt{};
-    static constexpr F<21> sse{};
     static constexpr F<22, 2> sas{};
     static constexpr F<24> isv{};
     // HVC, SMC

@@ -23,10 +23,12 @@ void stop(Core& core, Vcpu& vcpu) {
     vcpu.state = VcpuState::off;
     vcpu.paused = vcpu.throttled = vcpu.signals_due = false;
     make_unready(core, vcpu);
+    if (core.account == &vcpu) { set_account(core, nullptr); } // its memory may go before this core schedules
     abandon_requests(core, vcpu);
     vcpu.may_repeat = false;
     if (!vcpu.native) { reset_interrupts(core, vcpu); }
     write_back(core, vcpu);
+    unpark_all(core); // who waited for it while it was paused
 }
 
 void pause(Core& core, Vcpu& vcpu) {
@@ -47,7 +49,7 @@ void pause(Core& core, Vcpu& vcpu) {
 
 void resume(Core& core, Vcpu& vcpu) {
     vcpu.paused = false;
-    if (vcpu.state == VcpuState::faulted) { vcpu.state = VcpuState::ready; }
+    if (vcpu.state == VcpuState::faulted && !vcpu.native) { vcpu.state = VcpuState::ready; }
     wake_for_interrupt(core, vcpu);
     if (vcpu.native) { signals_arrived(core, vcpu); }
     if (vcpu.native && vcpu.state == VcpuState::ready) { ensure_progress(core, vcpu); }
@@ -56,6 +58,9 @@ void resume(Core& core, Vcpu& vcpu) {
 }
 
 void start(Core& core, Vcpu& vcpu) {
+    hw::ic_ialluis(); // code may be new where it starts
+    hw::dsb_ish();
+    hw::isb();
     reset_vcpu(vcpu, vcpu.start_entry, vcpu.start_x0, vcpu.start_x1, vcpu.start_stack);
     vcpu.state = VcpuState::ready;
     make_ready(core, vcpu);
@@ -63,6 +68,15 @@ void start(Core& core, Vcpu& vcpu) {
 }
 
 } // namespace
+
+void leave_core(Core& core, Vcpu& vcpu) {
+    write_back(core, vcpu);
+    lift_throttle(core, vcpu);
+    if (!vcpu.timer_armed()) { return; }
+    core.timers.cancel(vcpu);
+    vcpu.state = VcpuState::ready; // it waited until then
+    if (vcpu.native) { deliver_deadline(vcpu); }
+}
 
 void serve_requests(Core& core, Vcpu& vcpu, uint32_t requests) {
     if (requests & request::stop) { stop(core, vcpu); }
@@ -74,7 +88,7 @@ void serve_requests(Core& core, Vcpu& vcpu, uint32_t requests) {
         answer_interrupt_request(core, vcpu);
         wake_for_interrupt(core, vcpu);
     }
-    if (requests & request::write_back) { write_back(core, vcpu); }
+    if (requests & request::leave) { leave_core(core, vcpu); }
 }
 
 void ask(Core& core, Vcpu& vcpu, uint32_t requests) {
@@ -95,11 +109,14 @@ void serve_inbox(Core& core) {
     Vcpu* vcpu = core.inbox.exchange(nullptr, std::memory_order_acquire);
     while (vcpu) {
         Vcpu* next = vcpu->inbox_next;
-        uint32_t requests = vcpu->requests.exchange(0, std::memory_order_acq_rel);
-        if (cores[vcpu->core] != &core) {
-            ask(core, *vcpu, requests); // it has moved in between
-        } else {
-            serve_requests(core, *vcpu, requests);
+        if (cores[vcpu->core] != &core) { // it has moved in between
+            ask(core, *vcpu, vcpu->requests.exchange(0, std::memory_order_acq_rel));
+        } else { // others see `serving`, and so that it is not done yet
+            uint32_t rest = request::serving;
+            do {
+                serve_requests(core, *vcpu, vcpu->requests.exchange(request::serving, std::memory_order_acq_rel));
+                rest = request::serving;
+            } while (!vcpu->requests.compare_exchange_strong(rest, 0, std::memory_order_acq_rel));
         }
         vcpu = next;
     }

@@ -17,6 +17,8 @@ bool quiescent(Core& core, uint64_t& ticket);
 void kick_others(Core& core);
 /// What the inter-processor interrupt does: quiescence, the inbox, parked accounts.
 void serve_inbox(Core& core);
+/// Nothing of the vCPU, which is at rest, is in this core's hardware or queues any more.
+void leave_core(Core& core, Vcpu& vcpu);
 /// Does `requests` to a vCPU of this core.
 void serve_requests(Core& core, Vcpu& vcpu, uint32_t requests);
 

@@ -34,21 +34,20 @@ void ReadyQueue::remove(Vcpu& vcpu) {
 }
 
 void TimerQueue::arm(Vcpu& vcpu, uint64_t at) {
-    if (vcpu.timer_armed) { cancel(vcpu); }
+    if (vcpu.timer_armed()) { cancel(vcpu); }
     Vcpu** place = &first_;
     while (*place && (*place)->timer_at <= at) { place = &(*place)->timer_next; }
     vcpu.timer_at = at;
-    vcpu.timer_armed = true;
     vcpu.timer_next = *place;
     *place = &vcpu;
 }
 
 void TimerQueue::cancel(Vcpu& vcpu) {
-    if (!vcpu.timer_armed) { return; }
+    if (!vcpu.timer_armed()) { return; }
     Vcpu** place = &first_;
     while (*place != &vcpu) { place = &(*place)->timer_next; }
     *place = vcpu.timer_next;
-    vcpu.timer_armed = false;
+    vcpu.timer_at = abi::no_deadline;
 }
 
 } // namespace bulkhead

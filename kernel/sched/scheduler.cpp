@@ -60,15 +60,21 @@ void expire(Core& core, uint64_t time) {
         } else if (vcpu->state == VcpuState::waiting) {
             vcpu->state = VcpuState::ready;
             if (vcpu->native) { deliver_deadline(*vcpu); }
+        } else {
+            continue; // a busy server looks at its deadline when it answers
         }
-        if (runnable(*vcpu)) { make_ready(core, *vcpu); }
+        make_ready(core, *vcpu);
     }
 }
 
 /// A server whose one request uses more time than its endpoint allows is at fault, not its caller.
 void watch(Core& core, uint64_t used) {
     Vcpu& leaf = leaf_of(*core.account);
-    uint64_t bound = leaf.caller ? leaf.max_ticks : leaf.watch_ticks;
+    uint64_t bound = leaf.watch_ticks;
+    if (leaf.caller) {
+        Slot* slot = objects.find(leaf.caller->endpoint);
+        bound = slot ? slot->endpoint.max_ticks : 0;
+    }
     if (!leaf.native || bound == 0 || leaf.state != VcpuState::ready) { return; }
     uint64_t sequence = leaf.caller ? leaf.caller->sequence : 0;
     if (leaf.watch_caller != leaf.caller || leaf.watch_sequence != sequence) {
@@ -77,7 +83,7 @@ void watch(Core& core, uint64_t used) {
         leaf.watch_used = 0;
         return; // when in the slice it began is not known: count from the next look
     }
-    leaf.watch_used += used;
+    leaf.watch_used += std::min(used, ticks_from_us(slice_us)); // a machine that stood still is not the server's fault
     if (leaf.watch_used > bound) { fault(core, leaf, FaultReason::watchdog, leaf.watch_used); }
 }
 
@@ -98,11 +104,22 @@ uint64_t ticks_from_us(uint64_t us) { return us * hw::read<hw::Cntfrq>().bits / 
 void set_account(Core& core, Vcpu* next) {
     if (core.account == next) { return; }
     uint64_t time = now();
-    if (core.account) { charge(core, time); }
+    if (core.account) {
+        charge(core, time);
+        core.account->slice_left = core.slice_end > time ? core.slice_end - time : 0;
+    }
     core.account = next;
     core.account_since = time;
-    core.slice_end = time + ticks_from_us(slice_us);
-    if (next && next->budget_ticks && time >= next->period_end) { refill(*next, time); }
+    if (!next) { return; }
+    core.slice_end = time + (next->slice_left ? next->slice_left : ticks_from_us(slice_us));
+    if (next->budget_ticks == 0) { return; }
+    if (time >= next->period_end) { refill(*next, time); }
+    if (next->budget_left == 0) { throttle(core, *next); }
+}
+
+void lift_throttle(Core& core, Vcpu& vcpu) {
+    if (vcpu.throttled) { core.timers.cancel(vcpu); }
+    vcpu.throttled = false;
 }
 
 void make_ready(Core& core, Vcpu& vcpu) {
@@ -155,6 +172,7 @@ void unpark(Core& core, Vcpu& vcpu) {
 
 void wait_until(Core& core, Vcpu& vcpu, uint64_t at) {
     vcpu.state = VcpuState::waiting;
+    lift_throttle(core, vcpu);
     make_unready(core, vcpu);
     if (at != abi::no_deadline) { core.timers.arm(vcpu, at); }
     core.reschedule = true;

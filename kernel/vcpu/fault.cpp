@@ -43,6 +43,7 @@ void fault(Core& core, Vcpu& vcpu, FaultReason reason, uint64_t detail) {
     vcpu.fault = {reason, {vcpu.esr, address ? vcpu.eager.elr_el1 : vcpu.ipa, detail}};
     vcpu.state = VcpuState::faulted;
     core.timers.cancel(vcpu);
+    vcpu.throttled = false;
     make_unready(core, vcpu);
     abandon_requests(core, vcpu);
     log_fault(vcpu);

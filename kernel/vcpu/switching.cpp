@@ -94,6 +94,7 @@ void init_vcpu(Vcpu& vcpu, Partition& partition, unsigned index, unsigned core, 
     vcpu.priority = static_cast<uint8_t>(priority);
     vcpu.state = VcpuState::off;
     vcpu.partition = &partition;
+    vcpu.timer_at = abi::no_deadline;
     vcpu.controls.vttbr = partition.stage2.vttbr();
     vcpu.controls.vmpidr = 1ull << 31 | index;
     if (vcpu.native) {
@@ -123,7 +124,8 @@ void reset_vcpu(Vcpu& vcpu, uint64_t entry, uint64_t x0, uint64_t x1, uint64_t s
     vcpu.lazy = {};
     vcpu.fp = {};
     vcpu.controls.hcr = Value<HcrEl2>{vcpu.controls.hcr}.with(HcrEl2::vse, 0).bits;
-    vcpu.paused = vcpu.throttled = vcpu.signals_due = vcpu.took_signals = vcpu.may_repeat = vcpu.registers_saved = false;
+    vcpu.standing = static_cast<uint64_t>(VcpuState::off);
+    vcpu.may_repeat = false;
     vcpu.fault = {};
     vcpu.watch_used = 0;
 }

@@ -39,7 +39,8 @@ struct FaultRecord {
 
 /// Requests that other cores make; handled by the vCPU's own core when it takes the inter-processor interrupt.
 namespace request {
-constexpr uint32_t wake = 1, stop = 2, pause = 4, interrupts = 8, write_back = 16, resume = 32, start = 64;
+constexpr uint32_t wake = 1, stop = 2, pause = 4, interrupts = 8, leave = 16, resume = 32, start = 64,
+                   serving = 128; ///< being handled
 } // namespace request
 
 struct Vcpu {
@@ -50,15 +51,23 @@ struct Vcpu {
     uint8_t index;            ///< in its partition
     uint8_t core;             ///< where it runs
     uint8_t priority;
-    VcpuState state;
-    bool paused;
-    bool throttled;           ///< its budget is used up
-    bool parked;              ///< waits for a server that is stopped, paused or faulted; in the core's parked list
-    bool queued;              ///< in a ready queue. A server is only while it runs on its own priority and budget
-    bool signals_due;         ///< its notification has pending signals
-    bool took_signals;        ///< the last delivery was of signals: calls go first now
-    bool registers_saved;     ///< a native one: entry code saved x9..x30, which its next message must not show
+    bool serves;              ///< some endpoint: it stays on its core
     bool may_repeat;          ///< its open request was delivered before, to a server that was lost
+    union {
+        struct {
+            VcpuState state;
+            bool paused;
+            bool throttled;       ///< its budget is used up
+            bool parked;          ///< waits for a server that is stopped, paused or faulted; in the core's parked list
+            bool queued;          ///< in a ready queue. A server is only while it runs on its own priority and budget
+            bool signals_due;     ///< its notification has pending signals
+            bool took_signals;    ///< the last delivery was of signals: calls go first now
+            bool registers_saved; ///< a native one: entry code saved x9..x30, which its next message must not show
+        };
+        uint64_t standing;        ///< all of these, for the shortest way: a server that just waits, or just serves
+    };
+    static constexpr uint64_t just_waiting = static_cast<uint64_t>(VcpuState::waiting);
+    static constexpr uint64_t just_serving = static_cast<uint64_t>(VcpuState::ready);
     Controls controls;
     EagerState eager;
 
@@ -74,17 +83,17 @@ struct Vcpu {
     ObjectRef endpoint;       ///< that the open request goes to
     Vcpu* callee;             ///< server that has its request; null while it is not delivered
     Vcpu* caller;             ///< whose request this server handles
-    uint64_t max_ticks;       ///< for the request in hand
     Notification* notification; ///< whose signals it takes
 
     // Scheduling
     Vcpu* ready_next;
     Vcpu* ready_previous;
     Vcpu* timer_next;
-    uint64_t timer_at;        ///< CNTPCT; deadline of a wait or replenishment; meaningful while timer_armed
-    bool timer_armed;
+    uint64_t timer_at;        ///< CNTPCT: deadline of a wait, or replenishment; no_deadline: not in the core's timer queue
+    bool timer_armed() const { return timer_at != abi::no_deadline; }
     uint64_t budget_ticks, period_ticks; ///< 0: unlimited
     uint64_t budget_left, period_end;
+    uint64_t slice_left;      ///< of its turn among equals, when somebody more urgent came
     uint64_t cpu_ticks;
     uint64_t watch_ticks, watch_used;    ///< watchdog: bound, and time used by the request with...
     uint64_t watch_sequence;             ///< ...this sequence number
@@ -95,7 +104,7 @@ struct Vcpu {
     Vcpu* inbox_next;
 
     FaultRecord fault;
-    uint64_t exits[6];        ///< all, MMIO, system registers, SMCCC, WFx, interrupts
+    uint64_t exits[6];        ///< others, MMIO, system registers, SMCCC, WFx, interrupts
 
     uint64_t start_entry, start_x0, start_x1, start_stack; ///< arguments of a start made by another core
 

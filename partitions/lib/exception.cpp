@@ -23,18 +23,12 @@ const char* cause(unsigned kind, uint64_t esr) {
     if (kind == serror_here) return "SError";
     if (kind != sync_here) return "unexpected vector";
     switch (esr >> 26 & 0x3f) {
-    case 0x00:
-        return "undefined instruction";
-    case 0x07:
-        return "FP access";
-    case 0x21:
-        return "instruction abort";
-    case 0x25:
-        return (esr & 0x3f) == 0x10 ? "external abort" : "data abort";
-    case 0x26:
-        return "misaligned stack";
-    default:
-        return "exception";
+    case 0x00: return "undefined instruction";
+    case 0x07: return "FP access";
+    case 0x21: return "instruction abort";
+    case 0x25: return (esr & 0x3f) == 0x10 ? "external abort" : "data abort";
+    case 0x26: return "misaligned stack";
+    default: return "exception";
     }
 }
 

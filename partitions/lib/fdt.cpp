@@ -31,9 +31,7 @@ bool same_text(const char* a, const char* b) {
     return *a == *b;
 }
 
-uint32_t Property::cell(uint32_t index) const {
-    return index < cells() ? big_endian(data + 4 * index) : 0;
-}
+uint32_t Property::cell(uint32_t index) const { return index < cells() ? big_endian(data + 4 * index) : 0; }
 
 uint64_t Property::number(uint32_t index, uint32_t count) const {
     uint64_t value = 0;
@@ -53,8 +51,7 @@ Property FdtNode::property(const char* name) const {
         if (token == nop) {
             at += 4;
         } else if (token == prop) {
-            if (same_text(strings_ + big_endian(at + 8), name))
-                return {at + 12, big_endian(at + 4)};
+            if (same_text(strings_ + big_endian(at + 8), name)) return {at + 12, big_endian(at + 4)};
             at += prop_size(at);
         } else {
             return {};

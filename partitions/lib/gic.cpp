@@ -27,8 +27,7 @@ constinit Gic the_gic;
 
 /// Aff3.2.1.0 as GICR_TYPER packs them.
 uint32_t packed(uint64_t affinity) {
-    return static_cast<uint32_t>(affinity >> 8 & 0xff00'0000) |
-           static_cast<uint32_t>(affinity & 0xff'ffff);
+    return static_cast<uint32_t>(affinity >> 8 & 0xff00'0000) | static_cast<uint32_t>(affinity & 0xff'ffff);
 }
 
 void start_cpu_interface() {
@@ -89,9 +88,7 @@ bool Gic::start_cpu(uint64_t redistributors, uint64_t size) {
 }
 
 /// Where the registers of this INTID's bank start.
-uint64_t Gic::bank(uint32_t intid) const {
-    return intid < 32 ? redistributor_[this_cpu()] + sgi_frame : distributor_;
-}
+uint64_t Gic::bank(uint32_t intid) const { return intid < 32 ? redistributor_[this_cpu()] + sgi_frame : distributor_; }
 
 bool Gic::enable(uint32_t intid, Handler handler) {
     if (intid >= max_intid) return false;
@@ -111,8 +108,8 @@ void Gic::send_sgi(uint32_t intid, uint64_t affinity) {
     uint64_t aff0 = affinity & 0xff, aff1 = affinity >> 8 & 0xff, aff2 = affinity >> 16 & 0xff;
     uint64_t aff3 = affinity >> 32 & 0xff;
     dsb(); // what the other CPU is to see comes first
-    IccSgi1rEl1::write(aff3 << 48 | (aff0 / 16) << 44 | aff2 << 32 | uint64_t{intid} << 24 |
-                       aff1 << 16 | 1ull << aff0 % 16);
+    IccSgi1rEl1::write(aff3 << 48 | (aff0 / 16) << 44 | aff2 << 32 | uint64_t{intid} << 24 | aff1 << 16 |
+                       1ull << aff0 % 16);
     isb();
 }
 

@@ -77,9 +77,7 @@ void print_machine() {
     print("dt uart base={x} intid={}", m.uart.base, m.uart_intid);
     print("dt gic distributor={x} redistributors={x}", m.distributor.base, m.redistributors.base);
     print("dt timer virtual={} physical={}", m.virtual_timer_intid, m.physical_timer_intid);
-    print("dt psci method={}", m.psci == PsciMethod::hvc   ? "hvc"
-                               : m.psci == PsciMethod::smc ? "smc"
-                                                           : "none");
+    print("dt psci method={}", m.psci == PsciMethod::hvc ? "hvc" : m.psci == PsciMethod::smc ? "smc" : "none");
 }
 
 } // namespace guest

@@ -25,8 +25,7 @@ void* memset(void* to, int value, size_t size) {
 }
 
 int memcmp(const void* a, const void* b, size_t size) {
-    auto *left = static_cast<const unsigned char*>(a),
-         *right = static_cast<const unsigned char*>(b);
+    auto *left = static_cast<const unsigned char*>(a), *right = static_cast<const unsigned char*>(b);
     for (size_t i = 0; i < size; ++i)
         if (left[i] != right[i]) return left[i] - right[i];
     return 0;

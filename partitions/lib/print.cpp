@@ -26,8 +26,7 @@ public:
     void number(uint64_t value, unsigned base, unsigned digits = 1) {
         char reversed[20];
         unsigned count = 0;
-        for (; value || count < digits; value /= base)
-            reversed[count++] = "0123456789abcdef"[value % base];
+        for (; value || count < digits; value /= base) reversed[count++] = "0123456789abcdef"[value % base];
         while (count) put(reversed[--count]);
     }
     void argument(const Argument& value, bool hexadecimal) {

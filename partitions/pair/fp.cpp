@@ -84,11 +84,11 @@ bool print_fp(unsigned cpu, const FpVerdict& verdict) {
     }
     const char* name = verdict.bad == 32 ? "fpcr" : verdict.bad == 33 ? "fpsr" : "v";
     if (verdict.bad < 32)
-        print("cpu{} fp: corrupted v{} FAILED in round {}: expected {x}, found {x}", cpu,
-              verdict.bad, verdict.rounds, verdict.expected, verdict.found);
+        print("cpu{} fp: corrupted v{} FAILED in round {}: expected {x}, found {x}", cpu, verdict.bad, verdict.rounds,
+              verdict.expected, verdict.found);
     else
-        print("cpu{} fp: corrupted {} FAILED in round {}: expected {x}, found {x}", cpu, name,
-              verdict.rounds, verdict.expected, verdict.found);
+        print("cpu{} fp: corrupted {} FAILED in round {}: expected {x}, found {x}", cpu, name, verdict.rounds,
+              verdict.expected, verdict.found);
     return false;
 }
 

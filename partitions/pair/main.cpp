@@ -19,8 +19,7 @@ extern "C" void fp_disturb();
 
 namespace {
 
-constinit Timer tick[max_cpus] = {Timer{Timer::Kind::virtual_timer},
-                                  Timer{Timer::Kind::virtual_timer}};
+constinit Timer tick[max_cpus] = {Timer{Timer::Kind::virtual_timer}, Timer{Timer::Kind::virtual_timer}};
 
 void on_tick() {
     tick[this_cpu()].on_interrupt();

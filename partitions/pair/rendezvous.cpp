@@ -28,9 +28,7 @@ constinit std::atomic<uint32_t> pings{0}, pongs{0};
 constinit std::atomic<uint32_t> at_barrier{0};
 constinit std::atomic<uint32_t> ball{0};
 
-int32_t turn_on(uint64_t affinity) {
-    return psci::cpu_on(affinity, secondary_start, secondary_stack_top);
-}
+int32_t turn_on(uint64_t affinity) { return psci::cpu_on(affinity, secondary_start, secondary_stack_top); }
 
 bool expect(const char* what, int32_t status, int32_t wanted) {
     if (status == wanted)
@@ -41,8 +39,8 @@ bool expect(const char* what, int32_t status, int32_t wanted) {
 }
 
 void print_affinity(unsigned cpu, uint64_t affinity) {
-    print("cpu{} affinity={}.{}.{}.{}", cpu, affinity >> 32 & 0xff, affinity >> 16 & 0xff,
-          affinity >> 8 & 0xff, affinity & 0xff);
+    print("cpu{} affinity={}.{}.{}.{}", cpu, affinity >> 32 & 0xff, affinity >> 16 & 0xff, affinity >> 8 & 0xff,
+          affinity & 0xff);
 }
 
 bool arrived(uint32_t times) {
@@ -77,8 +75,7 @@ bool ping_pong() {
 bool start_second_cpu(uint64_t affinity) {
     if (!expect("psci version", psci::version() >= 2, 1)) return false;
     print_affinity(0, this_affinity());
-    bool good =
-        expect("cpu_on of no cpu is refused", turn_on(no_such_cpu), psci::invalid_parameters);
+    bool good = expect("cpu_on of no cpu is refused", turn_on(no_such_cpu), psci::invalid_parameters);
     if (!expect("cpu_on", turn_on(affinity), psci::success) || !arrived(1)) return false;
     print_affinity(1, second.affinity);
     good &= expect("cpu_on of a running cpu is refused", turn_on(affinity), psci::already_on);
@@ -123,9 +120,7 @@ bool check_flags(const char* name, Wait how, uint32_t rounds) {
         if (how == Wait::wfe) sev();
     }
     good = meet() && good;
-    if (this_cpu() == 0)
-        good ? print("{} rounds={} ok", name, rounds)
-             : print("{} FAILED: ball={}", name, ball.load());
+    if (this_cpu() == 0) good ? print("{} rounds={} ok", name, rounds) : print("{} FAILED: ball={}", name, ball.load());
     return good;
 }
 

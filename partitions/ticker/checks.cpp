@@ -23,8 +23,7 @@ namespace {
 /// Sleeps until `done()`, at most `micros` by `guard`, which must not be in use otherwise.
 template <typename Condition> bool sleep_until(Timer& guard, uint64_t micros, Condition done) {
     guard.start(micros, false);
-    while (!done() && guard.fired() == 0)
-        sleep_unless([&] { return done() || guard.fired() != 0; });
+    while (!done() && guard.fired() == 0) sleep_unless([&] { return done() || guard.fired() != 0; });
     guard.stop();
     return done();
 }
@@ -55,8 +54,8 @@ bool check_timer(const char* name, Timer& timer, Timer& guard) {
     uint32_t fired = timer.fired();
     sleep_until(guard, 2 * period_us, [] { return false; });
     if (early || timer.fired() != fired || timer.spurious() != 0) {
-        print("{} FAILED: early={} ticks after stop={} spurious={}", name, early,
-              timer.fired() - fired, timer.spurious());
+        print("{} FAILED: early={} ticks after stop={} spurious={}", name, early, timer.fired() - fired,
+              timer.spurious());
         return false;
     }
     print("{} ok", name);
@@ -75,8 +74,7 @@ bool check_both_timers() {
     if (good)
         print("cntv and cntp together ok");
     else
-        print("cntv and cntp together FAILED: cntv={} cntp={}", virtual_timer.fired(),
-              physical_timer.fired());
+        print("cntv and cntp together FAILED: cntv={} cntp={}", virtual_timer.fired(), physical_timer.fired());
     return good;
 }
 

@@ -140,15 +140,13 @@ bool Console::flush() {
 
 service::LongAnswer Console::on(service::Call const& m) {
     switch (static_cast<abi::console::Label>(m.label)) {
-    case abi::console::Label::flush:
-        return flush() ? abi::Status::ok : abi::Status::again;
+    case abi::console::Label::flush: return flush() ? abi::Status::ok : abi::Status::again;
     case abi::console::Label::focus:
         if (!streams_.exists(m.words[0])) { return abi::Status::bad_argument; }
         keyboard_.move_focus(static_cast<unsigned>(m.words[0]));
         run(false);
         return abi::Status::ok;
-    default:
-        return abi::Status::unsupported;
+    default: return abi::Status::unsupported;
     }
 }
 

@@ -32,8 +32,7 @@ bool Keyboard::take(uint8_t byte) {
         left_ = byte;
         state_ = byte == 0 ? State::outside : State::bytes;
         return true;
-    case State::bytes:
-        break;
+    case State::bytes: break;
     }
     if (!frame_byte(byte)) { return false; }
     if (--left_ == 0) { state_ = State::outside; }

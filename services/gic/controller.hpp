@@ -15,32 +15,24 @@ public:
     /// An access of a size that the specification does not give the register, or to no register:
     /// RAZ/WI.
     uint64_t read(uint64_t ipa, unsigned size) {
-        if (ipa & (size - 1)) {
-            return 0;
-        }
+        if (ipa & (size - 1)) { return 0; }
         if (ipa - vm_.distributor < frame_size) {
             return distributor().read(static_cast<uint32_t>(ipa - vm_.distributor), size);
         }
         const uint64_t offset = ipa - vm_.redistributor;
-        if (offset >= vm_.vcpus * redistributor_size) {
-            return 0;
-        }
+        if (offset >= vm_.vcpus * redistributor_size) { return 0; }
         return redistributor(offset).read(offset % redistributor_size, size);
     }
 
     /// The caller holds the VM's lock if needs_lock() says so. Doing a write twice does what doing
     /// it once does.
     void write(uint64_t ipa, unsigned size, uint64_t value) {
-        if (ipa & (size - 1)) {
-            return;
-        }
+        if (ipa & (size - 1)) { return; }
         if (ipa - vm_.distributor < frame_size) {
             return distributor().write(static_cast<uint32_t>(ipa - vm_.distributor), size, value);
         }
         const uint64_t offset = ipa - vm_.redistributor;
-        if (offset >= vm_.vcpus * redistributor_size) {
-            return;
-        }
+        if (offset >= vm_.vcpus * redistributor_size) { return; }
         redistributor(offset).write(offset % redistributor_size, size, value);
     }
 
@@ -55,8 +47,7 @@ public:
     void send_sgi(unsigned group, unsigned sender, uint64_t value) {
         const auto intid = value >> 24 & 0xf;
         for (unsigned vcpu = 0; vcpu < vm_.vcpus; ++vcpu) {
-            if (is_target(value, sender, vcpu) &&
-                (load(state_.own[vcpu].group) >> intid & 1) == group) {
+            if (is_target(value, sender, vcpu) && (load(state_.own[vcpu].group) >> intid & 1) == group) {
                 core_.write(Register::pending_set, vcpu, 0, 1u << intid);
             }
         }
@@ -65,9 +56,7 @@ public:
     /// Power-on: every register to its reset value; where the specification says UNKNOWN, zero.
     void reset() {
         distributor().reset();
-        for (unsigned vcpu = 0; vcpu < vm_.vcpus; ++vcpu) {
-            redistributor(vcpu * redistributor_size).reset();
-        }
+        for (unsigned vcpu = 0; vcpu < vm_.vcpus; ++vcpu) { redistributor(vcpu * redistributor_size).reset(); }
     }
 
 private:
@@ -77,15 +66,11 @@ private:
     }
 
     bool is_target(uint64_t value, unsigned sender, unsigned vcpu) const {
-        if (value >> 40 & 1) {
-            return vcpu != sender;
-        } // IRM: all but self
+        if (value >> 40 & 1) { return vcpu != sender; } // IRM: all but self
         const uint32_t affinity = vm_.affinity[vcpu];
-        const auto cluster =
-            (value >> 48 & 0xff) << 16 | (value >> 32 & 0xff) << 8 | (value >> 16 & 0xff);
+        const auto cluster = (value >> 48 & 0xff) << 16 | (value >> 32 & 0xff) << 8 | (value >> 16 & 0xff);
         const auto range = value >> 44 & 0xf; // RS: which 16 values of Aff0 the list means
-        return affinity >> 8 == cluster && (affinity & 0xff) / 16 == range &&
-               (value >> affinity % 16 & 1);
+        return affinity >> 8 == cluster && (affinity & 0xff) / 16 == range && (value >> affinity % 16 & 1);
     }
 
     Core core_;

@@ -18,34 +18,20 @@ public:
             const auto four = load(block_.priority[place / 4]);
             return size == 4 ? four : four >> place % 4 * 8 & 0xff;
         }
-        if (size != 4) {
-            return 0;
-        }
-        if (field.reg == Register::group) {
-            return load(block_.group);
-        }
-        if (field.reg == Register::config) {
-            return load(block_.config[place / 16]);
-        }
+        if (size != 4) { return 0; }
+        if (field.reg == Register::group) { return load(block_.group); }
+        if (field.reg == Register::config) { return load(block_.config[place / 16]); }
         return core_.read(to_read(field.reg), vcpu_, field.first);
     }
 
     void write(Field field, unsigned size, uint64_t value) {
-        if (field.reg == Register::priority) {
-            return write_priority(field.first, size, value);
-        }
-        if (size != 4) {
-            return;
-        }
-        if (field.reg == Register::group) {
-            return configure(block_.group, field, value);
-        }
+        if (field.reg == Register::priority) { return write_priority(field.first, size, value); }
+        if (size != 4) { return; }
+        if (field.reg == Register::group) { return configure(block_.group, field, value); }
         if (field.reg == Register::config) {
             return configure(block_.config[field.first % 32 / 16], field, value & config_mask);
         }
-        if (value != 0) {
-            core_.write(field.reg, vcpu_, field.first, value);
-        }
+        if (value != 0) { core_.write(field.reg, vcpu_, field.first, value); }
     }
 
     /// To the reset state. Disabled first, so that nothing is delivered half-way.
@@ -57,9 +43,7 @@ public:
         configure(block_.group, {Register::group, first}, 0);
         configure(block_.config[0], {Register::config, first}, first == 0 ? config_sgis : 0);
         configure(block_.config[1], {Register::config, first + 16}, 0);
-        for (unsigned intid = first; intid < first + 32; intid += 4) {
-            write_priority(intid, 4, 0);
-        }
+        for (unsigned intid = first; intid < first + 32; intid += 4) { write_priority(intid, 4, 0); }
     }
 
 private:

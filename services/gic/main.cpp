@@ -14,8 +14,7 @@ using service::Answer;
 using service::Name;
 
 constexpr unsigned max_clients = 16;
-constexpr uint32_t icc_sgi1r = abi::sysreg(3, 0, 12, 11, 5),
-                   icc_asgi1r = abi::sysreg(3, 0, 12, 11, 6),
+constexpr uint32_t icc_sgi1r = abi::sysreg(3, 0, 12, 11, 5), icc_asgi1r = abi::sysreg(3, 0, 12, 11, 6),
                    icc_sgi0r = abi::sysreg(3, 0, 12, 11, 7);
 
 struct Core {
@@ -42,32 +41,23 @@ constinit unsigned client_count = 0;
 
 struct Service {
     static Client* client_of(service::Request const& m) {
-        return m.badge < client_count && m.vcpu < clients[m.badge].vm.vcpus ? &clients[m.badge]
-                                                                            : nullptr;
+        return m.badge < client_count && m.vcpu < clients[m.badge].vm.vcpus ? &clients[m.badge] : nullptr;
     }
 
     Answer on(service::MmioRead const& m) const {
         auto* client = client_of(m);
-        if (!client) {
-            return Answer::abort();
-        }
+        if (!client) { return Answer::abort(); }
         return Answer::advance(client->controller().read(m.address, m.size));
     }
 
     Answer on(service::MmioWrite const& m) const {
         auto* client = client_of(m);
-        if (!client) {
-            return Answer::abort();
-        }
-        if (client->state->was_done(m.vcpu, m.repeated, m.sequence)) {
-            return Answer::advance();
-        }
+        if (!client) { return Answer::abort(); }
+        if (client->state->was_done(m.vcpu, m.repeated, m.sequence)) { return Answer::advance(); }
         auto controller = client->controller();
         if (controller.needs_lock(m.address)) {
             service::Guard guard(client->lock);
-            if (!guard) {
-                return Answer::retry();
-            }
+            if (!guard) { return Answer::retry(); }
             controller.write(m.address, m.size, m.value);
         } else {
             controller.write(m.address, m.size, m.value);
@@ -83,40 +73,28 @@ struct Service {
         if (!client || (m.reg != icc_sgi1r && m.reg != icc_asgi1r && m.reg != icc_sgi0r)) {
             return Answer::undefined();
         }
-        if (client->state->was_done(m.vcpu, m.repeated, m.sequence)) {
-            return Answer::advance();
-        }
+        if (client->state->was_done(m.vcpu, m.repeated, m.sequence)) { return Answer::advance(); }
         client->controller().send_sgi(m.reg == icc_sgi1r, m.vcpu, m.value);
         client->state->note_done(m.vcpu, m.sequence);
         return Answer::advance();
     }
 
     service::LongAnswer on(service::Call const& m) const {
-        if (m.badge != abi::client::control_badge) {
-            return abi::Status::denied;
-        }
-        if (m.words[0] >= client_count) {
-            return abi::Status::bad_argument;
-        }
+        if (m.badge != abi::client::control_badge) { return abi::Status::denied; }
+        if (m.words[0] >= client_count) { return abi::Status::bad_argument; }
         switch (static_cast<abi::client::Label>(m.label)) {
-        case abi::client::Label::reset:
-            return reset(clients[m.words[0]]);
+        case abi::client::Label::reset: return reset(clients[m.words[0]]);
         case abi::client::Label::pause:
-        case abi::client::Label::resume:
-            return abi::Status::ok; // nothing here runs by itself
+        case abi::client::Label::resume: return abi::Status::ok; // nothing here runs by itself
         }
         return abi::Status::unsupported;
     }
 
     static abi::Status reset(Client& client) {
         service::Guard guard(client.lock);
-        if (!guard) {
-            return abi::Status::again;
-        }
+        if (!guard) { return abi::Status::again; }
         client.controller().reset();
-        for (auto& done : client.state->done) {
-            store(done, 0);
-        }
+        for (auto& done : client.state->done) { store(done, 0); }
         return abi::Status::ok;
     }
 };
@@ -129,9 +107,7 @@ struct Service {
 
 void add_client(unsigned index, VmState& state) {
     auto const& environment = service::Environment::get();
-    auto number = [&](char const* pattern, auto... numbers) {
-        return environment.property(Name(pattern, numbers...));
-    };
+    auto number = [&](char const* pattern, auto... numbers) { return environment.property(Name(pattern, numbers...)); };
     auto& client = clients[index];
     client.core = {environment.handle(Name("client.%u.vm", index))};
     client.state = &state;
@@ -140,9 +116,7 @@ void add_client(unsigned index, VmState& state) {
     vm.redistributor = number("client.%u.redistributor", index);
     vm.vcpus = static_cast<unsigned>(number("client.%u.vcpus", index));
     vm.spis = static_cast<unsigned>(number("client.%u.spis", index));
-    if (vm.vcpus > max_vcpus || vm.spis > max_spis || vm.spis % 32 != 0) {
-        refuse("client out of bounds");
-    }
+    if (vm.vcpus > max_vcpus || vm.spis > max_spis || vm.spis % 32 != 0) { refuse("client out of bounds"); }
     for (unsigned vcpu = 0; vcpu < vm.vcpus; ++vcpu) {
         vm.affinity[vcpu] = affinity_of(number("client.%u.vcpu.%u.mpidr", index, vcpu));
     }
@@ -159,9 +133,7 @@ int main() {
     if (count > max_clients || state.size < count * sizeof(VmState)) {
         refuse("too many clients, or a state region too small for them");
     }
-    for (unsigned client = 0; client < count; ++client) {
-        add_client(client, state.as<VmState>()[client]);
-    }
+    for (unsigned client = 0; client < count; ++client) { add_client(client, state.as<VmState>()[client]); }
     client_count = static_cast<unsigned>(count);
     static constinit Service service;
     service::serve(service);

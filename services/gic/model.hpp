@@ -28,8 +28,7 @@ struct Block {
 /// active); what only a guest changes is read here, without a hypercall. Atomic, because reads take
 /// no lock.
 struct VmState {
-    std::atomic<uint64_t>
-        router[max_spis]; ///< GICD_IROUTER as written; the core knows a vCPU's index
+    std::atomic<uint64_t> router[max_spis]; ///< GICD_IROUTER as written; the core knows a vCPU's index
     Block spis[max_spis / 32];
     Block own[max_vcpus];                  ///< SGIs and PPIs
     std::atomic<uint64_t> done[max_vcpus]; ///< sequence number of each vCPU's last write, plus one
@@ -43,9 +42,7 @@ struct VmState {
     }
     /// The last step of a write. A kill between its hypercall and this one has it done again: only
     /// an SGI or a pending bit can show that, as one interrupt too many.
-    void note_done(unsigned vcpu, uint64_t sequence) {
-        done[vcpu].store(sequence + 1, std::memory_order_relaxed);
-    }
+    void note_done(unsigned vcpu, uint64_t sequence) { done[vcpu].store(sequence + 1, std::memory_order_relaxed); }
 };
 static_assert(sizeof(VmState) % 8 == 0);
 
@@ -56,9 +53,7 @@ constexpr uint32_t affinity_of(uint64_t mpidr) {
 
 /// Every word is independent of the others: order comes from the lock, or from the guest's own
 /// barriers.
-template <typename T> T load(const std::atomic<T>& word) {
-    return word.load(std::memory_order_relaxed);
-}
+template <typename T> T load(const std::atomic<T>& word) { return word.load(std::memory_order_relaxed); }
 template <typename T> void store(std::atomic<T>& word, uint64_t value) {
     word.store(static_cast<T>(value), std::memory_order_relaxed);
 }

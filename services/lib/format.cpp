@@ -19,21 +19,12 @@ void put_text(LogLine& line, std::string_view text) {
     line.put('"');
     for (char character : text) {
         switch (character) {
-        case '\n':
-            line.put("\\n");
-            break;
-        case '\r':
-            line.put("\\r");
-            break;
-        case '\t':
-            line.put("\\t");
-            break;
+        case '\n': line.put("\\n"); break;
+        case '\r': line.put("\\r"); break;
+        case '\t': line.put("\\t"); break;
         case '"':
-        case '\\':
-            line.put('\\').put(character);
-            break;
-        default:
-            line.put(static_cast<unsigned char>(character) < ' ' ? '?' : character);
+        case '\\': line.put('\\').put(character); break;
+        default: line.put(static_cast<unsigned char>(character) < ' ' ? '?' : character);
         }
     }
     line.put('"');
@@ -49,15 +40,9 @@ LogLine format_log_line(uint64_t time_us, std::string_view source, std::string_v
     for (Field const& field : fields) {
         line.put(' ').put(field.key).put('=');
         switch (field.kind) {
-        case Field::Kind::number:
-            line.put_number(field.number);
-            break;
-        case Field::Kind::hex:
-            line.put_hex(field.number);
-            break;
-        case Field::Kind::text:
-            put_text(line, field.text);
-            break;
+        case Field::Kind::number: line.put_number(field.number); break;
+        case Field::Kind::hex: line.put_hex(field.number); break;
+        case Field::Kind::text: put_text(line, field.text); break;
         }
     }
     return line;

@@ -3,6 +3,7 @@
 // file.
 #pragma once
 #include "abi/hypercall.hpp"
+#include "abi/image.hpp"
 #include "abi/message.hpp"
 #include "abi/status.hpp"
 #include <cstddef>
@@ -125,8 +126,12 @@ inline Status unmap_device(Handle partition, uint64_t ipa, uint64_t pages) {
 
 constexpr Handle nothing_donated = ~0ull;
 
-inline Status create_partition(Handle donated, uint64_t slot, abi::PartitionKind kind, uint64_t capability_slots) {
-    return hypercall<Hypercall::create>(abi::ObjectType::partition, donated, slot, kind, capability_slots).status;
+/// `supervisor` is signalled with bit `signal` when a vCPU of it faults; 0: the creator's own.
+inline Status create_partition(Handle donated, uint64_t slot, abi::PartitionKind kind, uint64_t capability_slots,
+                               Handle supervisor = 0, unsigned signal = 0) {
+    return hypercall<Hypercall::create>(abi::ObjectType::partition, donated, slot, kind, capability_slots, supervisor,
+                                        signal)
+        .status;
 }
 
 inline Status create_vcpu(Handle donated, uint64_t slot, Handle partition, uint64_t index, uint64_t core,
@@ -145,6 +150,10 @@ inline Status create_notification(Handle donated, uint64_t slot, Handle vcpu) {
 inline Status destroy(Handle object) { return hypercall<Hypercall::destroy>(object).status; }
 
 inline Status bind(Handle endpoint, Handle vcpu) { return hypercall<Hypercall::bind>(endpoint, vcpu).status; }
+
+inline Status route(Handle vm, abi::Trap trap, Handle endpoint, uint32_t badge) {
+    return hypercall<Hypercall::route>(vm, trap, endpoint, badge).status;
+}
 
 // vCPUs
 
@@ -185,10 +194,15 @@ inline Status interrupt_line(Handle vm, uint32_t intid, Line level, unsigned vcp
     return hypercall<Hypercall::interrupt_line>(vm, intid, vcpu, level).status;
 }
 
-/// The value is the register's before; reading registers writes nothing.
+/// The value is the register's before.
 inline Value interrupt_state(Handle vm, abi::VirtualInterruptRegister reg, unsigned vcpu, uint32_t first_intid,
                              uint64_t value = 0) {
     auto r = hypercall<Hypercall::interrupt_state>(vm, reg, vcpu, first_intid, value);
+    return {r.status, r.values[0]};
+}
+
+inline Value read_interrupt_state(Handle vm, abi::VirtualInterruptRegister reg, unsigned vcpu, uint64_t first_intid) {
+    auto r = hypercall<Hypercall::interrupt_state>(vm, reg, vcpu, first_intid | abi::read_only, 0);
     return {r.status, r.values[0]};
 }
 
@@ -216,12 +230,12 @@ inline Status machine_reset() { return hypercall<Hypercall::machine>(abi::Machin
 
 struct CoreStatistics {
     Status status;
-    uint64_t exits, idle_ticks, busy_ticks, context_switches;
+    uint64_t idle_ticks, busy_ticks, context_switches;
 };
 
 inline CoreStatistics machine_statistics(unsigned core) {
     auto r = hypercall<Hypercall::machine>(abi::MachineOperation::statistics, core);
-    return {r.status, r.values[0], r.values[1], r.values[2], r.values[3]};
+    return {r.status, r.values[0], r.values[1], r.values[2]};
 }
 
 } // namespace service

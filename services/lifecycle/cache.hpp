@@ -18,8 +18,7 @@ inline void clean_to_coherency(std::span<uint8_t> bytes) {
     for (uint64_t address = first & ~(line - 1); address < end; address += line) {
         asm volatile("dc cvac, %0" ::"r"(address) : "memory");
     }
-    asm volatile("dsb sy" ::
-                     : "memory"); // complete before the memory is unmapped and the guest starts
+    asm volatile("dsb sy" ::: "memory"); // complete before the memory is unmapped and the guest starts
 }
 
 /// A line at a time where the CPU allows it.

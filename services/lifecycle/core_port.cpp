@@ -10,20 +10,15 @@ namespace lifecycle {
 
 CorePort::CorePort(service::Environment const& environment)
     : self_(environment.handle("partition.self")),
-      own_notification_(environment.property("cores") > 1 ? environment.handle("notify.lifecycle")
-                                                          : 0),
+      own_notification_(environment.property("cores") > 1 ? environment.handle("notify.lifecycle") : 0),
       console_(environment.handle_or_none("call.console")),
       console_notification_(environment.handle_or_none("console.notify")),
       console_signal_(1ull << (environment.property_or("log.signal", 0) & 63)),
-      input_signal_(environment.has("input.signal")
-                        ? 1ull << (environment.property("input.signal") & 63)
-                        : 0),
+      input_signal_(environment.has("input.signal") ? 1ull << (environment.property("input.signal") & 63) : 0),
       window_(environment.property("window")), window_size_(environment.property("window.size")),
       out_(environment.region("log").producer()) {
     const auto input = environment.region_or_none("input");
-    if (input.address != nullptr) {
-        in_ = input.consumer();
-    }
+    if (input.address != nullptr) { in_ = input.consumer(); }
 }
 
 abi::Status CorePort::start(abi::Handle vcpu, Start const& where) {
@@ -36,34 +31,23 @@ abi::Status CorePort::control(abi::Handle vcpu, abi::VcpuOperation operation) {
 
 VcpuStatus CorePort::status(abi::Handle vcpu) {
     const auto [status, words] = service::vcpu_read(vcpu, abi::VcpuGroup::status);
-    if (status != abi::Status::ok) {
-        return {};
-    }
-    return {static_cast<abi::VcpuState>(words[0]), static_cast<abi::FaultReason>(words[1]),
-            words[2], words[3], words[5]};
+    if (status != abi::Status::ok) { return {}; }
+    return {static_cast<abi::VcpuState>(words[0]), static_cast<abi::FaultReason>(words[1]), words[2], words[3],
+            words[5]};
 }
 
-uint64_t CorePort::pc(abi::Handle vcpu) {
-    return service::vcpu_read(vcpu, abi::VcpuGroup::pc).words[0];
-}
+uint64_t CorePort::pc(abi::Handle vcpu) { return service::vcpu_read(vcpu, abi::VcpuGroup::pc).words[0]; }
 
 std::optional<uint64_t> CorePort::exits(abi::Handle vcpu) {
     const auto answer = service::vcpu_read(vcpu, abi::VcpuGroup::exits);
-    if (answer.status != abi::Status::ok) {
-        return std::nullopt;
-    }
+    if (answer.status != abi::Status::ok) { return std::nullopt; }
     return answer.words[0];
 }
 
 std::span<uint8_t> CorePort::map(abi::Handle memory, uint64_t size) {
-    if (size > window_size_) {
-        return {};
-    }
-    const auto status =
-        service::map(self_, memory, window_, abi::access::read | abi::access::write);
-    if (status != abi::Status::ok) {
-        return {};
-    }
+    if (size > window_size_) { return {}; }
+    const auto status = service::map(self_, memory, window_, abi::access::read | abi::access::write);
+    if (status != abi::Status::ok) { return {}; }
     return {reinterpret_cast<uint8_t*>(window_), size};
 }
 
@@ -71,18 +55,13 @@ void CorePort::unmap(abi::Handle memory) { service::unmap(memory); }
 void CorePort::zero(std::span<uint8_t> bytes) { zero_memory(bytes); }
 void CorePort::clean(std::span<uint8_t> bytes) { clean_to_coherency(bytes); }
 
-abi::Status CorePort::tell(abi::Handle endpoint, abi::client::Label label, uint32_t client,
-                           uint64_t word) {
+abi::Status CorePort::tell(abi::Handle endpoint, abi::client::Label label, uint32_t client, uint64_t word) {
     return service::call(endpoint, static_cast<uint16_t>(label), {{client, word}}).result();
 }
 
 abi::Status CorePort::flush() {
-    if (!drain()) {
-        return abi::Status::again;
-    }
-    if (console_ == 0) {
-        return abi::Status::ok;
-    }
+    if (!drain()) { return abi::Status::again; }
+    if (console_ == 0) { return abi::Status::ok; }
     return service::call(console_, static_cast<uint16_t>(abi::console::Label::flush)).result();
 }
 
@@ -90,9 +69,7 @@ void CorePort::off(abi::OffReason reason) { service::machine_off(reason); }
 uint64_t CorePort::ticks() { return service::now(); }
 uint64_t CorePort::ticks_per_second() { return service::frequency(); }
 void CorePort::wake() {
-    if (service::vcpu_index() == 0) {
-        return;
-    } // it looks before it waits
+    if (service::vcpu_index() == 0) { return; } // it looks before it waits
     service::signal(own_notification_, 1ull << wake_signal);
 }
 
@@ -111,8 +88,7 @@ bool CorePort::drain() {
     if (size > 0) {
         const uint32_t head = out_.head();
         for (uint32_t n = 0; n < size; ++n) {
-            out_.store(head + n,
-                       static_cast<uint8_t>(backlog_[(backlog_tail_ + n) % backlog_size]));
+            out_.store(head + n, static_cast<uint8_t>(backlog_[(backlog_tail_ + n) % backlog_size]));
         }
         backlog_tail_ += size;
         if (out_.publish(head + size) == service::Wake::yes && console_notification_ != 0) {
@@ -123,9 +99,7 @@ bool CorePort::drain() {
 }
 
 std::optional<char> CorePort::read() {
-    if (!in_.valid() || in_.empty()) {
-        return std::nullopt;
-    }
+    if (!in_.valid() || in_.empty()) { return std::nullopt; }
     const auto c = static_cast<char>(in_.peek()[0]);
     in_.consume(1);
     if (in_.take_request_for_room() && console_notification_ != 0) {

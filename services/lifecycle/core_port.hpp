@@ -20,8 +20,7 @@ public:
     void unmap(abi::Handle memory) override;
     void zero(std::span<uint8_t> bytes) override;
     void clean(std::span<uint8_t> bytes) override;
-    abi::Status tell(abi::Handle endpoint, abi::client::Label label, uint32_t client,
-                     uint64_t word) override;
+    abi::Status tell(abi::Handle endpoint, abi::client::Label label, uint32_t client, uint64_t word) override;
     abi::Status flush() override;
     void off(abi::OffReason reason) override;
     uint64_t ticks() override;

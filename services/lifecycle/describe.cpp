@@ -9,22 +9,16 @@ using service::Environment;
 using service::Name;
 
 Policy policy_of(std::string_view text) {
-    if (text == "restart") {
-        return Policy::restart;
-    }
+    if (text == "restart") { return Policy::restart; }
     return text == "end" ? Policy::end : Policy::stop;
 }
 
-std::span<const uint8_t> bytes_of(service::Region region) {
-    return {region.as<const uint8_t>(), region.size};
-}
+std::span<const uint8_t> bytes_of(service::Region region) { return {region.as<const uint8_t>(), region.size}; }
 
 /// A count that the environment names, within the bound.
 unsigned count(Environment const& environment, std::string_view name, unsigned bound) {
     const uint64_t value = environment.property_or(name, 0);
-    if (value > bound) {
-        service::missing("lifecycle.bounds");
-    }
+    if (value > bound) { service::missing("lifecycle.bounds"); }
     return static_cast<unsigned>(value);
 }
 
@@ -39,9 +33,7 @@ void describe_common(Environment const& e, char const* kind, unsigned i, Supervi
     partition.policy = policy_of(e.string_or(named("policy"), "stop"));
     partition.restart_limit = e.property_or(named("restarts"), 0);
     partition.entry = e.property(named("entry"));
-    if (e.has(named("fault.signal"))) {
-        partition.fault_signals = 1ull << (e.property(named("fault.signal")) & 63);
-    }
+    if (e.has(named("fault.signal"))) { partition.fault_signals = 1ull << (e.property(named("fault.signal")) & 63); }
     partition.vcpu_count = count(e, named("vcpus"), max_vcpus);
     for (unsigned j = 0; j < partition.vcpu_count; ++j) {
         const auto of_vcpu = [&](char const* rest) {
@@ -81,9 +73,7 @@ void describe_native(Environment const& e, unsigned k, Native& native) {
     native.environment = e.property_or(Name("partition.%u.env", k), 0);
     while (e.has(Name("partition.%u.data.%u", k, native.data_count))) {
         const unsigned n = native.data_count++;
-        if (n == max_data) {
-            service::missing("lifecycle.bounds");
-        }
+        if (n == max_data) { service::missing("lifecycle.bounds"); }
         native.data[n] = {e.handle(Name("partition.%u.data.%u", k, n)),
                           e.property(Name("partition.%u.data.%u.size", k, n)),
                           bytes_of(e.region_or_none(Name("partition.%u.data.%u.pristine", k, n)))};
@@ -94,13 +84,9 @@ void describe_native(Environment const& e, unsigned k, Native& native) {
 
 void describe(Environment const& environment, System& system) {
     system.vm_count = count(environment, "vms", max_vms);
-    for (unsigned i = 0; i < system.vm_count; ++i) {
-        describe_vm(environment, i, system.vms[i]);
-    }
+    for (unsigned i = 0; i < system.vm_count; ++i) { describe_vm(environment, i, system.vms[i]); }
     system.native_count = count(environment, "partitions", max_natives);
-    for (unsigned k = 0; k < system.native_count; ++k) {
-        describe_native(environment, k, system.natives[k]);
-    }
+    for (unsigned k = 0; k < system.native_count; ++k) { describe_native(environment, k, system.natives[k]); }
     system.end_when_idle = environment.property_or("property.end_when_idle", 1) != 0;
 }
 

@@ -5,16 +5,12 @@
 namespace lifecycle {
 
 void Ending::begin(abi::OffReason reason, std::string_view partition) {
-    if (begun_) {
-        return;
-    }
+    if (begun_) { return; }
     begun_ = true;
     reason_ = reason;
     for (auto& vm : system_.all_vms()) {
         vm.state = VmState::changing; // no CPU_ON any more
-        for (unsigned n = 0; n < vm.vcpu_count; ++n) {
-            port_.control(vm.vcpus[n].handle, abi::VcpuOperation::stop);
-        }
+        for (unsigned n = 0; n < vm.vcpu_count; ++n) { port_.control(vm.vcpus[n].handle, abi::VcpuOperation::stop); }
     }
     terminal_.hide_prompt();
     const std::string_view why = reason == abi::OffReason::policy ? "policy" : "poweroff";
@@ -30,9 +26,7 @@ uint64_t Ending::step() {
     // machine ends.
     const auto status = port_.flush();
     const bool drained = status != abi::Status::again && status != abi::Status::server_fault;
-    if (drained || ++tries_ == max_tries) {
-        port_.off(reason_);
-    }
+    if (drained || ++tries_ == max_tries) { port_.off(reason_); }
     return port_.in_microseconds(1000);
 }
 

@@ -18,9 +18,7 @@ public:
 
     /// The lines still remembered, oldest first.
     template <class Function> void for_each(Function&& function) const {
-        for (size_t n = count_ > kept ? count_ - kept : 0; n < count_; ++n) {
-            function(lines_[n % kept].view());
-        }
+        for (size_t n = count_ > kept ? count_ - kept : 0; n < count_; ++n) { function(lines_[n % kept].view()); }
     }
 
 private:

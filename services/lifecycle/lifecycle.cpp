@@ -11,66 +11,48 @@ namespace lifecycle {
 Lifecycle::Lifecycle(service::Environment const& environment) : port_(environment) {
     describe(environment, system_);
     for (auto& vm : system_.all_vms()) {
-        if (vm.autostart) {
-            vms_.start(vm);
-        }
+        if (vm.autostart) { vms_.start(vm); }
     }
 }
 
 Vm* Lifecycle::client(service::Request const& request) {
-    if (request.badge >= system_.vm_count) {
-        return nullptr;
-    }
+    if (request.badge >= system_.vm_count) { return nullptr; }
     auto& vm = system_.vms[request.badge];
     return request.vcpu < vm.vcpu_count ? &vm : nullptr;
 }
 
 service::LongAnswer Lifecycle::on(service::Smccc const& call) {
     auto* vm = client(call);
-    if (vm == nullptr) {
-        return service::LongAnswer::smccc(~0ull);
-    }
+    if (vm == nullptr) { return service::LongAnswer::smccc(~0ull); }
     const auto answer = serve_psci(port_, *vm, call.vcpu, call.words);
     service::LongAnswer reply;
     reply.tag = abi::ReplyTag::make(answer.action);
     reply.words[0] = static_cast<uint64_t>(answer.x0);
     // x1 to x3 keep what the caller had there; but word 1 of a wait is its deadline, of which there
     // is none here.
-    for (unsigned n = 1; n < 4; ++n) {
-        reply.words[n] = call.words[n];
-    }
-    if (answer.action == abi::Action::wait) {
-        reply.words[1] = abi::no_deadline;
-    }
+    for (unsigned n = 1; n < 4; ++n) { reply.words[n] = call.words[n]; }
+    if (answer.action == abi::Action::wait) { reply.words[1] = abi::no_deadline; }
     return reply;
 }
 
 service::Answer Lifecycle::on(service::SysregRead const& access) {
     auto* vm = client(access);
-    if (vm == nullptr) {
-        return service::Answer::undefined();
-    }
+    if (vm == nullptr) { return service::Answer::undefined(); }
     const auto value = read_register(port_, *vm, access.vcpu, access.reg);
     return value ? service::Answer::advance(*value) : service::Answer::undefined();
 }
 
 service::Answer Lifecycle::on(service::SysregWrite const& access) {
     auto* vm = client(access);
-    if (vm == nullptr) {
-        return service::Answer::undefined();
-    }
+    if (vm == nullptr) { return service::Answer::undefined(); }
     const bool known = write_register(port_, *vm, access.vcpu, access.reg, access.value);
     return known ? service::Answer::advance() : service::Answer::undefined();
 }
 
 void Lifecycle::on(service::Signals signals) {
-    if (!ending_.begun()) {
-        supervisor_.on(signals.set);
-    }
+    if (!ending_.begun()) { supervisor_.on(signals.set); }
     if (port_.is_input(signals.set)) {
-        while (const auto c = port_.read()) {
-            prompt_.key(*c);
-        }
+        while (const auto c = port_.read()) { prompt_.key(*c); }
     }
     next_ = 0;
 }
@@ -79,29 +61,21 @@ void Lifecycle::on(service::Deadline) { work(); }
 
 /// One step of whatever is underway, on vCPU 0.
 void Lifecycle::work() {
-    if (!ending_.begun()) {
-        vms_.take_requests();
-    }
+    if (!ending_.begun()) { vms_.take_requests(); }
     next_ = ending_.begun() ? ending_.step() : vms_.work();
     if (!prompt_shown_ && next_ == abi::no_deadline && !ending_.begun()) {
         prompt_shown_ = true;
         terminal_.show_prompt();
     }
-    if (!port_.drain()) {
-        next_ = std::min(next_, port_.in_microseconds(1000));
-    }
+    if (!port_.drain()) { next_ = std::min(next_, port_.in_microseconds(1000)); }
 }
 
 /// vCPU 0 has work at once after any message, for a guest's call may have left a request. No other
 /// vCPU has.
 uint64_t Lifecycle::deadline() {
-    if (service::vcpu_index() != 0) {
-        return abi::no_deadline;
-    }
+    if (service::vcpu_index() != 0) { return abi::no_deadline; }
     for (auto& vm : system_.all_vms()) {
-        if (vm.requests.load() != 0) {
-            return 0;
-        }
+        if (vm.requests.load() != 0) { return 0; }
     }
     return next_;
 }

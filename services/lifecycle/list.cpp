@@ -10,30 +10,22 @@ using Row = service::Text<160>;
 /// Blanks up to the column, at least two.
 Row& column(Row& row, size_t position) {
     row.put("  ");
-    while (row.size() < position) {
-        row.put(' ');
-    }
+    while (row.size() < position) { row.put(' '); }
     return row;
 }
 
-constexpr size_t kind_column = 14, state_column = 23, vcpus_column = 33, cores_column = 40,
-                 time_column = 47, restarts_column = 58, exits_column = 68;
+constexpr size_t kind_column = 14, state_column = 23, vcpus_column = 33, cores_column = 40, time_column = 47,
+                 restarts_column = 58, exits_column = 68;
 
 void put_cores(Row& row, Supervised const& partition) {
     uint64_t seen = 0;
     for (auto const& vcpu : std::span(partition.vcpus, partition.vcpu_count)) {
-        if (vcpu.core == unknown || (seen >> (vcpu.core & 63) & 1) != 0) {
-            continue;
-        }
-        if (seen != 0) {
-            row.put(',');
-        }
+        if (vcpu.core == unknown || (seen >> (vcpu.core & 63) & 1) != 0) { continue; }
+        if (seen != 0) { row.put(','); }
         seen |= 1ull << (vcpu.core & 63);
         row.put_number(vcpu.core);
     }
-    if (seen == 0) {
-        row.put('-');
-    }
+    if (seen == 0) { row.put('-'); }
 }
 
 } // namespace
@@ -49,19 +41,13 @@ void Prompt::list(std::string_view) {
     column(title, restarts_column).put("restarts");
     column(title, exits_column).put("exits");
     terminal_.print(title);
-    for (auto const& vm : system_.all_vms()) {
-        row_of(vm, "vm", name(vm.state.load()));
-    }
-    for (auto const& native : system_.all_natives()) {
-        row_of(native, "service", state_of(native));
-    }
+    for (auto const& vm : system_.all_vms()) { row_of(vm, "vm", name(vm.state.load())); }
+    for (auto const& native : system_.all_natives()) { row_of(native, "service", state_of(native)); }
 }
 
 std::string_view Prompt::state_of(Native const& native) {
     for (auto const& vcpu : std::span(native.vcpus, native.vcpu_count)) {
-        if (port_.status(vcpu.handle).state == abi::VcpuState::faulted) {
-            return "faulted";
-        }
+        if (port_.status(vcpu.handle).state == abi::VcpuState::faulted) { return "faulted"; }
     }
     return native.stopped ? "off" : "running";
 }

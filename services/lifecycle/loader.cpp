@@ -19,9 +19,7 @@ void Loader::end() {
 }
 
 void Loader::release() {
-    if (!window_.empty()) {
-        port_.unmap(vm_->ram);
-    }
+    if (!window_.empty()) { port_.unmap(vm_->ram); }
     window_ = {};
 }
 
@@ -33,32 +31,25 @@ Loader::Progress Loader::fail(std::string_view why) {
 }
 
 bool Loader::payloads_fit() const {
-    return std::ranges::all_of(
-        std::span(vm_->payloads, vm_->payload_count), [&](Payload const& payload) {
-            const uint64_t offset = payload.address - vm_->ram_base;
-            return payload.address >= vm_->ram_base && offset <= vm_->ram_size &&
-                   payload.bytes.size() <= vm_->ram_size - offset;
-        });
+    return std::ranges::all_of(std::span(vm_->payloads, vm_->payload_count), [&](Payload const& payload) {
+        const uint64_t offset = payload.address - vm_->ram_base;
+        return payload.address >= vm_->ram_base && offset <= vm_->ram_size &&
+               payload.bytes.size() <= vm_->ram_size - offset;
+    });
 }
 
 Loader::Progress Loader::fill_step() {
     if (window_.empty()) {
-        if (!payloads_fit()) {
-            return fail("payload");
-        }
+        if (!payloads_fit()) { return fail("payload"); }
         window_ = port_.map(vm_->ram, vm_->ram_size);
-        if (window_.size() < vm_->ram_size) {
-            return fail("window");
-        }
+        if (window_.size() < vm_->ram_size) { return fail("window"); }
     }
     const auto chunk = window_.subspan(offset_, std::min(step_bytes, vm_->ram_size - offset_));
     port_.zero(chunk);
     copy_payloads(chunk);
     port_.clean(chunk);
     offset_ += chunk.size();
-    if (offset_ == vm_->ram_size) {
-        release();
-    }
+    if (offset_ == vm_->ram_size) { release(); }
     return Progress::more;
 }
 
@@ -68,17 +59,13 @@ void Loader::copy_payloads(std::span<uint8_t> chunk) const {
     for (auto const& payload : std::span(vm_->payloads, vm_->payload_count)) {
         const uint64_t from = std::max(first, payload.address);
         const uint64_t to = std::min(last, payload.address + payload.bytes.size());
-        if (from >= to) {
-            continue;
-        }
+        if (from >= to) { continue; }
         __builtin_memcpy(&chunk[from - first], &payload.bytes[from - payload.address], to - from);
     }
 }
 
 Loader::Progress Loader::reset_step() {
-    if (service_ == vm_->service_count) {
-        return Progress::done;
-    }
+    if (service_ == vm_->service_count) { return Progress::done; }
     auto const& service = vm_->services[service_];
     const auto status = port_.tell(service.endpoint, abi::client::Label::reset, service.client, 0);
     if (status == abi::Status::ok) {
@@ -88,9 +75,7 @@ Loader::Progress Loader::reset_step() {
     }
     // It may have just faulted and be restarted between two steps.
     const bool transient = status == abi::Status::again || status == abi::Status::server_fault;
-    if (transient && ++tries_ < max_tries) {
-        return Progress::later;
-    }
+    if (transient && ++tries_ < max_tries) { return Progress::later; }
     return fail(abi::name(status));
 }
 

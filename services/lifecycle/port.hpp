@@ -43,8 +43,7 @@ public:
     /// Cleans the data cache to the point of coherency: a guest starts with its caches off.
     virtual void clean(std::span<uint8_t> bytes) = 0;
 
-    virtual abi::Status tell(abi::Handle endpoint, abi::client::Label label, uint32_t client,
-                             uint64_t word) = 0;
+    virtual abi::Status tell(abi::Handle endpoint, abi::client::Label label, uint32_t client, uint64_t word) = 0;
     /// Asks console to drain its rings: ok, or again.
     virtual abi::Status flush() = 0;
     virtual void off(abi::OffReason reason) = 0;
@@ -52,7 +51,7 @@ public:
     virtual uint64_t ticks() = 0; ///< CNTPCT
     virtual uint64_t ticks_per_second() = 0;
     virtual void write(std::string_view text) = 0; ///< to the own stream; vCPU 0 only
-    virtual void wake() = 0; ///< vCPU 0 of lifecycle looks at what was requested
+    virtual void wake() = 0;                       ///< vCPU 0 of lifecycle looks at what was requested
 
     uint64_t microseconds(uint64_t of_ticks) {
         uint64_t rate = ticks_per_second();

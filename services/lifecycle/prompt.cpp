@@ -16,13 +16,9 @@ constexpr VmState live[] = {VmState::loading, VmState::running, VmState::changin
 
 /// Takes the next word off the line; empty at its end.
 std::string_view next_word(std::string_view& line) {
-    while (line.starts_with(' ')) {
-        line.remove_prefix(1);
-    }
+    while (line.starts_with(' ')) { line.remove_prefix(1); }
     size_t size = 0;
-    while (size < line.size() && line[size] != ' ') {
-        ++size;
-    }
+    while (size < line.size() && line[size] != ' ') { ++size; }
     const auto word = line.substr(0, size);
     line.remove_prefix(size);
     return word;
@@ -32,16 +28,11 @@ std::string_view next_word(std::string_view& line) {
 
 std::string_view name(VmState state) {
     switch (state) {
-    case VmState::off:
-        return "off";
-    case VmState::loading:
-        return "loading";
-    case VmState::running:
-        return "running";
-    case VmState::changing:
-        return "changing";
-    case VmState::paused:
-        return "paused";
+    case VmState::off: return "off";
+    case VmState::loading: return "loading";
+    case VmState::running: return "running";
+    case VmState::changing: return "changing";
+    case VmState::paused: return "paused";
     }
     return "unknown";
 }
@@ -59,24 +50,16 @@ constinit Prompt::Command const Prompt::commands[] = {
 };
 
 void Prompt::key(char c) {
-    if (ending_.begun()) {
-        return;
-    }
+    if (ending_.begun()) { return; }
     const auto line = terminal_.key(c);
-    if (!line) {
-        return;
-    }
+    if (!line) { return; }
     execute(*line);
-    if (!ending_.begun()) {
-        terminal_.show_prompt();
-    }
+    if (!ending_.begun()) { terminal_.show_prompt(); }
 }
 
 void Prompt::execute(std::string_view line) {
     const auto word = next_word(line);
-    if (word.empty()) {
-        return;
-    }
+    if (word.empty()) { return; }
     const auto command = std::ranges::find(commands, word, &Command::name);
     if (command == std::end(commands)) {
         return terminal_.print(Message().put("no command '").put(word).put("'; try help"));
@@ -119,53 +102,35 @@ Vm* Prompt::vm_that(std::string_view partition, std::span<VmState const> states)
         terminal_.print(text);
         return nullptr;
     }
-    if (std::ranges::find(states, vm->state.load()) != states.end()) {
-        return vm;
-    }
+    if (std::ranges::find(states, vm->state.load()) != states.end()) { return vm; }
     terminal_.print(text.put('\'').put(partition).put("' is ").put(name(vm->state.load())));
     return nullptr;
 }
 
 void Prompt::start(std::string_view partition) {
-    if (auto* vm = vm_that(partition, off_states)) {
-        vms_.start(*vm);
-    }
+    if (auto* vm = vm_that(partition, off_states)) { vms_.start(*vm); }
 }
 
 void Prompt::stop(std::string_view partition) {
-    if (auto* vm = vm_that(partition, live)) {
-        vms_.change(*vm, Task::stop, Cause::user);
-    }
+    if (auto* vm = vm_that(partition, live)) { vms_.change(*vm, Task::stop, Cause::user); }
 }
 
 void Prompt::pause(std::string_view partition) {
-    if (auto* vm = vm_that(partition, running_states)) {
-        vms_.change(*vm, Task::pause, Cause::user);
-    }
+    if (auto* vm = vm_that(partition, running_states)) { vms_.change(*vm, Task::pause, Cause::user); }
 }
 
 void Prompt::resume(std::string_view partition) {
-    if (auto* vm = vm_that(partition, paused_states)) {
-        vms_.resume(*vm);
-    }
+    if (auto* vm = vm_that(partition, paused_states)) { vms_.resume(*vm); }
 }
 
 void Prompt::restart(std::string_view partition) {
-    if (auto* native = find_native(partition)) {
-        return supervisor_.restart(*native, Cause::user);
-    }
-    if (auto* vm = find_vm(partition); vm != nullptr && vm->state == VmState::off) {
-        return vms_.start(*vm);
-    }
-    if (auto* vm = vm_that(partition, live)) {
-        vms_.change(*vm, Task::restart, Cause::user);
-    }
+    if (auto* native = find_native(partition)) { return supervisor_.restart(*native, Cause::user); }
+    if (auto* vm = find_vm(partition); vm != nullptr && vm->state == VmState::off) { return vms_.start(*vm); }
+    if (auto* vm = vm_that(partition, live)) { vms_.change(*vm, Task::restart, Cause::user); }
 }
 
 void Prompt::help(std::string_view) {
-    for (auto const& command : commands) {
-        terminal_.print(command.help);
-    }
+    for (auto const& command : commands) { terminal_.print(command.help); }
 }
 
 void Prompt::log(std::string_view) {

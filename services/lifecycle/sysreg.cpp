@@ -38,23 +38,20 @@ constexpr Range zero[] = {
     {abi::sysreg(2, 0, 7, 9, 6), all},                   // DBGCLAIMCLR_EL1
     {abi::sysreg(2, 0, 7, 14, 6), all},                  // DBGAUTHSTATUS_EL1
     {abi::sysreg(3, 3, 9, 12, 0), all & ~op2},           // PMCR_EL0 (N=0) to PMCEID1_EL0
-    {abi::sysreg(3, 3, 9, 13, 0), all & ~op2}, // PMCCNTR_EL0, PMXEVTYPER_EL0, PMXEVCNTR_EL0
-    {abi::sysreg(3, 3, 9, 14, 0), all & ~op2}, // PMUSERENR_EL0, PMOVSSET_EL0
-    {abi::sysreg(3, 0, 9, 14, 0), all & ~op2}, // PMINTENSET_EL1, PMINTENCLR_EL1, PMMIR_EL1
-    {abi::sysreg(3, 3, 14, 8, 0),
-     op0 | op1 | crn | abi::sysreg(0, 0, 0, 8, 0)}, // PMEV*<n>, PMCCFILTR
-    {abi::sysreg(3, 0, 1, 0, 1), all},              // ACTLR_EL1
-    {abi::sysreg(3, 0, 10, 4, 0), all & ~op2},      // LORSA_EL1 to LORID_EL1
-    {abi::sysreg(3, 0, 5, 3, 0), all & ~op2},       // ERRIDR_EL1 (no records), ERRSELR_EL1
-    {abi::sysreg(3, 0, 11, 0, 0), op0 | crn},       // implementation-defined
-    {abi::sysreg(3, 0, 15, 0, 0), op0 | crn},       // implementation-defined
+    {abi::sysreg(3, 3, 9, 13, 0), all & ~op2},           // PMCCNTR_EL0, PMXEVTYPER_EL0, PMXEVCNTR_EL0
+    {abi::sysreg(3, 3, 9, 14, 0), all & ~op2},           // PMUSERENR_EL0, PMOVSSET_EL0
+    {abi::sysreg(3, 0, 9, 14, 0), all & ~op2},           // PMINTENSET_EL1, PMINTENCLR_EL1, PMMIR_EL1
+    {abi::sysreg(3, 3, 14, 8, 0), op0 | op1 | crn | abi::sysreg(0, 0, 0, 8, 0)}, // PMEV*<n>, PMCCFILTR
+    {abi::sysreg(3, 0, 1, 0, 1), all},                                           // ACTLR_EL1
+    {abi::sysreg(3, 0, 10, 4, 0), all & ~op2},                                   // LORSA_EL1 to LORID_EL1
+    {abi::sysreg(3, 0, 5, 3, 0), all & ~op2},                                    // ERRIDR_EL1 (no records), ERRSELR_EL1
+    {abi::sysreg(3, 0, 11, 0, 0), op0 | crn},                                    // implementation-defined
+    {abi::sysreg(3, 0, 15, 0, 0), op0 | crn},                                    // implementation-defined
 };
 
 bool reads_as_zero(uint32_t encoding) {
     for (auto const& range : zero) {
-        if ((encoding & range.mask) == range.encoding) {
-            return true;
-        }
+        if ((encoding & range.mask) == range.encoding) { return true; }
     }
     return false;
 }
@@ -67,9 +64,7 @@ void report_undefined(Port& port, Vm& vm, uint32_t encoding) {
             port.wake();
             return;
         }
-        if (expected == encoding) {
-            return;
-        }
+        if (expected == encoding) { return; }
     }
 }
 
@@ -80,9 +75,7 @@ std::optional<uint64_t> read_register(Port& port, Vm& vm, unsigned vcpu, uint32_
         constexpr uint64_t implemented = 0x8, locked = 0x2; // OSLM = 0b10, OSLK
         return implemented | ((vm.os_unlocked.load() >> vcpu & 1) != 0 ? 0 : locked);
     }
-    if (reads_as_zero(encoding)) {
-        return 0;
-    }
+    if (reads_as_zero(encoding)) { return 0; }
     report_undefined(port, vm, encoding);
     return std::nullopt;
 }
@@ -97,9 +90,7 @@ bool write_register(Port& port, Vm& vm, unsigned vcpu, uint32_t encoding, uint64
         }
         return true;
     }
-    if (reads_as_zero(encoding)) {
-        return true;
-    }
+    if (reads_as_zero(encoding)) { return true; }
     report_undefined(port, vm, encoding);
     return false;
 }

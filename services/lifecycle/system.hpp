@@ -86,9 +86,8 @@ struct Vm : Supervised {
     /// there.
     std::atomic<uint32_t> on = 0;
     std::atomic<uint32_t> requests = 0;
-    std::atomic<uint32_t> os_unlocked = 0; ///< OSLAR_EL1 per vCPU, inverted: locked at reset
-    std::atomic<uint32_t> undefined[max_undefined] =
-        {}; ///< trapped registers that nobody serves, 0: free
+    std::atomic<uint32_t> os_unlocked = 0;               ///< OSLAR_EL1 per vCPU, inverted: locked at reset
+    std::atomic<uint32_t> undefined[max_undefined] = {}; ///< trapped registers that nobody serves, 0: free
 
     // vCPU 0 of lifecycle only:
     Task task = Task::none;
@@ -114,8 +113,7 @@ struct System {
     Vm vms[max_vms];
     unsigned native_count = 0;
     Native natives[max_natives];
-    bool end_when_idle =
-        true; ///< the machine ends when every VM is off by its own doing or by a fault
+    bool end_when_idle = true; ///< the machine ends when every VM is off by its own doing or by a fault
 
     std::span<Vm> all_vms() { return {vms, vm_count}; }
     std::span<Native> all_natives() { return {natives, native_count}; }

@@ -6,9 +6,7 @@
 namespace lifecycle {
 
 void Terminal::print(std::string_view line) {
-    if (shown_) {
-        port_.write("\n");
-    }
+    if (shown_) { port_.write("\n"); }
     port_.write(line);
     port_.write("\n");
     if (shown_) {
@@ -24,9 +22,7 @@ void Terminal::show_prompt() {
 }
 
 void Terminal::hide_prompt() {
-    if (shown_) {
-        port_.write("\n");
-    }
+    if (shown_) { port_.write("\n"); }
     shown_ = false;
     size_ = 0;
 }
@@ -35,17 +31,13 @@ bool Terminal::in_escape_sequence(char c) {
     constexpr char escape = 0x1b;
     switch (escape_) {
     case Escape::none:
-        if (c == escape) {
-            escape_ = Escape::started;
-        }
+        if (c == escape) { escape_ = Escape::started; }
         return c == escape;
     case Escape::started:
         escape_ = c == '[' || c == 'O' ? Escape::bracket : Escape::none;
         return escape_ == Escape::bracket;
     case Escape::bracket:
-        if (c >= 0x40 && c <= 0x7e) {
-            escape_ = Escape::none;
-        } // the final byte
+        if (c >= 0x40 && c <= 0x7e) { escape_ = Escape::none; } // the final byte
         return true;
     }
     return false;
@@ -61,21 +53,15 @@ void Terminal::insert(char c) {
 }
 
 void Terminal::erase(size_t count) {
-    for (; count > 0 && size_ > 0; --count, --size_) {
-        port_.write("\b \b");
-    }
+    for (; count > 0 && size_ > 0; --count, --size_) { port_.write("\b \b"); }
 }
 
 std::optional<std::string_view> Terminal::key(char c) {
     constexpr char ctrl_c = 0x03, ctrl_h = 0x08, ctrl_u = 0x15, del = 0x7f;
     const bool second_of_crlf = c == '\n' && previous_ == '\r';
     previous_ = c;
-    if (second_of_crlf || in_escape_sequence(c)) {
-        return std::nullopt;
-    }
-    if (!shown_) {
-        show_prompt();
-    }
+    if (second_of_crlf || in_escape_sequence(c)) { return std::nullopt; }
+    if (!shown_) { show_prompt(); }
     switch (c) {
     case '\r':
     case '\n': {
@@ -89,17 +75,11 @@ std::optional<std::string_view> Terminal::key(char c) {
         port_.write("^C\n");
         show_prompt();
         break;
-    case ctrl_u:
-        erase(size_);
-        break;
+    case ctrl_u: erase(size_); break;
     case ctrl_h:
-    case del:
-        erase(1);
-        break;
+    case del: erase(1); break;
     default:
-        if (c >= 0x20 && c < 0x7f) {
-            insert(c);
-        }
+        if (c >= 0x20 && c < 0x7f) { insert(c); }
     }
     return std::nullopt;
 }

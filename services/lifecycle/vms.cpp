@@ -12,12 +12,9 @@ bool is_running(Vm const& vm) { return vm.state == VmState::running; }
 
 std::string_view name(Cause cause) {
     switch (cause) {
-    case Cause::user:
-        return "user";
-    case Cause::guest:
-        return "guest";
-    case Cause::fault:
-        return "fault";
+    case Cause::user: return "user";
+    case Cause::guest: return "guest";
+    case Cause::fault: return "fault";
     }
     return "unknown";
 }
@@ -25,14 +22,10 @@ std::string_view name(Cause cause) {
 void Vms::start(Vm& vm) { vm.state = VmState::loading; }
 
 void Vms::change(Vm& vm, Task task, Cause cause) {
-    if (vm.state == VmState::changing && vm.task != Task::pause && task == Task::pause) {
-        return;
-    }
+    if (vm.state == VmState::changing && vm.task != Task::pause && task == Task::pause) { return; }
     vm.task = task;
     vm.cause = cause;
-    if (loader_.vm() == &vm) {
-        loader_.end();
-    }
+    if (loader_.vm() == &vm) { loader_.end(); }
     vm.state = VmState::changing;
     settle(vm);
 }
@@ -41,29 +34,20 @@ void Vms::change(Vm& vm, Task task, Cause cause) {
 bool Vms::start_underway(Vm const& vm) {
     for (unsigned n = 0; n < vm.vcpu_count; ++n) {
         const bool on = (vm.on.load() >> n & 1) != 0;
-        if (on && port_.status(vm.vcpus[n].handle).state == abi::VcpuState::off) {
-            return true;
-        }
+        if (on && port_.status(vm.vcpus[n].handle).state == abi::VcpuState::off) { return true; }
     }
     return false;
 }
 
 /// Carries out the task unless a vCPU is just being started: then work() tries again.
 void Vms::settle(Vm& vm) {
-    if (vm.starting.load() != 0) {
-        return;
-    }
+    if (vm.starting.load() != 0) { return; }
     const auto task = vm.task;
-    if (task == Task::pause && start_underway(vm)) {
-        return;
-    } // it could not be paused
+    if (task == Task::pause && start_underway(vm)) { return; } // it could not be paused
     vm.task = Task::none;
     switch (task) {
-    case Task::none:
-        break;
-    case Task::pause:
-        do_pause(vm);
-        break;
+    case Task::none: break;
+    case Task::pause: do_pause(vm); break;
     case Task::stop:
         do_stop(vm);
         if (vm.cause == Cause::guest) {
@@ -71,24 +55,19 @@ void Vms::settle(Vm& vm) {
         } else {
             journal_.event("vm.stop", {{"vm", vm.name}, {"cause", name(vm.cause)}});
         }
-        if (vm.cause != Cause::user) {
-            end_if_idle();
-        }
+        if (vm.cause != Cause::user) { end_if_idle(); }
         break;
     case Task::restart:
         do_stop(vm);
         ++vm.restarts;
-        journal_.event("vm.reset",
-                       {{"vm", vm.name}, {"count", vm.restarts}, {"cause", name(vm.cause)}});
+        journal_.event("vm.reset", {{"vm", vm.name}, {"count", vm.restarts}, {"cause", name(vm.cause)}});
         start(vm);
         break;
     }
 }
 
 void Vms::stop_vcpus(Vm& vm) {
-    for (unsigned n = 0; n < vm.vcpu_count; ++n) {
-        port_.control(vm.vcpus[n].handle, abi::VcpuOperation::stop);
-    }
+    for (unsigned n = 0; n < vm.vcpu_count; ++n) { port_.control(vm.vcpus[n].handle, abi::VcpuOperation::stop); }
 }
 
 void Vms::do_stop(Vm& vm) {
@@ -124,25 +103,17 @@ void Vms::tell_services(Vm& vm, abi::client::Label label) {
     const uint64_t now = port_.ticks();
     for (auto const& service : std::span(vm.services, vm.service_count)) {
         const auto status = port_.tell(service.endpoint, label, service.client, now);
-        if (status == abi::Status::ok) {
-            continue;
-        }
-        journal_.event(
-            "vm.service",
-            {{"vm", vm.name}, {"endpoint", service.endpoint}, {"status", abi::name(status)}});
+        if (status == abi::Status::ok) { continue; }
+        journal_.event("vm.service", {{"vm", vm.name}, {"endpoint", service.endpoint}, {"status", abi::name(status)}});
     }
 }
 
 void Vms::take_requests() {
     for (auto& vm : system_.all_vms()) {
         const uint32_t requests = vm.requests.exchange(0);
-        if ((requests & request::report) != 0) {
-            log_undefined(vm);
-        }
+        if ((requests & request::report) != 0) { log_undefined(vm); }
         const auto state = vm.state.load();
-        if (state == VmState::off || state == VmState::loading) {
-            continue;
-        }
+        if (state == VmState::off || state == VmState::loading) { continue; }
         const bool last_went_off = (requests & request::look) != 0 && vm.on.load() == 0;
         if ((requests & request::off) != 0 || last_went_off) {
             change(vm, Task::stop, Cause::guest);
@@ -156,13 +127,11 @@ void Vms::take_requests() {
 void Vms::log_undefined(Vm& vm) {
     while (vm.undefined_logged < max_undefined) {
         const uint32_t encoding = vm.undefined[vm.undefined_logged].load();
-        if (encoding == 0) {
-            return;
-        }
+        if (encoding == 0) { return; }
         ++vm.undefined_logged;
         service::Text<24> text;
-        text.put_pattern("%u_%u_%u_%u_%u", encoding >> 20 & 3, encoding >> 14 & 7,
-                         encoding >> 10 & 15, encoding >> 1 & 15, encoding >> 17 & 7);
+        text.put_pattern("%u_%u_%u_%u_%u", encoding >> 20 & 3, encoding >> 14 & 7, encoding >> 10 & 15,
+                         encoding >> 1 & 15, encoding >> 17 & 7);
         journal_.event("vm.undefined", {{"vm", vm.name}, {"register", text.view()}});
     }
 }
@@ -170,30 +139,20 @@ void Vms::log_undefined(Vm& vm) {
 uint64_t Vms::work() {
     uint64_t next = abi::no_deadline;
     for (auto& vm : system_.all_vms()) {
-        if (vm.state != VmState::changing) {
-            continue;
-        }
+        if (vm.state != VmState::changing) { continue; }
         settle(vm);
-        if (vm.state == VmState::changing) {
-            next = port_.in_microseconds(100);
-        }
+        if (vm.state == VmState::changing) { next = port_.in_microseconds(100); }
     }
     if (loader_.vm() == nullptr) {
         for (auto& vm : system_.all_vms()) {
-            if (vm.state != VmState::loading) {
-                continue;
-            }
+            if (vm.state != VmState::loading) { continue; }
             loader_.begin(vm);
             load_next_ = 0;
             break;
         }
     }
-    if (loader_.vm() == nullptr) {
-        return next;
-    }
-    if (load_next_ <= port_.ticks()) {
-        load_step();
-    }
+    if (loader_.vm() == nullptr) { return next; }
+    if (load_next_ <= port_.ticks()) { load_step(); }
     return std::min(next, load_next_);
 }
 
@@ -207,15 +166,9 @@ void Vms::load_step() {
             load_next_ = port_.ticks() + (port_.ticks() - begin);
         }
         break;
-    case Loader::Progress::later:
-        load_next_ = port_.in_microseconds(1000);
-        break;
-    case Loader::Progress::done:
-        finish_load();
-        break;
-    case Loader::Progress::failed:
-        load_failed(loader_.failure());
-        break;
+    case Loader::Progress::later: load_next_ = port_.in_microseconds(1000); break;
+    case Loader::Progress::done: finish_load(); break;
+    case Loader::Progress::failed: load_failed(loader_.failure()); break;
     }
 }
 
@@ -226,9 +179,7 @@ void Vms::finish_load() {
     vm.requests.fetch_and(request::report);
     vm.state = VmState::running; // before the guest's first PSCI call, which another core may serve
     const auto status = port_.start(vm.vcpus[0].handle, {vm.entry, vm.dtb});
-    if (status != abi::Status::ok) {
-        return load_failed(abi::name(status));
-    }
+    if (status != abi::Status::ok) { return load_failed(abi::name(status)); }
     loader_.end();
     journal_.event("vm.start", {{"vm", vm.name}, {"load_us", took}});
 }
@@ -244,17 +195,11 @@ void Vms::load_failed(std::string_view why) {
 }
 
 void Vms::end_if_idle() {
-    if (!system_.end_when_idle || ending_.begun()) {
-        return;
-    }
+    if (!system_.end_when_idle || ending_.begun()) { return; }
     std::string_view faulted;
     for (auto const& vm : system_.all_vms()) {
-        if (vm.state != VmState::off) {
-            return;
-        }
-        if (vm.cause == Cause::fault) {
-            faulted = vm.name;
-        }
+        if (vm.state != VmState::off) { return; }
+        if (vm.cause == Cause::fault) { faulted = vm.name; }
     }
     ending_.begin(faulted.empty() ? abi::OffReason::poweroff : abi::OffReason::policy, faulted);
 }

@@ -17,8 +17,7 @@ struct Core {
     abi::Handle vcpus[max_clients][max_vcpus];
 
     void line(unsigned client, unsigned vcpu, bool level) const {
-        service::interrupt_line(vms[client], cntp_intid,
-                                level ? service::Line::high : service::Line::low, vcpu);
+        service::interrupt_line(vms[client], cntp_intid, level ? service::Line::high : service::Line::low, vcpu);
     }
     abi::Status offset(unsigned client, unsigned vcpu, uint64_t value) const {
         return service::vcpu_write(vcpus[client][vcpu], abi::VcpuRegister::cntvoff, value);
@@ -30,19 +29,14 @@ constinit Timers<Core const&> timers{core};
 
 struct Service {
     Answer on(service::SysregRead const& m) const {
-        if (!is_register(m.reg) || !timers.has(m.badge, m.vcpu)) {
-            return Answer::undefined();
-        }
-        return Answer::advance(
-            timers.read(static_cast<unsigned>(m.badge), m.vcpu, m.reg, service::now()));
+        if (!is_register(m.reg) || !timers.has(m.badge, m.vcpu)) { return Answer::undefined(); }
+        return Answer::advance(timers.read(static_cast<unsigned>(m.badge), m.vcpu, m.reg, service::now()));
     }
 
     Answer on(service::SysregWrite const& m) const {
-        if (!is_register(m.reg) || !timers.has(m.badge, m.vcpu)) {
-            return Answer::undefined();
-        }
-        const bool done = timers.write(service::vcpu_index(), static_cast<unsigned>(m.badge),
-                                       m.vcpu, m.reg, m.value, service::now());
+        if (!is_register(m.reg) || !timers.has(m.badge, m.vcpu)) { return Answer::undefined(); }
+        const bool done =
+            timers.write(service::vcpu_index(), static_cast<unsigned>(m.badge), m.vcpu, m.reg, m.value, service::now());
         return done ? Answer::advance() : Answer::retry();
     }
 
@@ -50,29 +44,19 @@ struct Service {
     /// own one raises its line, which wakes the vCPU. WFE, for which the core cannot see an event,
     /// gives the core to others and goes on: a deadline in the past. So do WFIT and WFET, whose
     /// deadlines nobody decodes: they may end early.
-    Answer on(service::Wait const& m) const {
-        return Answer::wait(m.instruction == 0 ? m.deadline : 0);
-    }
+    Answer on(service::Wait const& m) const { return Answer::wait(m.instruction == 0 ? m.deadline : 0); }
 
     void on(service::Deadline const&) const { timers.look(service::vcpu_index(), service::now()); }
     uint64_t deadline() const { return timers.deadline(service::vcpu_index()); }
 
     service::LongAnswer on(service::Call const& m) const {
-        if (m.badge != abi::client::control_badge) {
-            return abi::Status::denied;
-        }
-        if (!timers.has(m.words[0], 0)) {
-            return abi::Status::bad_argument;
-        }
+        if (m.badge != abi::client::control_badge) { return abi::Status::denied; }
+        if (!timers.has(m.words[0], 0)) { return abi::Status::bad_argument; }
         const auto client = static_cast<unsigned>(m.words[0]);
         switch (static_cast<abi::client::Label>(m.label)) {
-        case abi::client::Label::reset:
-            return timers.reset(client, service::now());
-        case abi::client::Label::pause:
-            timers.pause(client, m.words[1]);
-            return abi::Status::ok;
-        case abi::client::Label::resume:
-            return timers.resume(client, service::now());
+        case abi::client::Label::reset: return timers.reset(client, service::now());
+        case abi::client::Label::pause: timers.pause(client, m.words[1]); return abi::Status::ok;
+        case abi::client::Label::resume: return timers.resume(client, service::now());
         }
         return abi::Status::unsupported;
     }
@@ -87,9 +71,7 @@ struct Service {
 void add_client(unsigned client, VmState& state) {
     auto const& environment = service::Environment::get();
     const auto vcpus = static_cast<unsigned>(environment.property(Name("client.%u.vcpus", client)));
-    if (vcpus > max_vcpus) {
-        refuse("too many vCPUs");
-    }
+    if (vcpus > max_vcpus) { refuse("too many vCPUs"); }
     core.vms[client] = environment.handle(Name("client.%u.vm", client));
     for (unsigned vcpu = 0; vcpu < vcpus; ++vcpu) {
         core.vcpus[client][vcpu] = environment.handle(Name("client.%u.vcpu.%u", client, vcpu));
@@ -109,12 +91,8 @@ int main() {
     if (clients > max_clients || servers > max_servers || state.size < clients * sizeof(VmState)) {
         refuse("too many clients, or a state region too small for them");
     }
-    for (unsigned client = 0; client < clients; ++client) {
-        add_client(client, state.as<VmState>()[client]);
-    }
-    for (unsigned server = 0; server < servers; ++server) {
-        timers.look(server, service::now());
-    }
+    for (unsigned client = 0; client < clients; ++client) { add_client(client, state.as<VmState>()[client]); }
+    for (unsigned server = 0; server < servers; ++server) { timers.look(server, service::now()); }
     static constinit Service service;
     service::serve(service);
 }

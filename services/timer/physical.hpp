@@ -8,9 +8,7 @@ namespace timer {
 
 constexpr uint32_t cntp_tval = abi::sysreg(3, 3, 14, 2, 0), cntp_ctl = abi::sysreg(3, 3, 14, 2, 1),
                    cntp_cval = abi::sysreg(3, 3, 14, 2, 2);
-constexpr bool is_register(uint64_t reg) {
-    return reg == cntp_tval || reg == cntp_ctl || reg == cntp_cval;
-}
+constexpr bool is_register(uint64_t reg) { return reg == cntp_tval || reg == cntp_ctl || reg == cntp_cval; }
 
 struct Physical {
     static constexpr uint32_t enable = 1u << 0, imask = 1u << 1, istatus = 1u << 2;
@@ -28,12 +26,8 @@ struct Physical {
     }
 
     constexpr uint64_t read(uint64_t reg, uint64_t now) const {
-        if (reg == cntp_cval) {
-            return cval;
-        }
-        if (reg == cntp_tval) {
-            return static_cast<uint32_t>(cval - now);
-        }
+        if (reg == cntp_cval) { return cval; }
+        if (reg == cntp_tval) { return static_cast<uint32_t>(cval - now); }
         return control | (condition(now) ? istatus : 0);
     }
 

@@ -37,25 +37,18 @@ public:
     /// Once, before anything else.
     void add_client(unsigned client, unsigned vcpus, VmState& state) {
         clients_[client] = {&state, vcpus};
-        if (client >= client_count_) {
-            client_count_ = client + 1;
-        }
+        if (client >= client_count_) { client_count_ = client + 1; }
     }
-    bool has(uint64_t client, unsigned vcpu) const {
-        return client < client_count_ && vcpu < clients_[client].vcpus;
-    }
+    bool has(uint64_t client, unsigned vcpu) const { return client < client_count_ && vcpu < clients_[client].vcpus; }
 
     uint64_t read(unsigned client, unsigned vcpu, uint64_t reg, uint64_t now) const {
         return clients_[client].state->timers[vcpu].timer.read(reg, now);
     }
 
     /// False: the timer's lock was not to be had.
-    bool write(unsigned server, unsigned client, unsigned vcpu, uint64_t reg, uint64_t value,
-               uint64_t now) {
+    bool write(unsigned server, unsigned client, unsigned vcpu, uint64_t reg, uint64_t value, uint64_t now) {
         service::Guard guard(locks_[client][vcpu]);
-        if (!guard) {
-            return false;
-        }
+        if (!guard) { return false; }
         auto& state = clients_[client].state->timers[vcpu];
         const auto before = state.timer.deadline(0);
         __atomic_store_n(&state.owner, server + 1, __ATOMIC_RELAXED);
@@ -65,8 +58,7 @@ public:
         if (after < next) {
             next = after;
         } else if (before == next && after != before) {
-            next =
-                earliest(server, now); // the earliest one was put off: do not wake up for nothing
+            next = earliest(server, now); // the earliest one was put off: do not wake up for nothing
         }
         return true;
     }
@@ -78,9 +70,7 @@ public:
         for (unsigned client = 0; client < client_count_; ++client) {
             for (unsigned vcpu = 0; vcpu < clients_[client].vcpus; ++vcpu) {
                 const auto deadline = look_at(server, client, vcpu, now);
-                if (deadline < next) {
-                    next = deadline;
-                }
+                if (deadline < next) { next = deadline; }
             }
         }
         next_[server] = next;
@@ -96,9 +86,7 @@ public:
         vm.state->time.reset(now);
         for (unsigned vcpu = 0; vcpu < vm.vcpus; ++vcpu) {
             service::Guard guard(locks_[client][vcpu]);
-            if (!guard) {
-                return abi::Status::again;
-            }
+            if (!guard) { return abi::Status::again; }
             vm.state->timers[vcpu].timer = {};
             update(client, vcpu, now);
         }
@@ -107,17 +95,13 @@ public:
 
     /// Nothing is to be done for CNTP: physical time goes on, and a line that rises meanwhile is
     /// delivered after the pause.
-    void pause(unsigned client, uint64_t paused_at) {
-        clients_[client].state->time.pause(paused_at);
-    }
+    void pause(unsigned client, uint64_t paused_at) { clients_[client].state->time.pause(paused_at); }
 
     abi::Status resume(unsigned client, uint64_t now) {
         auto& time = clients_[client].state->time;
         const auto offset = time.resume_offset(now);
         const auto status = set_offsets(client, offset);
-        if (status == abi::Status::ok) {
-            time.resumed(offset);
-        }
+        if (status == abi::Status::ok) { time.resumed(offset); }
         return status;
     }
 
@@ -149,13 +133,9 @@ private:
         for (unsigned client = 0; client < client_count_; ++client) {
             for (unsigned vcpu = 0; vcpu < clients_[client].vcpus; ++vcpu) {
                 const auto& state = clients_[client].state->timers[vcpu];
-                if (owner(state) != server + 1) {
-                    continue;
-                }
+                if (owner(state) != server + 1) { continue; }
                 const auto deadline = state.timer.deadline(now);
-                if (deadline < next) {
-                    next = deadline;
-                }
+                if (deadline < next) { next = deadline; }
             }
         }
         return next;
@@ -163,37 +143,28 @@ private:
 
     uint64_t look_at(unsigned server, unsigned client, unsigned vcpu, uint64_t now) {
         const auto& state = clients_[client].state->timers[vcpu];
-        if (owner(state) != server + 1) {
-            return abi::no_deadline;
-        }
+        if (owner(state) != server + 1) { return abi::no_deadline; }
         service::Guard guard(locks_[client][vcpu]);
-        if (!guard) {
-            return now + contended_ticks;
-        }
+        if (!guard) { return now + contended_ticks; }
         return owner(state) == server + 1 ? update(client, vcpu, now) : abi::no_deadline;
     }
 
     abi::Status set_offsets(unsigned client, uint64_t offset) {
         for (unsigned vcpu = 0; vcpu < clients_[client].vcpus; ++vcpu) {
             const auto status = core_.offset(client, vcpu, offset);
-            if (status != abi::Status::ok) {
-                return status;
-            }
+            if (status != abi::Status::ok) { return status; }
         }
         return abi::Status::ok;
     }
 
-    static uint32_t owner(const TimerState& state) {
-        return __atomic_load_n(&state.owner, __ATOMIC_RELAXED);
-    }
+    static uint32_t owner(const TimerState& state) { return __atomic_load_n(&state.owner, __ATOMIC_RELAXED); }
 
     Core core_;
     Client clients_[max_clients] = {};
     unsigned client_count_ = 0;
     uint64_t next_[max_servers] = {}; ///< each its server's own
     service::SpinLock locks_[max_clients][max_vcpus] = {};
-    uint8_t lines_[max_clients][max_vcpus] =
-        {}; ///< as the core knows them; 0: not known, after a restart
+    uint8_t lines_[max_clients][max_vcpus] = {}; ///< as the core knows them; 0: not known, after a restart
 };
 
 } // namespace timer

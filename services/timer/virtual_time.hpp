@@ -18,14 +18,10 @@ struct VirtualTime {
         offset = now;
     }
     void pause(uint64_t now) {
-        if (stopped == 0) {
-            stopped = now - offset + 1;
-        }
+        if (stopped == 0) { stopped = now - offset + 1; }
     }
     /// The offset to give to every vCPU; then resumed().
-    uint64_t resume_offset(uint64_t now) const {
-        return stopped == 0 ? offset : now - (stopped - 1);
-    }
+    uint64_t resume_offset(uint64_t now) const { return stopped == 0 ? offset : now - (stopped - 1); }
     void resumed(uint64_t new_offset) {
         offset = new_offset;
         __atomic_signal_fence(__ATOMIC_SEQ_CST); // the store that commits comes last

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Crashes at the N-th write to a data register, if a test wants that.
+// Crashes in the middle of chosen accesses to a data register, if a test wants that.
 #include "services/uart/crash.hpp"
 
 namespace uart {
@@ -8,15 +8,17 @@ namespace {
 struct Crash {
     CrashState* state = nullptr;
     uint64_t at = 0;
+    pl011::Point point = pl011::Point::transmit;
     bool after = false;
 };
 constinit Crash crash;
 
-void probe(bool committed) {
+void probe(pl011::Point point, bool committed) {
+    if (point != crash.point) { return; }
     auto& state = *crash.state;
-    if (!committed) { __atomic_add_fetch(&state.writes, 1, __ATOMIC_RELAXED); }
-    if (state.writes != crash.at || state.crashed != 0 || committed != crash.after) { return; }
-    state.crashed = 1;
+    if (!committed) { __atomic_add_fetch(&state.accesses, 1, __ATOMIC_RELAXED); }
+    if (state.accesses < crash.at || committed != crash.after) { return; }
+    __atomic_add_fetch(&state.crashes, 1, __ATOMIC_RELAXED);
     uintptr_t nothing_is_mapped_here = 0x10;
     asm volatile("" : "+r"(nothing_is_mapped_here)::"memory");
     *reinterpret_cast<volatile uint32_t*>(nothing_is_mapped_here) = 0;
@@ -25,9 +27,12 @@ void probe(bool committed) {
 } // namespace
 
 pl011::Pl011::Probe arm_crash(service::Environment const& environment, CrashState& state) {
-    uint64_t const at = environment.property_or("property.fault_at", 0);
-    if (at == 0 || state.crashed != 0) { return nullptr; }
-    crash = {&state, at, environment.string_or("property.fault_point", "before") == "after"};
+    uint64_t const every = environment.property_or("property.fault_at", 0);
+    if (every == 0 || state.crashes >= environment.property_or("property.fault_times", 1)) { return nullptr; }
+    auto const point = environment.string_or("property.fault_point", "before");
+    bool const read = environment.string_or("property.fault_access", "write") == "read";
+    crash = {&state, every * (state.crashes + 1), read ? pl011::Point::receive : pl011::Point::transmit,
+             point == "after" || (point == "both" && state.crashes % 2 == 1)};
     return probe;
 }
 

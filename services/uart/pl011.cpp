@@ -40,16 +40,11 @@ void Pl011::start_afresh() {
 
 uint32_t Pl011::position(uint32_t point) const {
     switch (static_cast<Point>(point)) {
-    case Point::transmit:
-        return tx_.own_head();
-    case Point::receive:
-        return rx_.own_tail();
-    case Point::loop_in:
-        return state_->loop_in;
-    case Point::loop_out:
-        return state_->loop_out;
-    case Point::interrupts:
-        return ris_changes();
+    case Point::transmit: return tx_.own_head();
+    case Point::receive: return rx_.own_tail();
+    case Point::loop_in: return state_->loop_in;
+    case Point::loop_out: return state_->loop_out;
+    case Point::interrupts: return ris_changes();
     }
     return 0;
 }
@@ -213,7 +208,9 @@ service::Answer Pl011::read_data(Request const& request, uint64_t now) {
         uint32_t const tail = rx_.own_tail();
         character = rx_.at(tail);
         state_->journal.begin(request, static_cast<uint32_t>(Point::receive), tail, character);
+        if (probe_ != nullptr) { probe_(Point::receive, false); }
         rx_.set_tail(tail + 1);
+        if (probe_ != nullptr) { probe_(Point::receive, true); }
         if (rx_.take_request_for_room()) { effects_ |= effect::wake; }
     } else if (loop_level() > 0) {
         uint32_t const out = state_->loop_out;

@@ -52,9 +52,8 @@ class Pl011 {
 public:
     using Request = service::Request;
     using Answer = service::Answer;
-    /// Called in the middle of a write to DR, before and after its committing store; tests kill it
-    /// there.
-    using Probe = void (*)(bool committed);
+    /// Called in the middle of an access to DR, before and after its committing store; tests kill it there.
+    using Probe = void (*)(Point point, bool committed);
 
     constexpr Pl011() = default;
     /// Goes on with what `state` holds; poll() must follow. `hertz`: ticks per second.

@@ -6,40 +6,18 @@ namespace pl011 {
 
 service::Answer Pl011::write(Request const& request, uint32_t offset, uint32_t value, uint64_t now) {
     switch (static_cast<Register>(offset % 4 == 0 ? offset / 4 : ~0u)) {
-    case Register::dr:
-        return write_data(request, value, now);
-    case Register::rsr:
-        set(Register::rsr, 0);
-        break;
-    case Register::ilpr:
-        set(Register::ilpr, value & 0xff);
-        break;
-    case Register::ibrd:
-        set(Register::ibrd, value & 0xffff);
-        break;
-    case Register::fbrd:
-        set(Register::fbrd, value & 0x3f);
-        break;
-    case Register::lcr_h:
-        write_line_control(value & 0xff, now);
-        break;
-    case Register::cr:
-        write_control(value & 0xff87, now);
-        break;
-    case Register::ifls:
-        set(Register::ifls, value & 0x3f);
-        break;
-    case Register::imsc:
-        set(Register::imsc, value & interrupt::all);
-        break;
-    case Register::icr:
-        clear_interrupts(request, value);
-        break;
-    case Register::dmacr:
-        set(Register::dmacr, value & 7);
-        break;
-    default:
-        break;
+    case Register::dr: return write_data(request, value, now);
+    case Register::rsr: set(Register::rsr, 0); break;
+    case Register::ilpr: set(Register::ilpr, value & 0xff); break;
+    case Register::ibrd: set(Register::ibrd, value & 0xffff); break;
+    case Register::fbrd: set(Register::fbrd, value & 0x3f); break;
+    case Register::lcr_h: write_line_control(value & 0xff, now); break;
+    case Register::cr: write_control(value & 0xff87, now); break;
+    case Register::ifls: set(Register::ifls, value & 0x3f); break;
+    case Register::imsc: set(Register::imsc, value & interrupt::all); break;
+    case Register::icr: clear_interrupts(request, value); break;
+    case Register::dmacr: set(Register::dmacr, value & 7); break;
+    default: break;
     }
     refresh();
     return Answer::advance();
@@ -70,9 +48,9 @@ service::Answer Pl011::write_data(Request const& request, uint32_t value, uint64
     } else {
         raise(interrupt::tx);
     }
-    if (probe_ != nullptr) { probe_(false); }
+    if (probe_ != nullptr) { probe_(Point::transmit, false); }
     if (tx_.publish(head + 1) == service::Wake::yes) { effects_ |= effect::wake; }
-    if (probe_ != nullptr) { probe_(true); }
+    if (probe_ != nullptr) { probe_(Point::transmit, true); }
     refresh_transmit();
     refresh();
     return Answer::advance();

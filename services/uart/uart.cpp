@@ -65,8 +65,18 @@ bool Uart::settle(Client& client, uint32_t effects) {
     return (effects & pl011::effect::wake) != 0;
 }
 
+namespace {
+
+/// A request that a former life did not answer.
+void log_repeated(service::Request const& m) {
+    service::log("uart.repeated", {{"client", m.badge}, {"vcpu", m.vcpu}, {"sequence", m.sequence}});
+}
+
+} // namespace
+
 Answer Uart::on(service::MmioRead const& m) {
     if (m.badge >= count_) { return Answer::abort(); }
+    if (m.repeated) { log_repeated(m); }
     Client& client = clients_[m.badge];
     bool wake = false;
     Answer answer = Answer::retry();
@@ -80,6 +90,7 @@ Answer Uart::on(service::MmioRead const& m) {
 
 Answer Uart::on(service::MmioWrite const& m) {
     if (m.badge >= count_) { return Answer::abort(); }
+    if (m.repeated) { log_repeated(m); }
     Client& client = clients_[m.badge];
     bool wake = false;
     Answer answer = Answer::retry();
@@ -138,10 +149,8 @@ service::LongAnswer Uart::on(service::Call const& m) {
         break;
     }
     case abi::client::Label::pause: // bytes and time-outs on the line do not stop for a paused VM
-    case abi::client::Label::resume:
-        return abi::Status::ok;
-    default:
-        return abi::Status::unsupported;
+    case abi::client::Label::resume: return abi::Status::ok;
+    default: return abi::Status::unsupported;
     }
     service::signal(console_, client.wake);
     return abi::Status::ok;

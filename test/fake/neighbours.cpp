@@ -17,7 +17,7 @@ std::map<uint64_t, unsigned> looks; // at a ticket
 void fake::reset_neighbours() {
     stop_delay = quiescence_delay = 0;
     asked_to_stop.clear();
-    abandoned.clear();
+    rechecks = 0;
     looks.clear();
 }
 
@@ -39,10 +39,11 @@ bool quiescent(Core&, uint64_t& ticket) {
     return looks[ticket]++ >= fake::quiescence_delay;
 }
 
-void abandon_endpoint(Core&, ObjectRef endpoint) { fake::abandoned.push_back(endpoint); }
+void recheck(Core&) { ++fake::rechecks; }
 void release_interrupts(Partition&) {}
 
 void init_vcpu(Vcpu& vcpu, Partition& partition, unsigned index, unsigned core, unsigned priority) {
+    vcpu.timer_at = abi::no_deadline;
     vcpu.native = partition.kind == abi::PartitionKind::native;
     vcpu.index = static_cast<uint8_t>(index);
     vcpu.core = static_cast<uint8_t>(core);

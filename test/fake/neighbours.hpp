@@ -9,7 +9,7 @@ namespace bulkhead::fake {
 inline unsigned stop_delay = 0;       ///< so often stopped() is false, per vCPU
 inline unsigned quiescence_delay = 0; ///< so often quiescent() is false, per ticket
 inline std::vector<const Vcpu*> asked_to_stop;
-inline std::vector<ObjectRef> abandoned;
+inline unsigned rechecks; ///< that the waiting ones look again
 void reset_neighbours();
 
 } // namespace bulkhead::fake

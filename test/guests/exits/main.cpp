@@ -23,7 +23,7 @@ template <typename Operation> uint64_t ticks_of(Operation operation) {
 
 template <typename Operation> void report(const char* name, uint64_t empty, Operation operation) {
     operation();
-    guest::print("%s rounds=%u ticks=%u", name, rounds, ticks_of(operation) - empty);
+    guest::print("{} rounds={} ticks={}", name, rounds, ticks_of(operation) - empty);
 }
 
 } // namespace

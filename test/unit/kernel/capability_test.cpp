@@ -28,7 +28,7 @@ TEST_CASE("a lookup checks bounds, life, type and rights", "[cap]") {
     w.grant(30, 20, right::serve);
     const Partition& root = *w.root;
     CHECK(root.lookup<Endpoint>(endpoint, right::call).ok());
-    CHECK(root.lookup<Endpoint>(endpoint, right::call).value().capability == &root.table[endpoint]);
+    CHECK(root.lookup<Endpoint>(endpoint, right::call).value().capability.object == root.table[endpoint].object);
     CHECK(root.lookup<Endpoint>(0, 0).status() == Status::bad_handle);
     CHECK(root.lookup<Endpoint>(31, 0).status() == Status::bad_handle);
     CHECK(root.lookup<Endpoint>(512, 0).status() == Status::bad_handle);
@@ -121,7 +121,7 @@ TEST_CASE("a slot that names a dead object counts as free", "[cap][hypercall]") 
 TEST_CASE("who finds the mutation lock taken, or is being destroyed, comes again", "[cap][hypercall]") {
     Ipc w;
     const Arguments arguments{{handle::other, 5, endpoint, 0, 0}};
-    const auto delegate = [&] { return mutate(hypercall::delegate, w.core, *w.self, arguments).status(); };
+    const auto delegate = [&] { return mutate(hypercall::delegate, w.core, *w.self, arguments); };
     mutation = true;
     CHECK(delegate() == restart);
     mutation = false;

@@ -58,7 +58,7 @@ TEST_CASE("a donated page is mapped for a while", "[mm][el2]") {
     CHECK((lookup(0x4100'0000) & (xn | read_only | 3)) == (xn | 3));
     CHECK(lookup(0x4100'0000 - page_size) != 0);
     hw::log.clear();
-    el2_map::unmap_donated({0x4100'0000});
+    el2_map::unmap({0x4100'0000});
     CHECK(lookup(0x4100'0000) == 0);
     using hw::Op;
     std::vector<Op> done;

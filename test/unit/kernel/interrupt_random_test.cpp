@@ -70,37 +70,22 @@ struct Machine : World {
     void configure() {
         unsigned intid = some();
         switch (pick(4)) {
-        case 0:
-            state(Register::route, 0, intid, pick(2));
-            break;
-        case 1:
-            state(Register::enable_clear, 0, intid / 32 * 32, 1u << intid % 32);
-            break;
-        case 2:
-            state(Register::enable_set, 0, intid / 32 * 32, 1u << intid % 32);
-            break;
-        default:
-            state(Register::ctlr, 0, 0, pick(8) ? 2 : 0);
+        case 0: state(Register::route, 0, intid, pick(2)); break;
+        case 1: state(Register::enable_clear, 0, intid / 32 * 32, 1u << intid % 32); break;
+        case 2: state(Register::enable_set, 0, intid / 32 * 32, 1u << intid % 32); break;
+        default: state(Register::ctlr, 0, 0, pick(8) ? 2 : 0);
         }
     }
     void step() {
         on(pick(2));
         switch (pick(8)) {
         case 0:
-        case 1:
-            change_line();
-            break;
+        case 1: change_line(); break;
         case 2:
-        case 3:
-            acknowledge(pick(2));
-            break;
+        case 3: acknowledge(pick(2)); break;
         case 4:
-        case 5:
-            end(pick(2));
-            break;
-        case 6:
-            configure();
-            break;
+        case 5: end(pick(2)); break;
+        case 6: configure(); break;
         default:
             if (pick(4) == 0) { switch_vm(); }
         }

@@ -162,9 +162,9 @@ struct World {
         Arguments arguments{};
         unsigned n = 0;
         for (uint64_t value : x) { arguments.x[n++] = value; }
-        auto result = handler(here(), server, arguments);
-        last = result.value();
-        return result.status();
+        Status status = handler(here(), server, arguments);
+        last = server.context.x[1];
+        return status;
     }
     uint64_t last = 0;
 

@@ -40,7 +40,7 @@ struct World {
     Partition* other = nullptr; ///< another one, empty
     Vcpu* self = nullptr;
     unsigned restarts = 0; ///< of the last hypercall
-    Result<uint64_t> last{uint64_t{0}};
+    Status last{};
 
     World() {
         hw::log.clear();
@@ -113,7 +113,7 @@ struct World {
         Arguments arguments{};
         for (unsigned n = 0; n < 9; ++n) { arguments.x[n] = self->context.x[n]; }
         last = handler(core, *self, arguments);
-        return last.status();
+        return last;
     }
     /// Until it is done.
     Status call(HypercallHandler handler, std::initializer_list<uint64_t> x) {

@@ -37,11 +37,8 @@ TEST_CASE("GICD_TYPER follows the number of SPIs", "[gic][distributor]") {
 TEST_CASE("both frames carry the identification of an Arm GICv3", "[gic][identification]") {
     Machine machine;
     for (auto frame : {gicd, gicr, gicr + stride}) {
-        const std::vector<unsigned> expected{0x44, 0, 0,    0,    0x92, 0xb4,
-                                             0x3b, 0, 0x0d, 0xf0, 0x05, 0xb1};
-        for (unsigned i = 0; i < expected.size(); ++i) {
-            CHECK(machine.read(frame + 0xffd0 + 4 * i) == expected[i]);
-        }
+        const std::vector<unsigned> expected{0x44, 0, 0, 0, 0x92, 0xb4, 0x3b, 0, 0x0d, 0xf0, 0x05, 0xb1};
+        for (unsigned i = 0; i < expected.size(); ++i) { CHECK(machine.read(frame + 0xffd0 + 4 * i) == expected[i]); }
         CHECK((machine.read(frame + 0xffe8) >> 4 & 0xf) == 3); // ArchRev
         CHECK(machine.read(frame + 0xffd0, 1) == 0);
     }
@@ -49,24 +46,21 @@ TEST_CASE("both frames carry the identification of an Arm GICv3", "[gic][identif
     CHECK((machine.read(gicr + 4) & 0xfff) == 0x43b);
 }
 
-TEST_CASE("what a VM without LPIs, security and message interrupts does not have is RAZ/WI",
-          "[gic][reserved]") {
+TEST_CASE("what a VM without LPIs, security and message interrupts does not have is RAZ/WI", "[gic][reserved]") {
     Machine machine;
-    const auto offset = GENERATE(0x00c, 0x010, 0x040, 0x048, 0x050, 0x058, 0x804, 0x820, 0x87c,
-                                 0xd04, 0xd00, 0xe00, 0xe08, 0xf00, 0xf10, 0xf20, 0xfffc - 0x40);
+    const auto offset = GENERATE(0x00c, 0x010, 0x040, 0x048, 0x050, 0x058, 0x804, 0x820, 0x87c, 0xd04, 0xd00, 0xe00,
+                                 0xe08, 0xf00, 0xf10, 0xf20, 0xfffc - 0x40);
     CAPTURE(offset);
     machine.write(gicd + offset, 0xffff'ffff);
     CHECK(machine.read(gicd + offset) == 0);
     CHECK(machine.take().empty());
 }
 
-TEST_CASE("the distributor has no registers for SGIs and PPIs, nor beyond its SPIs",
-          "[gic][distributor]") {
+TEST_CASE("the distributor has no registers for SGIs and PPIs, nor beyond its SPIs", "[gic][distributor]") {
     Machine machine;
-    const auto offset = GENERATE(
-        0x080, 0x100, 0x180, 0x200, 0x280, 0x300, 0x380, 0x400, 0x41c, 0xc00, 0xc04, // private
-        0x08c, 0x10c, 0x18c, 0x20c, 0x28c, 0x30c, 0x38c, 0x460, 0xc18,               // beyond
-        0x0fc, 0x17c, 0x3fc, 0x7fc, 0xcfc);
+    const auto offset = GENERATE(0x080, 0x100, 0x180, 0x200, 0x280, 0x300, 0x380, 0x400, 0x41c, 0xc00, 0xc04, // private
+                                 0x08c, 0x10c, 0x18c, 0x20c, 0x28c, 0x30c, 0x38c, 0x460, 0xc18,               // beyond
+                                 0x0fc, 0x17c, 0x3fc, 0x7fc, 0xcfc);
     CAPTURE(offset);
     machine.write(gicd + offset, 0xffff'ffff);
     CHECK(machine.read(gicd + offset) == 0);
@@ -113,8 +107,7 @@ TEST_CASE("IGROUPR reads back what was written", "[gic][fields]") {
     CHECK(machine.read(sgi + stride + 0x80) == 0xffff'0000);
     CHECK(machine.read(sgi + 0x80) == 0);
     CHECK(machine.read(sgi + stride + 0x84) == 0); // IGROUPR1E: no extended PPIs
-    CHECK(machine.take() ==
-          Writes{{Register::group, 0, 32, 0x1234'5678}, {Register::group, 1, 0, 0xffff'0000}});
+    CHECK(machine.take() == Writes{{Register::group, 0, 32, 0x1234'5678}, {Register::group, 1, 0, 0xffff'0000}});
 }
 
 TEST_CASE("IPRIORITYR takes words and bytes and keeps five bits", "[gic][priority]") {
@@ -128,8 +121,8 @@ TEST_CASE("IPRIORITYR takes words and bytes and keeps five bits", "[gic][priorit
     CHECK(machine.read(base + 0, 1) == 0x10);
     CHECK(machine.read(base + 1, 1) == 0x58);
     CHECK(machine.read(base + 3, 1) == 0xf8);
-    CHECK(machine.take() == Writes{{Register::priority, vcpu, first, 0xf8a0'0810},
-                                   {Register::priority, vcpu, first, 0xf8a0'5810}});
+    CHECK(machine.take() ==
+          Writes{{Register::priority, vcpu, first, 0xf8a0'0810}, {Register::priority, vcpu, first, 0xf8a0'5810}});
     for (unsigned size : {2u, 8u}) {
         machine.write(base, 0, size);
         CHECK(machine.read(base, size) == 0);
@@ -146,8 +139,7 @@ TEST_CASE("ICFGR holds the upper bit of each pair", "[gic][config]") {
     CHECK(machine.read(gicd + 0xc08) == 0xaaaa'aaaa);
     CHECK(machine.read(gicd + 0xc0c) == 0);
     CHECK(machine.read(gicd + 0xc14) == 0x8000'0000);
-    CHECK(machine.take() ==
-          Writes{{Register::config, 0, 32, 0xaaaa'aaaa}, {Register::config, 0, 80, 0x8000'0000}});
+    CHECK(machine.take() == Writes{{Register::config, 0, 32, 0xaaaa'aaaa}, {Register::config, 0, 80, 0x8000'0000}});
 }
 
 TEST_CASE("SGIs are edge-triggered and PPIs level-sensitive, always", "[gic][config]") {

@@ -19,8 +19,8 @@ struct Written {
     bool operator==(const Written&) const = default;
 };
 inline std::ostream& operator<<(std::ostream& out, const Written& w) {
-    return out << "{register " << unsigned(w.reg) << " vcpu " << w.vcpu << " first " << w.first
-               << " value 0x" << std::hex << w.value << std::dec << "}";
+    return out << "{register " << unsigned(w.reg) << " vcpu " << w.vcpu << " first " << w.first << " value 0x"
+               << std::hex << w.value << std::dec << "}";
 }
 
 /// Remembers every write; keeps enabled, pending and active bits as the core does.
@@ -36,16 +36,13 @@ struct FakeCore {
 struct Core {
     FakeCore* fake;
     uint64_t read(Register reg, unsigned vcpu, unsigned first) {
-        REQUIRE((reg == Register::enable_set || reg == Register::pending_set ||
-                 reg == Register::active_set));
+        REQUIRE((reg == Register::enable_set || reg == Register::pending_set || reg == Register::active_set));
         REQUIRE(first % 32 == 0);
         return fake->word(reg, vcpu, first);
     }
     void write(Register reg, unsigned vcpu, unsigned first, uint64_t value) {
         fake->written.push_back({reg, vcpu, first, value});
-        if (!gic::write_one_acts(reg)) {
-            return;
-        }
+        if (!gic::write_one_acts(reg)) { return; }
         auto& word = fake->word(reg, vcpu, first);
         word = unsigned(reg) % 2 ? word | uint32_t(value) : word & ~uint32_t(value);
     }
@@ -61,9 +58,7 @@ struct Machine {
 
     gic::Controller<Core> controller() { return {Core{&fake}, vm, *state}; }
     uint64_t read(uint64_t ipa, unsigned size = 4) { return controller().read(ipa, size); }
-    void write(uint64_t ipa, uint64_t value, unsigned size = 4) {
-        controller().write(ipa, size, value);
-    }
+    void write(uint64_t ipa, uint64_t value, unsigned size = 4) { controller().write(ipa, size, value); }
     std::vector<Written> take() { return std::exchange(fake.written, {}); }
 };
 

@@ -7,8 +7,7 @@ using namespace gic_test;
 
 TEST_CASE("a redistributor has neither IGRPMODR nor NSACR nor SPIs", "[gic][redistributor]") {
     Machine machine;
-    const auto offset = GENERATE(0x084, 0x104, 0x184, 0x204, 0x284, 0x304, 0x384, 0x420, 0xc08,
-                                 0xd00, 0xd04, 0xe00);
+    const auto offset = GENERATE(0x084, 0x104, 0x184, 0x204, 0x284, 0x304, 0x384, 0x420, 0xc08, 0xd00, 0xd04, 0xe00);
     CAPTURE(offset);
     machine.write(sgi + offset, 0xffff'ffff);
     CHECK(machine.read(sgi + offset) == 0);
@@ -50,8 +49,7 @@ TEST_CASE("the rest of RD_base is RAZ/WI without LPIs", "[gic][redistributor]") 
 
 TEST_CASE("outside of the frames nothing answers", "[gic][decode]") {
     Machine machine;
-    for (auto ipa : {gicd - 4, gicd + 0x1'0000, gicr - 4, gicr + 3 * stride,
-                     gicr + 3 * stride + 0x14, ~0ul - 3}) {
+    for (auto ipa : {gicd - 4, gicd + 0x1'0000, gicr - 4, gicr + 3 * stride, gicr + 3 * stride + 0x14, ~0ul - 3}) {
         machine.write(ipa, ~0u);
         CHECK(machine.read(ipa) == 0);
     }
@@ -60,20 +58,16 @@ TEST_CASE("outside of the frames nothing answers", "[gic][decode]") {
 
 namespace {
 
-constexpr uint64_t sgi_value(unsigned intid, uint64_t list, uint32_t cluster = 0,
-                             unsigned range = 0) {
-    return uint64_t(cluster >> 16) << 48 | uint64_t(range) << 44 |
-           uint64_t(cluster >> 8 & 0xff) << 32 | intid << 24 | uint64_t(cluster & 0xff) << 16 |
-           list;
+constexpr uint64_t sgi_value(unsigned intid, uint64_t list, uint32_t cluster = 0, unsigned range = 0) {
+    return uint64_t(cluster >> 16) << 48 | uint64_t(range) << 44 | uint64_t(cluster >> 8 & 0xff) << 32 | intid << 24 |
+           uint64_t(cluster & 0xff) << 16 | list;
 }
 constexpr uint64_t irm = 1ull << 40;
 
 /// All SGIs of all vCPUs in Group 1.
 Machine with_group_one() {
     Machine machine;
-    for (unsigned vcpu = 0; vcpu < 3; ++vcpu) {
-        machine.write(sgi + vcpu * stride + 0x80, 0xffff);
-    }
+    for (unsigned vcpu = 0; vcpu < 3; ++vcpu) { machine.write(sgi + vcpu * stride + 0x80, 0xffff); }
     machine.take();
     return machine;
 }
@@ -90,9 +84,8 @@ TEST_CASE("an SGI goes to the vCPUs of the target list", "[gic][sgi]") {
     CHECK(send(sgi_value(15, 0b11)) ==
           Writes{{Register::pending_set, 0, 0, 1 << 15}, {Register::pending_set, 1, 0, 1 << 15}});
     CHECK(send(sgi_value(0, 0)).empty());
-    CHECK(send(sgi_value(0, 0xfffc)).empty()); // nobody has these
-    CHECK(send(sgi_value(7, 0b10, 0x010203, 1)) ==
-          Writes{{Register::pending_set, 2, 0, 1 << 7}}); // Aff0 17
+    CHECK(send(sgi_value(0, 0xfffc)).empty());                                                     // nobody has these
+    CHECK(send(sgi_value(7, 0b10, 0x010203, 1)) == Writes{{Register::pending_set, 2, 0, 1 << 7}}); // Aff0 17
     CHECK(send(sgi_value(7, 0b10, 0x010203, 0)).empty());
     CHECK(send(sgi_value(7, 0b10, 0x000203, 1)).empty());
     CHECK(send(sgi_value(7, 0b10, 0x010003, 1)).empty());
@@ -102,10 +95,8 @@ TEST_CASE("an SGI goes to the vCPUs of the target list", "[gic][sgi]") {
 
 TEST_CASE("IRM sends an SGI to all but the sender", "[gic][sgi]") {
     auto machine = with_group_one();
-    machine.controller().send_sgi(1, 1,
-                                  irm | sgi_value(2, 0xffff, 0x555555, 5)); // the rest is ignored
-    CHECK(machine.take() ==
-          Writes{{Register::pending_set, 0, 0, 4}, {Register::pending_set, 2, 0, 4}});
+    machine.controller().send_sgi(1, 1, irm | sgi_value(2, 0xffff, 0x555555, 5)); // the rest is ignored
+    CHECK(machine.take() == Writes{{Register::pending_set, 0, 0, 4}, {Register::pending_set, 2, 0, 4}});
 }
 
 TEST_CASE("an SGI reaches a target only in the group that it is of there", "[gic][sgi]") {
@@ -120,12 +111,10 @@ TEST_CASE("an SGI reaches a target only in the group that it is of there", "[gic
 
 TEST_CASE("only writes of one step go without the lock", "[gic][lock]") {
     Machine machine;
-    for (auto ipa :
-         {gicd, gicd + 0x84, gicd + 0x420, gicd + 0xc08, gicd + 0x6100, sgi + 0x80, sgi + 0x403}) {
+    for (auto ipa : {gicd, gicd + 0x84, gicd + 0x420, gicd + 0xc08, gicd + 0x6100, sgi + 0x80, sgi + 0x403}) {
         CHECK(machine.controller().needs_lock(ipa));
     }
-    for (auto ipa : {gicd + 0x104, gicd + 0x184, gicd + 0x204, gicd + 0x284, gicd + 0x304,
-                     gicd + 0x384, sgi + 0x280}) {
+    for (auto ipa : {gicd + 0x104, gicd + 0x184, gicd + 0x204, gicd + 0x284, gicd + 0x304, gicd + 0x384, sgi + 0x280}) {
         CHECK_FALSE(machine.controller().needs_lock(ipa));
     }
 }
@@ -143,9 +132,7 @@ TEST_CASE("reset brings back the power-on state, in the core too", "[gic][reset]
     machine.take();
     machine.controller().reset();
     const auto writes = machine.take();
-    const auto wrote = [&](Written w) {
-        return std::find(writes.begin(), writes.end(), w) != writes.end();
-    };
+    const auto wrote = [&](Written w) { return std::find(writes.begin(), writes.end(), w) != writes.end(); };
     CHECK(writes.front() == Written{Register::ctlr, 0, 0, 0});
     for (unsigned vcpu = 0; vcpu < 3; ++vcpu) {
         CHECK(wrote({Register::enable_clear, vcpu, 0, ~0u}));
@@ -157,9 +144,7 @@ TEST_CASE("reset brings back the power-on state, in the core too", "[gic][reset]
     CHECK(wrote({Register::active_clear, 0, 64, ~0u}));
     CHECK(wrote({Register::config, 0, 80, 0}));
     CHECK(wrote({Register::priority, 0, 92, 0}));
-    for (unsigned intid = 32; intid < 96; ++intid) {
-        CHECK(wrote({Register::route, 0, intid, 0}));
-    }
+    for (unsigned intid = 32; intid < 96; ++intid) { CHECK(wrote({Register::route, 0, intid, 0})); }
     CHECK(machine.read(gicd) == 0x50);
     CHECK(machine.read(gicd + 0x84) == 0);
     CHECK(machine.read(gicd + 0x104) == 0);

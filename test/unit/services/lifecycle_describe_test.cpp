@@ -18,12 +18,8 @@ namespace {
 /// An environment page, as the packer writes it.
 class Page {
 public:
-    void number(std::string const& name, uint64_t value) {
-        add(name, abi::EntryKind::property, value, 0);
-    }
-    void handle(std::string const& name, uint64_t value) {
-        add(name, abi::EntryKind::handle, value, 0);
-    }
+    void number(std::string const& name, uint64_t value) { add(name, abi::EntryKind::property, value, 0); }
+    void handle(std::string const& name, uint64_t value) { add(name, abi::EntryKind::handle, value, 0); }
     void region(std::string const& name, void const* address, uint64_t size) {
         add(name, abi::EntryKind::region, reinterpret_cast<uint64_t>(address), size);
     }
@@ -37,9 +33,7 @@ public:
         page_.resize((strings + strings_.size()) / 8 + 1);
         auto* bytes = reinterpret_cast<char*>(page_.data());
         for (auto& entry : entries_) {
-            if (entry.kind == abi::EntryKind::string) {
-                entry.value += strings;
-            }
+            if (entry.kind == abi::EntryKind::string) { entry.value += strings; }
         }
         abi::EnvironmentHeader header{};
         header.count = static_cast<uint32_t>(entries_.size());

@@ -48,22 +48,16 @@ struct FakePort final : Port {
     Status start_status = Status::ok;
 
     static Status next(std::vector<Status>& queue) {
-        if (queue.empty()) {
-            return Status::ok;
-        }
+        if (queue.empty()) { return Status::ok; }
         const auto status = queue.front();
         queue.erase(queue.begin());
         return status;
     }
 
     Status start(abi::Handle handle, Start const& where) override {
-        if (start_status != Status::ok) {
-            return start_status;
-        }
+        if (start_status != Status::ok) { return start_status; }
         auto& vcpu = vcpus.at(handle);
-        if (vcpu.status.state != VcpuState::off) {
-            return Status::bad_state;
-        }
+        if (vcpu.status.state != VcpuState::off) { return Status::bad_state; }
         vcpu.status.state = VcpuState::ready;
         vcpu.started = where;
         ++vcpu.starts;
@@ -73,44 +67,29 @@ struct FakePort final : Port {
         auto& state = vcpus.at(handle).status.state;
         const bool off = state == VcpuState::off;
         switch (operation) {
-        case VcpuOperation::stop:
-            state = VcpuState::off;
-            return Status::ok;
+        case VcpuOperation::stop: state = VcpuState::off; return Status::ok;
         case VcpuOperation::pause:
-            if (!off) {
-                state = VcpuState::paused;
-            }
+            if (!off) { state = VcpuState::paused; }
             return off ? Status::bad_state : Status::ok;
-        case VcpuOperation::resume:
-            state = VcpuState::ready;
-            return Status::ok;
-        default:
-            throw std::logic_error("not used by lifecycle");
+        case VcpuOperation::resume: state = VcpuState::ready; return Status::ok;
+        default: throw std::logic_error("not used by lifecycle");
         }
     }
     VcpuStatus status(abi::Handle handle) override { return vcpus.at(handle).status; }
     uint64_t pc(abi::Handle) override { return 0x4008'0010; }
     std::optional<uint64_t> exits(abi::Handle handle) override {
-        if (vcpus.at(handle).status.state == VcpuState::ready) {
-            return std::nullopt;
-        }
+        if (vcpus.at(handle).status.state == VcpuState::ready) { return std::nullopt; }
         return 7;
     }
     std::span<uint8_t> map(abi::Handle handle, uint64_t size) override {
-        if (mapped != 0) {
-            throw std::logic_error("the window is taken");
-        }
+        if (mapped != 0) { throw std::logic_error("the window is taken"); }
         auto& bytes = memory.at(handle);
-        if (size > bytes.size()) {
-            return {};
-        }
+        if (size > bytes.size()) { return {}; }
         mapped = handle;
         return {bytes.data(), size};
     }
     void unmap(abi::Handle handle) override {
-        if (mapped != handle) {
-            throw std::logic_error("not mapped");
-        }
+        if (mapped != handle) { throw std::logic_error("not mapped"); }
         mapped = 0;
     }
     void zero(std::span<uint8_t> bytes) override { std::ranges::fill(bytes, uint8_t{0}); }
@@ -118,8 +97,7 @@ struct FakePort final : Port {
         cleaned += bytes.size();
         time += 10;
     }
-    Status tell(abi::Handle endpoint, abi::client::Label label, uint32_t client,
-                uint64_t word) override {
+    Status tell(abi::Handle endpoint, abi::client::Label label, uint32_t client, uint64_t word) override {
         told.push_back({endpoint, label, client, word});
         return next(answers[endpoint]);
     }
@@ -167,8 +145,7 @@ struct Machine {
             port.vcpus[uart.vcpus[n].handle].status.state = VcpuState::waiting;
         }
     }
-    void add_vcpus(Supervised& partition, char const* name, abi::Handle first, unsigned count,
-                   unsigned signal) {
+    void add_vcpus(Supervised& partition, char const* name, abi::Handle first, unsigned count, unsigned signal) {
         partition.name = name;
         partition.fault_signals = 1ull << signal;
         partition.vcpu_count = count;
@@ -200,9 +177,7 @@ struct Machine {
         for (unsigned n = 0; n < 1000 && !ending.begun(); ++n) {
             vms.take_requests();
             const uint64_t next = vms.work();
-            if (next == abi::no_deadline) {
-                return;
-            }
+            if (next == abi::no_deadline) { return; }
             port.time = std::max(port.time, next);
         }
     }
@@ -213,9 +188,7 @@ struct Machine {
         port.told.clear();
     }
     void type(std::string_view keys) {
-        for (const char c : keys) {
-            prompt.key(c);
-        }
+        for (const char c : keys) { prompt.key(c); }
     }
     void fault(Supervised const& partition, unsigned vcpu = 0) {
         auto& status = port.vcpus.at(partition.vcpus[vcpu].handle).status;

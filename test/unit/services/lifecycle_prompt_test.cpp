@@ -11,13 +11,9 @@ std::string typed(std::string_view keys, std::string* echo = nullptr) {
     Terminal terminal(port);
     std::string line = "(none)";
     for (const char c : keys) {
-        if (const auto done = terminal.key(c)) {
-            line = *done;
-        }
+        if (const auto done = terminal.key(c)) { line = *done; }
     }
-    if (echo != nullptr) {
-        *echo = port.output;
-    }
+    if (echo != nullptr) { *echo = port.output; }
     return line;
 }
 
@@ -82,8 +78,8 @@ TEST_CASE("mistakes are named as they were typed", "[prompt]") {
 TEST_CASE("help names every command", "[prompt]") {
     Machine machine;
     const auto text = answer(machine, "help");
-    for (auto command : {"help", "list", "start NAME", "stop NAME", "pause NAME", "resume NAME",
-                         "restart NAME", "log", "poweroff"}) {
+    for (auto command :
+         {"help", "list", "start NAME", "stop NAME", "pause NAME", "resume NAME", "restart NAME", "log", "poweroff"}) {
         INFO(command);
         CHECK(text.find(command) != std::string::npos);
     }
@@ -125,11 +121,10 @@ TEST_CASE("list shows every partition in columns", "[prompt]") {
     machine.run(machine.pair);
     machine.pair.restarts = 3;
     machine.port.vcpus.at(machine.pair.vcpus[0].handle).status.ticks = 1'234'567;
-    CHECK(answer(machine, "list") ==
-          "name          kind     state     vcpus  cores  time       restarts  exits\n"
-          "ticker        vm       off       1      0      0.000 s    0         7\n"
-          "pair          vm       running   2      0,1    1.234 s    3         -\n"
-          "uart          service  running   2      0,1    0.000 s    0         14\n");
+    CHECK(answer(machine, "list") == "name          kind     state     vcpus  cores  time       restarts  exits\n"
+                                     "ticker        vm       off       1      0      0.000 s    0         7\n"
+                                     "pair          vm       running   2      0,1    1.234 s    3         -\n"
+                                     "uart          service  running   2      0,1    0.000 s    0         14\n");
 }
 
 TEST_CASE("log shows the last events", "[prompt]") {

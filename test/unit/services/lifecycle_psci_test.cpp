@@ -26,8 +26,7 @@ struct Guest : Machine {
     }
 };
 
-constexpr uint64_t cpu_on64 = psci::cpu_on | psci::smc64,
-                   affinity_info64 = psci::affinity_info | psci::smc64,
+constexpr uint64_t cpu_on64 = psci::cpu_on | psci::smc64, affinity_info64 = psci::affinity_info | psci::smc64,
                    cpu_suspend64 = psci::cpu_suspend | psci::smc64;
 
 } // namespace
@@ -42,10 +41,9 @@ TEST_CASE("the versions are PSCI 1.1 and SMCCC 1.1", "[psci]") {
 TEST_CASE("PSCI_FEATURES tells the truth", "[psci]") {
     Guest guest;
     for (uint64_t function :
-         {psci::version + 0ul, psci::cpu_suspend + 0ul, cpu_suspend64, psci::cpu_off + 0ul,
-          psci::cpu_on + 0ul, cpu_on64, psci::affinity_info + 0ul, affinity_info64,
-          psci::migrate_info_type + 0ul, psci::system_off + 0ul, psci::system_reset + 0ul,
-          psci::features + 0ul, psci::smccc_version + 0ul}) {
+         {psci::version + 0ul, psci::cpu_suspend + 0ul, cpu_suspend64, psci::cpu_off + 0ul, psci::cpu_on + 0ul,
+          cpu_on64, psci::affinity_info + 0ul, affinity_info64, psci::migrate_info_type + 0ul, psci::system_off + 0ul,
+          psci::system_reset + 0ul, psci::features + 0ul, psci::smccc_version + 0ul}) {
         INFO(std::hex << function);
         CHECK(guest.value(psci::features, function) == psci::success);
     }
@@ -53,9 +51,7 @@ TEST_CASE("PSCI_FEATURES tells the truth", "[psci]") {
                               psci::version | psci::smc64, 0x8400'000bu, 0x8400'0014u, 0u}) {
         INFO(std::hex << function);
         CHECK(guest.value(psci::features, function) == psci::not_supported);
-        if (function != 0) {
-            CHECK(guest.value(function) == psci::not_supported);
-        }
+        if (function != 0) { CHECK(guest.value(function) == psci::not_supported); }
     }
 }
 
@@ -90,8 +86,7 @@ TEST_CASE("CPU_ON starts a vCPU with its entry and context", "[psci]") {
         CHECK(second.started.x0 == 0x1'0000'0005);
     }
     SECTION("with 32-bit arguments, of which the upper halves do not count") {
-        CHECK(guest.value(psci::cpu_on, 0xff'0000'0001, 0xff'4008'0000, 0x1'0000'0005) ==
-              psci::success);
+        CHECK(guest.value(psci::cpu_on, 0xff'0000'0001, 0xff'4008'0000, 0x1'0000'0005) == psci::success);
         CHECK(second.started.x0 == 5);
     }
     CHECK(second.status.state == VcpuState::ready);
@@ -207,10 +202,9 @@ TEST_CASE("SYSTEM_OFF and SYSTEM_RESET leave the caller off and the work to vCPU
 
 TEST_CASE("debug and PMU registers read as zero and ignore writes", "[sysreg]") {
     Guest guest;
-    for (auto encoding :
-         {abi::sysreg(2, 0, 0, 3, 4), abi::sysreg(2, 0, 0, 15, 7), abi::sysreg(2, 0, 0, 2, 2),
-          abi::sysreg(3, 3, 9, 12, 0), abi::sysreg(3, 3, 14, 15, 7), abi::sysreg(3, 0, 1, 0, 1),
-          abi::sysreg(3, 0, 10, 4, 7), abi::sysreg(3, 1, 15, 2, 3), abi::sysreg(3, 0, 11, 0, 0)}) {
+    for (auto encoding : {abi::sysreg(2, 0, 0, 3, 4), abi::sysreg(2, 0, 0, 15, 7), abi::sysreg(2, 0, 0, 2, 2),
+                          abi::sysreg(3, 3, 9, 12, 0), abi::sysreg(3, 3, 14, 15, 7), abi::sysreg(3, 0, 1, 0, 1),
+                          abi::sysreg(3, 0, 10, 4, 7), abi::sysreg(3, 1, 15, 2, 3), abi::sysreg(3, 0, 11, 0, 0)}) {
         INFO(std::hex << encoding);
         CHECK(write_register(guest.port, guest.pair, 0, encoding, ~0ull));
         CHECK(read_register(guest.port, guest.pair, 0, encoding) == 0u);
@@ -220,9 +214,7 @@ TEST_CASE("debug and PMU registers read as zero and ignore writes", "[sysreg]") 
 TEST_CASE("each vCPU has its OS lock, locked at reset", "[sysreg]") {
     Guest guest;
     constexpr auto oslar = abi::sysreg(2, 0, 1, 0, 4), oslsr = abi::sysreg(2, 0, 1, 1, 4);
-    const auto read = [&](unsigned vcpu) {
-        return read_register(guest.port, guest.pair, vcpu, oslsr).value();
-    };
+    const auto read = [&](unsigned vcpu) { return read_register(guest.port, guest.pair, vcpu, oslsr).value(); };
     CHECK(read(0) == 0xa);
     CHECK(write_register(guest.port, guest.pair, 0, oslar, 0));
     CHECK(read(0) == 0x8);

@@ -192,17 +192,13 @@ TEST_CASE("the power goes off when the log is drained, or never will be", "[endi
     Machine machine;
     machine.ending.begin(abi::OffReason::poweroff);
     machine.port.flushes.assign(3, Status::again);
-    for (unsigned n = 0; n < 3; ++n) {
-        CHECK(machine.ending.step() == machine.port.time + 1000);
-    }
+    for (unsigned n = 0; n < 3; ++n) { CHECK(machine.ending.step() == machine.port.time + 1000); }
     SECTION("drained") {}
     SECTION("console is gone") { machine.port.flushes = {Status::no_server}; }
     try {
         machine.ending.step();
         FAIL("the machine is still on");
-    } catch (MachineOff const& off) {
-        CHECK(off.reason == abi::OffReason::poweroff);
-    }
+    } catch (MachineOff const& off) { CHECK(off.reason == abi::OffReason::poweroff); }
 }
 
 TEST_CASE("the machine ends when the last VM ends by itself", "[ending]") {

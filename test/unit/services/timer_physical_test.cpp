@@ -41,8 +41,7 @@ TEST_CASE("CNTP_CVAL compares as an unsigned number", "[timer][cntp]") {
 
 TEST_CASE("CNTP_TVAL counts down from a signed 32-bit number", "[timer][cntp]") {
     Physical t{};
-    const uint64_t now =
-        GENERATE(0x10ull, 0x1'0000'0000ull, 0x7fff'ffff'ffffull, 0x1234'ffff'ffffull);
+    const uint64_t now = GENERATE(0x10ull, 0x1'0000'0000ull, 0x7fff'ffff'ffffull, 0x1234'ffff'ffffull);
     CAPTURE(now);
     t.write(cntp_tval, 100, now);
     CHECK(t.cval == now + 100);
@@ -84,9 +83,7 @@ TEST_CASE("only the three CNTP registers are ours", "[timer][decode]") {
     CHECK(timer::is_register(abi::sysreg(3, 3, 14, 2, 0)));
     CHECK(timer::is_register(abi::sysreg(3, 3, 14, 2, 1)));
     CHECK(timer::is_register(abi::sysreg(3, 3, 14, 2, 2)));
-    for (unsigned op2 = 0; op2 < 3; ++op2) {
-        CHECK_FALSE(timer::is_register(abi::sysreg(3, 7, 14, 2, op2)));
-    }                                                             // CNTPS
+    for (unsigned op2 = 0; op2 < 3; ++op2) { CHECK_FALSE(timer::is_register(abi::sysreg(3, 7, 14, 2, op2))); } // CNTPS
     CHECK_FALSE(timer::is_register(abi::sysreg(3, 3, 14, 3, 1))); // CNTV_CTL
     CHECK_FALSE(timer::is_register(0));
 }

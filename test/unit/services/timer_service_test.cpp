@@ -19,8 +19,7 @@ struct Line {
     bool operator==(const Line&) const = default;
 };
 std::ostream& operator<<(std::ostream& out, const Line& l) {
-    return out << "{client " << l.client << " vcpu " << l.vcpu << (l.level ? " high" : " low")
-               << "}";
+    return out << "{client " << l.client << " vcpu " << l.vcpu << (l.level ? " high" : " low") << "}";
 }
 using Lines = std::vector<Line>;
 
@@ -31,13 +30,9 @@ struct Log {
 };
 struct Core {
     Log* log;
-    void line(unsigned client, unsigned vcpu, bool level) const {
-        log->lines.push_back({client, vcpu, level});
-    }
+    void line(unsigned client, unsigned vcpu, bool level) const { log->lines.push_back({client, vcpu, level}); }
     abi::Status offset(unsigned client, unsigned vcpu, uint64_t value) const {
-        if (log->status == abi::Status::ok) {
-            log->offsets[client][vcpu] = value;
-        }
+        if (log->status == abi::Status::ok) { log->offsets[client][vcpu] = value; }
         return log->status;
     }
 };
@@ -53,12 +48,8 @@ struct Machine {
     /// The service starts, for the first time or again.
     void restart(uint64_t now) {
         timers = std::make_unique<Timers>(Core{&log});
-        for (unsigned client = 0; client < 2; ++client) {
-            timers->add_client(client, 2, states[client]);
-        }
-        for (unsigned server = 0; server < 2; ++server) {
-            timers->look(server, now);
-        }
+        for (unsigned client = 0; client < 2; ++client) { timers->add_client(client, 2, states[client]); }
+        for (unsigned server = 0; server < 2; ++server) { timers->look(server, now); }
     }
     Lines take() { return std::exchange(log.lines, {}); }
     void arm(unsigned server, unsigned client, unsigned vcpu, uint64_t cval, uint64_t now) {

@@ -8,7 +8,7 @@ using namespace pl011;
 
 namespace {
 bool kill_after_commit = false;
-void kill(bool committed) {
+void kill(Point, bool committed) {
     if (committed == kill_after_commit) { throw Killed{}; }
 }
 } // namespace

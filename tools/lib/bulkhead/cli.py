@@ -78,7 +78,10 @@ def run(
     packages.ensure()
     build()
     with tempfile.TemporaryDirectory(prefix="bulkhead-") as scratch:
-        packed = pack(path, Path(scratch) / "system.img")
+        image = Path(scratch) / "system.img"
+        packed = pack(path, image)
+        if smp is not None and smp < packed.cpus:
+            packed = pack(path, image, cores=smp)
         options = qemu.Options(cpu, smp, icount, qemu_arg)
         ending = boot(qemu.command(packed, options), until, timeout)
     click.echo(f"bulkhead: {ending.reason}", err=True)

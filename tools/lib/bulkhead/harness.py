@@ -24,7 +24,7 @@ _TAIL = 12
 _LONGEST_LOG = 400
 _LAST_READS = 100
 
-Pack = Callable[[str | Path], Packed]
+Pack = Callable[[str | Path, int | None], Packed]
 T = TypeVar("T")
 
 
@@ -44,9 +44,9 @@ class Harness:
         self._read_to: dict[str, int] = {}
         self._taken: set[int] = set()
 
-    def pack(self, system: str | Path) -> Packed:
-        """Packs (once per session) `system` without starting it."""
-        return self._pack(system)
+    def pack(self, system: str | Path, cores: int | None = None) -> Packed:
+        """Packs (once per session) `system` without starting it; `cores`: for another number of cores than it says."""
+        return self._pack(system, cores)
 
     def boot(
         self,
@@ -62,10 +62,13 @@ class Harness:
     ) -> Harness:
         """Packs (once per session) and starts `system`; a machine that ran before is stopped.
 
-        `kernel=False` leaves out `-kernel`, for a firmware that loads the image.
+        With fewer CPUs (`smp`) than a system has cores, it is packed for those. `kernel=False` leaves
+        out `-kernel`, for a firmware that loads the image.
         """
         self.stop()
         packed = self.pack(system) if isinstance(system, (str, Path)) else system
+        if isinstance(system, (str, Path)) and smp is not None and smp < packed.cpus:
+            packed = self.pack(system, smp)
         self.transcript = Transcript()
         self._timeout, self._may_panic = timeout, may_panic
         self._read_to, self._taken = {}, set()

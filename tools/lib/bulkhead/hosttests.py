@@ -36,7 +36,7 @@ class Tally:
 
 def run_host_tests() -> Tally:
     """Builds, then runs each program; a program that fails is run again for its readable report."""
-    folder = build()
+    folder = build(host_tests=True)
     done = subprocess.run(
         ["meson", "introspect", "--tests", str(folder)], capture_output=True, text=True
     )

@@ -42,20 +42,21 @@ class Images:
     def __init__(self, folder: Path, systems: Sequence[Path]) -> None:
         self._folder = folder
         self._systems = systems
-        self._packed: dict[tuple[Path, int, int], Packed] = {}
+        self._packed: dict[tuple[Path, int, int, int | None], Packed] = {}
         self._built = False
 
-    def pack(self, system: str | Path) -> Packed:
-        """The packed image of `system`, a name or a path."""
+    def pack(self, system: str | Path, cores: int | None = None) -> Packed:
+        """The packed image of `system`, a name or a path; `cores`: for another number of cores."""
         path = find_system(system, self._systems)
         stat = path.stat()
-        key = (path, stat.st_mtime_ns, stat.st_size)
+        key = (path, stat.st_mtime_ns, stat.st_size, cores)
         if key not in self._packed:
             if not self._built:
                 build()
                 self._built = True
             output = self._folder / f"{len(self._packed)}-{path.parent.name}-{path.stem}.img"
-            self._packed[key] = packing.pack(path, output)
+            other = {} if cores is None else {"cores": cores}
+            self._packed[key] = packing.pack(path, output, **other)
         return self._packed[key]
 
 

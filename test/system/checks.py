@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: MIT
+"""What a native test partition said: one event `check` per check, `checks` at its end."""
+
+from __future__ import annotations
+
+from bulkhead.events import Event
+from bulkhead.harness import Harness
+
+
+def run_checks(machine: Harness, system: str, *, icount: bool = False, least: int) -> list[Event]:
+    """Boots `system`, whose partition has the same name, and holds it to what it says; at least so many checks."""
+    __tracebackhide__ = True
+    machine.boot(system, icount=icount, timeout=240)
+    end = machine.expect(event="checks", partition=system)
+    checks = machine.events("check", source=system)
+    wrong = [event.line for event in checks if not _holds(event)]
+    assert not wrong, f"{len(wrong)} of {len(checks)} checks:\n" + "\n".join(wrong)
+    assert end.keys == {"passed": str(len(checks)), "failed": "0"}
+    assert len(checks) >= least
+    assert not machine.events("log.dropped")
+    return checks
+
+
+def _holds(event: Event) -> bool:
+    keys = event.keys
+    if "expected" in keys:
+        return keys["expected"] == keys["got"]
+    return event.number("low") <= event.number("got") <= event.number("high")

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: MIT
+"""A service is killed in the middle of guests' accesses: every access takes effect once, and no guest notices."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from string import ascii_lowercase
+
+import pytest
+
+from bulkhead.harness import Harness
+
+SYSTEM = Path(__file__).parent.parent / "systems" / "exactly-once" / "system.toml"
+GUESTS = ["first", "second"]
+
+
+def line(how: str, number: int) -> str:
+    """What test/guests/pattern writes."""
+    head = f"{how} {number:04} "
+    return head + "".join(ascii_lowercase[(number + at) % 26] for at in range(len(head), 62))
+
+
+def pattern(how: str) -> str:
+    return "".join(line(how, number) + "\r\n" for number in range(100))
+
+
+def check_output(machine: Harness, guest: str, how: str) -> None:
+    """The pattern is in the guest's stream, to the byte."""
+    text = machine.streams[guest].raw.decode()
+    start = text.index(f"{how} 0000 ")
+    assert text[start:].startswith(pattern(how))
+
+
+@pytest.fixture
+def system(tmp_path: Path):
+    """The system with these properties of uart."""
+
+    def with_properties(**properties: str | int) -> Path:
+        lines = [
+            f'{key} = "{v}"' if isinstance(v, str) else f"{key} = {v}"
+            for key, v in properties.items()
+        ]
+        path = tmp_path / "system.toml"
+        head = "[service.uart.properties]"
+        path.write_text(SYSTEM.read_text().replace(head, "\n".join([head, *lines])))
+        return path
+
+    return with_properties
+
+
+@pytest.mark.parametrize(
+    ("at", "point"), [(1, "before"), (1, "after"), (2, "after"), (999, "before"), (1001, "both")]
+)
+def test_output_survives_kills(machine: Harness, system, at: int, point: str) -> None:
+    machine.boot(system(fault_at=at, fault_point=point, fault_times=10), timeout=120)
+    for guest in GUESTS:
+        machine.expect("interrupt done", guest)
+        for how in ("polled", "interrupt"):
+            check_output(machine, guest, how)
+    restarts = len(machine.events("partition.restart", partition="uart"))
+    assert restarts >= 5, "two vCPUs of uart may crash at once"
+    assert len(machine.events("uart.repeated")) >= restarts
+    assert not machine.events("vm.fault")
+
+
+@pytest.mark.parametrize("point", ["before", "after", "both"])
+def test_input_survives_kills(machine: Harness, system, point: str) -> None:
+    machine.boot(
+        system(fault_access="read", fault_at=37, fault_point=point, fault_times=10), timeout=120
+    )
+    text = "".join(line("input", number) for number in range(8))
+    for guest in GUESTS:
+        machine.expect("interrupt done", guest)
+    for guest in GUESTS:
+        machine.send(guest, text)
+    for guest in GUESTS:
+        machine.expect(text, guest)
+    assert len(machine.events("partition.restart", partition="uart")) >= 5
+
+
+def test_policy_limits_restarts(machine: Harness, system) -> None:
+    """Past its limit uart stays down with the guest's access pending; a restart by hand lets the guest go on."""
+    path = system(fault_at=1000, fault_times=6)
+    path.write_text(path.read_text().replace("restarts = 20", "restarts = 2"))
+    machine.boot(path, timeout=120)
+    machine.expect(event="partition.stop", partition="uart")
+    assert len(machine.events("partition.restart", partition="uart")) == 2
+    machine.run_for(1)
+    size = {guest: len(machine.streams[guest].raw) for guest in GUESTS}
+    machine.run_for(1)
+    assert size == {guest: len(machine.streams[guest].raw) for guest in GUESTS}
+    for _ in range(4):
+        machine.send("lifecycle", "restart uart\r")
+        machine.run_for(1)
+    for guest in GUESTS:
+        machine.expect("interrupt done", guest)
+        for how in ("polled", "interrupt"):
+            check_output(machine, guest, how)
+    assert not machine.events("vm.fault")
+
+
+@pytest.mark.parametrize("service", ["uart", "timer", "gic", "console"])
+def test_restarts_under_load(machine: Harness, service: str) -> None:
+    """Killed wherever it is just then, twenty times, while the demo's guests run."""
+    machine.boot(SYSTEM, timeout=120)
+    for guest in GUESTS:
+        machine.expect("polled 0001", guest)
+    for count in range(1, 21):
+        machine.send("lifecycle", f"restart {service}\r")
+        machine.expect(event="partition.restart", partition=service, count=count)
+        for guest in GUESTS:
+            machine.send(guest, "!")
+    for guest in GUESTS:
+        machine.expect("interrupt done", guest)
+        for _ in range(20):
+            machine.expect("again done", guest)
+        text = machine.streams[guest].raw.decode()
+        assert text.count(pattern("again")) == 20
+        for how in ("polled", "interrupt"):
+            check_output(machine, guest, how)
+    assert not machine.events("vm.fault") and not machine.events("partition.fault")
+
+
+@pytest.mark.parametrize("service", ["uart", "timer", "gic", "console"])
+def test_restarts_under_the_demo(machine: Harness, service: str) -> None:
+    """ticker goes on ticking, pair goes on checking."""
+    machine.boot("demo", timeout=120)
+    machine.expect("ticker: ready", "ticker")
+    machine.expect("bulkhead>", "lifecycle")
+    for count in range(1, 21):
+        machine.send("lifecycle", f"restart {service}\r")
+        machine.expect(event="partition.restart", partition=service, count=count)
+    first = int(machine.expect(re.compile(r"tick (\d+)"), "ticker")[1])
+    machine.expect(f"tick {first + 4}", "ticker")
+    machine.expect("pair: ready", "pair")
+    for guest in ("ticker", "pair"):
+        assert "FAILED" not in machine.streams[guest].text
+    numbers = [
+        int(n) for n in re.findall(r" tick (\d+)\r?$", machine.streams["ticker"].text, re.MULTILINE)
+    ]
+    ticks = numbers[10:]
+    assert ticks == list(range(1, len(ticks) + 1))
