@@ -42,9 +42,7 @@ void map_core(const abi::BootHeader& header) {
     add(image_start, text_end, text);
     add(text_end, rodata_end, rodata);
     add(rodata_end, data_end, data);
-    for (auto& area : core_areas) {
-        el2_map::add(hw::physical(area.stack), sizeof(CoreArea) - sizeof(area.guard), data);
-    }
+    for (auto& area : core_areas) { el2_map::add(hw::physical(area.stack), sizeof(CoreArea) - sizeof(area.guard), data); }
     el2_map::add(at(core_end), (header.size + page_mask) & ~page_mask, rodata);
     el2_map::add({header.pool_base}, header.pool_size, data);
     if (header.log_ring) { el2_map::add({header.log_ring}, header.log_ring_size, data); }
@@ -68,8 +66,8 @@ void enable_mmu() {
 
 /// The registers that are the same for every partition (docs/registers.md).
 void init_controls() {
-    constexpr auto vtcr = VtcrEl2::t0sz(25) | VtcrEl2::sl0(1) | VtcrEl2::irgn0(1) | VtcrEl2::orgn0(1) | VtcrEl2::sh0(3) |
-                          VtcrEl2::res1(1);
+    constexpr auto vtcr =
+        VtcrEl2::t0sz(25) | VtcrEl2::sl0(1) | VtcrEl2::irgn0(1) | VtcrEl2::orgn0(1) | VtcrEl2::sh0(3) | VtcrEl2::res1(1);
     constexpr auto mdcr = MdcrEl2::tpm(1) | MdcrEl2::tpmcr(1) | MdcrEl2::tda(1) | MdcrEl2::tdosa(1) | MdcrEl2::tdra(1);
     constexpr uint64_t forty_bits = 2;
     uint64_t range = hw::read<hw::IdAa64Mmfr0>().bits & 15;
@@ -100,8 +98,11 @@ void start_secondaries(const abi::BootHeader& header) {
         int64_t status = start_cpu(i, hw::physical(reinterpret_cast<const void*>(secondary_start)).value, i);
         if (status != 0) {
             log::use_uart_directly({header.uart_base});
-            LogLine("core", "error").field("what", "\"the system needs more CPUs than the machine has\"").field("cores", header.cores)
-                .field("missing", i).field("mend", "\"start QEMU with -smp, or pack with fewer cores\"");
+            LogLine("core", "error")
+                .field("what", "\"the system needs more CPUs than the machine has\"")
+                .field("cores", header.cores)
+                .field("missing", i)
+                .field("mend", "\"start QEMU with -smp, or pack with fewer cores\"");
             LogLine("machine", "off").field("reason", "error");
             power_off();
         }
@@ -128,8 +129,13 @@ void boot_main() {
     init_core(core);
     boot_table::instantiate(core, header);
     start_secondaries(header);
-    if (header.log_ring) { log::init({header.log_ring}, header.log_ring_size, static_cast<uint16_t>(header.log_object), header.log_signal); }
-    LogLine("core", "boot").field("cores", header.cores).field("objects", header.objects).hex("image", at(image_start).value)
+    if (header.log_ring) {
+        log::init({header.log_ring}, header.log_ring_size, static_cast<uint16_t>(header.log_object), header.log_signal);
+    }
+    LogLine("core", "boot")
+        .field("cores", header.cores)
+        .field("objects", header.objects)
+        .hex("image", at(image_start).value)
         .hex("pool", header.pool_base);
     begin_scheduling(core, at(image_start), at(init_end));
 }

@@ -66,7 +66,8 @@ void begin() {
     for (unsigned i = 0; i < 31; i += 3) {
         text << "core: reg";
         for (unsigned n = i; n < i + 3 && n < 31; ++n) {
-            const char name[] = {' ', 'x', static_cast<char>(n < 10 ? '0' + n : '0' + n / 10), static_cast<char>('0' + n % 10), '=', 0};
+            const char name[] = {' ', 'x', static_cast<char>(n < 10 ? '0' + n : '0' + n / 10), static_cast<char>('0' + n % 10),
+                                 '=', 0};
             if (n < 10) {
                 const char low[] = {' ', 'x', static_cast<char>('0' + n), '=', 0};
                 text << low << f.x[n];

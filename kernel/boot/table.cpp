@@ -67,8 +67,9 @@ void make(Core&, const abi::BootMemory& record) {
 }
 
 void make(Core&, const abi::BootPartition& record) {
-    PartitionPlan plan{record.head.object, static_cast<uint16_t>(record.vmid), static_cast<abi::PartitionKind>(record.head.flags & 0xff),
-                       record.slots, static_cast<unsigned>(record.spi_count)};
+    PartitionPlan plan{record.head.object, static_cast<uint16_t>(record.vmid),
+                       static_cast<abi::PartitionKind>(record.head.flags & 0xff), record.slots,
+                       static_cast<unsigned>(record.spi_count)};
     if (!reserve_vmid(record.vmid)) { refuse("\"a VMID is used twice\"", "vmid", record.vmid); }
     uint64_t pages = partition_pages(plan.kind, plan.slots, plan.spis) + record.table_pages;
     Partition& partition = init_partition(pages_of_pool(pages), pages, plan);
@@ -151,7 +152,9 @@ void make(Core&, const abi::BootServer& record) {
 
 void make(Core&, const abi::BootCapability& record) {
     Partition& partition = partition_of(record.partition);
-    if (record.slot == 0 || record.slot >= partition.slots) { refuse("\"a capability's slot is out of range\"", partition.name, record.slot); }
+    if (record.slot == 0 || record.slot >= partition.slots) {
+        refuse("\"a capability's slot is out of range\"", partition.name, record.slot);
+    }
     fill_slot(partition.table[record.slot], objects.ref(record.head.object), record.head.flags, record.badge);
 }
 
@@ -226,9 +229,7 @@ void prepare(const BootHeader& header) {
 void instantiate(Core& core, const BootHeader& header) {
     uint64_t pages = (header.objects * sizeof(Slot) + page_mask) / page_size;
     objects.init(hw::pointer<Slot>(pages_of_pool(pages)), header.objects);
-    for (const BootRecord* record = first(header); record < end(header); ++record) {
-        one(core, *record);
-    }
+    for (const BootRecord* record = first(header); record < end(header); ++record) { one(core, *record); }
     for (uint32_t i = 1; i < objects.count(); ++i) {
         Slot& slot = objects.at(static_cast<uint16_t>(i));
         if (slot.type == ObjectType::partition && slot.partition->supervisor.index) {

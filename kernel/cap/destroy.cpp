@@ -137,9 +137,7 @@ void destroy_endpoint(Core& core, Slot& slot) {
 
 void destroy_notification(Slot& slot) {
     objects.retire(slot);
-    if (Vcpu* target = slot.notification.target) {
-        __atomic_store_n(&target->notification, &no_signals, __ATOMIC_RELEASE);
-    }
+    if (Vcpu* target = slot.notification.target) { __atomic_store_n(&target->notification, &no_signals, __ATOMIC_RELEASE); }
     finish(slot);
 }
 
@@ -175,20 +173,12 @@ void finish(Slot& slot) {
 
 Status destroy_step(Core& core, Vcpu& self, Slot& slot) {
     switch (slot.type) {
-    case ObjectType::memory:
-        return destroy_memory(core, self, slot);
-    case ObjectType::partition:
-        return destroy_partition(core, self, slot);
-    case ObjectType::vcpu:
-        return destroy_vcpu(core, self, slot);
-    case ObjectType::endpoint:
-        destroy_endpoint(core, slot);
-        return Status::ok;
-    case ObjectType::notification:
-        destroy_notification(slot);
-        return Status::ok;
-    default:
-        return Status::bad_state;
+    case ObjectType::memory: return destroy_memory(core, self, slot);
+    case ObjectType::partition: return destroy_partition(core, self, slot);
+    case ObjectType::vcpu: return destroy_vcpu(core, self, slot);
+    case ObjectType::endpoint: destroy_endpoint(core, slot); return Status::ok;
+    case ObjectType::notification: destroy_notification(slot); return Status::ok;
+    default: return Status::bad_state;
     }
 }
 

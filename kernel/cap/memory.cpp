@@ -17,9 +17,7 @@ constexpr bool overlap(const Memory& memory, PhysAddr base, uint64_t size) {
     return memory.base.value < base.value + size && base.value < memory.base.value + memory.size;
 }
 
-constexpr bool is_mapping(State state) {
-    return state == State::mapping || state == State::mapped || state == State::unmapping;
-}
+constexpr bool is_mapping(State state) { return state == State::mapping || state == State::mapped || state == State::unmapping; }
 
 /// Mapped in a partition that is there, or not gone yet.
 bool reachable(const Memory& memory) {
@@ -79,8 +77,7 @@ Status unmap_step(Core& core, Vcpu& self, Memory& memory) {
         memory.progress = 0;
     }
     if (memory.progress < memory.mapped_size) {
-        memory.progress +=
-            partition->partition->stage2.unmap(memory.ipa + memory.progress, memory.mapped_size - memory.progress);
+        memory.progress += partition->partition->stage2.unmap(memory.ipa + memory.progress, memory.mapped_size - memory.progress);
     }
     if (memory.progress < memory.mapped_size) { return more; }
     become_free(memory);
@@ -156,21 +153,17 @@ Status check_not_donated(const Memory& parent, PhysAddr base, uint64_t size) {
 
 Status map_step(Core& core, Vcpu& self, Slot& slot, Partition& partition, const Mapping& mapping) {
     Memory& memory = slot.memory;
-    const bool same =
-        memory.mapped_in == mapping.partition && memory.ipa == mapping.ipa && memory.access == mapping.access;
+    const bool same = memory.mapped_in == mapping.partition && memory.ipa == mapping.ipa && memory.access == mapping.access;
     switch (memory.state) {
-    case State::free:
-        return begin_mapping(memory, mapping);
-    case State::donated:
-        return Status::bad_state;
+    case State::free: return begin_mapping(memory, mapping);
+    case State::donated: return Status::bad_state;
     case State::mapping:
         if (same) { return continue_mapping(memory, partition); }
         [[fallthrough]];
     case State::mapped:
         if (objects.find(memory.mapped_in)) { return Status::bad_state; }
         [[fallthrough]];
-    default:
-        break;
+    default: break;
     }
     const Status status = free_step(core, self, slot);
     if (status != Status::ok) { return status; }
@@ -182,16 +175,12 @@ Status map_step(Core& core, Vcpu& self, Slot& slot, Partition& partition, const 
 Status free_step(Core& core, Vcpu& self, Slot& slot) {
     Memory& memory = slot.memory;
     switch (memory.state) {
-    case State::free:
-        return Status::ok;
+    case State::free: return Status::ok;
     case State::mapping:
     case State::mapped:
-    case State::unmapping:
-        return unmap_step(core, self, memory);
-    case State::donated:
-        return destroy_step(core, self, objects.at(memory.donated_to));
-    default:
-        return return_step(memory);
+    case State::unmapping: return unmap_step(core, self, memory);
+    case State::donated: return destroy_step(core, self, objects.at(memory.donated_to));
+    default: return return_step(memory);
     }
 }
 

@@ -79,9 +79,7 @@ Trap system_register_trap(Value<EsrEl2> esr) {
 /// WFI, WFE: nothing to wait for if an interrupt can be delivered; a native partition gives up its slice.
 Vcpu* wait(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
     ++vcpu.exits[exits_wfx];
-    if (!vcpu.native && !deliverable(vcpu)) {
-        return route(core, vcpu, esr.get(EsrEl2::ti) & 1 ? Trap::wfe : Trap::wfi);
-    }
+    if (!vcpu.native && !deliverable(vcpu)) { return route(core, vcpu, esr.get(EsrEl2::ti) & 1 ? Trap::wfe : Trap::wfi); }
     leave(core);
     advance(vcpu.context, esr.bits);
     core.current = nullptr;

@@ -12,15 +12,13 @@ template <class R> Value<R> read();
 template <class R> void write(Value<R> value);
 
 /// Declares how the register type R is accessed.
-#define SYSTEM_REGISTER(R, name)                                                                   \
-    template <> inline Value<R> read<R>() {                                                        \
-        uint64_t bits;                                                                             \
-        asm volatile("mrs %0, " #name : "=r"(bits));                                               \
-        return {bits};                                                                             \
-    }                                                                                              \
-    template <> inline void write<R>(Value<R> value) {                                             \
-        asm volatile("msr " #name ", %x0" : : "rZ"(value.bits) : "memory");                         \
-    }
+#define SYSTEM_REGISTER(R, name)                                                                                                   \
+    template <> inline Value<R> read<R>() {                                                                                        \
+        uint64_t bits;                                                                                                             \
+        asm volatile("mrs %0, " #name : "=r"(bits));                                                                               \
+        return {bits};                                                                                                             \
+    }                                                                                                                              \
+    template <> inline void write<R>(Value<R> value) { asm volatile("msr " #name ", %x0" : : "rZ"(value.bits) : "memory"); }
 
 // Registers without fields of interest; those with fields are in regs/el2.hpp.
 // clang-format off
@@ -157,8 +155,10 @@ inline uint64_t smc(uint64_t function, uint64_t a1, uint64_t a2, uint64_t a3) {
     register uint64_t x1 asm("x1") = a1;
     register uint64_t x2 asm("x2") = a2;
     register uint64_t x3 asm("x3") = a3;
-    asm volatile("smc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3) : : "memory", "x4", "x5", "x6", "x7", "x8", "x9", "x10",
-                 "x11", "x12", "x13", "x14", "x15", "x16", "x17");
+    asm volatile("smc #0"
+                 : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)
+                 :
+                 : "memory", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17");
     return x0;
 }
 

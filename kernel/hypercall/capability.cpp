@@ -37,9 +37,7 @@ Status delegate(Core& core, Vcpu& self, const Arguments& arguments) {
 
 Status drop(Core&, Vcpu& self, const Arguments& arguments) {
     Partition* partition = self.partition;
-    if (arguments.x[1] != 0) {
-        partition = TRY(partition->lookup<Partition>(arguments.x[1], abi::right::delegate)).object;
-    }
+    if (arguments.x[1] != 0) { partition = TRY(partition->lookup<Partition>(arguments.x[1], abi::right::delegate)).object; }
     const uint64_t index = arguments.x[0];
     if (index >= partition->slots || !partition->table[index].object) { return Status::bad_handle; }
     clear_slot(*partition, partition->table[index]);

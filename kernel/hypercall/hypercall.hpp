@@ -19,27 +19,27 @@ using HypercallHandler = Status (*)(Core& core, Vcpu& self, const Arguments& arg
 
 namespace hypercall {
 // ipc: call and reply_recv are not in the table's form, see ipc/ipc.hpp
-Status signal(Core&, Vcpu&, const Arguments&);           // hypercall/signal.cpp
-Status delegate(Core&, Vcpu&, const Arguments&);         // hypercall/capability.cpp
+Status signal(Core&, Vcpu&, const Arguments&);   // hypercall/signal.cpp
+Status delegate(Core&, Vcpu&, const Arguments&); // hypercall/capability.cpp
 Status drop(Core&, Vcpu&, const Arguments&);
-Status derive(Core&, Vcpu&, const Arguments&);           // hypercall/memory.cpp
+Status derive(Core&, Vcpu&, const Arguments&); // hypercall/memory.cpp
 Status revoke(Core&, Vcpu&, const Arguments&);
 Status map(Core&, Vcpu&, const Arguments&);
 Status unmap(Core&, Vcpu&, const Arguments&);
 Status map_device(Core&, Vcpu&, const Arguments&);
-Status create(Core&, Vcpu&, const Arguments&);           // hypercall/objects.cpp
+Status create(Core&, Vcpu&, const Arguments&); // hypercall/objects.cpp
 Status destroy(Core&, Vcpu&, const Arguments&);
 Status bind(Core&, Vcpu&, const Arguments&);
 Status route(Core&, Vcpu&, const Arguments&);
-Status vcpu_control(Core&, Vcpu&, const Arguments&);     // hypercall/vcpu.cpp
+Status vcpu_control(Core&, Vcpu&, const Arguments&); // hypercall/vcpu.cpp
 Status vcpu_read(Core&, Vcpu&, const Arguments&);
 Status vcpu_write(Core&, Vcpu&, const Arguments&);
 Status vcpu_schedule(Core&, Vcpu&, const Arguments&);
-Status interrupt_line(Core&, Vcpu&, const Arguments&);   // hypercall/interrupt.cpp
+Status interrupt_line(Core&, Vcpu&, const Arguments&); // hypercall/interrupt.cpp
 Status interrupt_state(Core&, Vcpu&, const Arguments&);
 Status interrupt_bind(Core&, Vcpu&, const Arguments&);
 Status interrupt_control(Core&, Vcpu&, const Arguments&);
-Status machine(Core&, Vcpu&, const Arguments&);          // hypercall/machine.cpp
+Status machine(Core&, Vcpu&, const Arguments&); // hypercall/machine.cpp
 } // namespace hypercall
 
 } // namespace bulkhead

@@ -9,8 +9,8 @@ namespace bulkhead {
 
 constexpr bool mutates(uint64_t number) {
     const auto call = static_cast<abi::Hypercall>(number);
-    return (call >= abi::Hypercall::delegate && call <= abi::Hypercall::vcpu_control) ||
-           call == abi::Hypercall::interrupt_bind || call == abi::Hypercall::route;
+    return (call >= abi::Hypercall::delegate && call <= abi::Hypercall::vcpu_control) || call == abi::Hypercall::interrupt_bind ||
+           call == abi::Hypercall::route;
 }
 
 /// Whoever finds the lock taken, or whose partition is being destroyed, comes again.

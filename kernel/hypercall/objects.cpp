@@ -77,9 +77,7 @@ Status create_partition(const Making& making) {
 Status create_vcpu(const Making& making) {
     const uint64_t(&x)[9] = making.arguments.x;
     auto partition = TRY(making.self.partition->lookup<Partition>(x[3], right::create_vcpu));
-    if (x[4] >= max_vcpus_per_partition || x[5] >= core_count || x[6] >= abi::priorities) {
-        return Status::bad_argument;
-    }
+    if (x[4] >= max_vcpus_per_partition || x[5] >= core_count || x[6] >= abi::priorities) { return Status::bad_argument; }
     const bool leaving = objects.find_dying(partition->leaving[x[4]]) != nullptr;
     if (partition->vcpus[x[4]] || leaving) { return Status::no_slot; }
     Slot* donor = TRY(donated(making, 1));
@@ -131,16 +129,11 @@ Status create(Core& core, Vcpu& self, const Arguments& arguments) {
     const Making making{core, self, arguments, destination};
     if (arguments.x[0] > 0xff) { return Status::bad_argument; }
     switch (static_cast<ObjectType>(arguments.x[0])) {
-    case ObjectType::partition:
-        return create_partition(making);
-    case ObjectType::vcpu:
-        return create_vcpu(making);
-    case ObjectType::endpoint:
-        return create_endpoint(making);
-    case ObjectType::notification:
-        return create_notification(making);
-    default:
-        return Status::bad_argument;
+    case ObjectType::partition: return create_partition(making);
+    case ObjectType::vcpu: return create_vcpu(making);
+    case ObjectType::endpoint: return create_endpoint(making);
+    case ObjectType::notification: return create_notification(making);
+    default: return Status::bad_argument;
     }
 }
 

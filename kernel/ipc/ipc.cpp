@@ -48,9 +48,7 @@ bool closes_cycle(const Core& core, const Vcpu& caller, const Vcpu* server) {
     return server == &caller;
 }
 
-bool lost(const Vcpu& server) {
-    return server.paused || server.state == VcpuState::off || server.state == VcpuState::faulted;
-}
+bool lost(const Vcpu& server) { return server.paused || server.state == VcpuState::off || server.state == VcpuState::faulted; }
 
 } // namespace
 

@@ -23,9 +23,7 @@ void settle(unsigned intid, Word& w) {
 } // namespace
 
 InterruptUpdate::InterruptUpdate(Core& core, Partition& vm) : core_(core), vm_(vm) { vm.interrupts->lock.lock(); }
-InterruptUpdate::InterruptUpdate(Core& core, Vcpu& here) : InterruptUpdate(core, *here.partition) {
-    silent_ = 1u << here.index;
-}
+InterruptUpdate::InterruptUpdate(Core& core, Vcpu& here) : InterruptUpdate(core, *here.partition) { silent_ = 1u << here.index; }
 InterruptUpdate::~InterruptUpdate() {
     vm_.interrupts->lock.unlock();
     for (uint32_t left = asked_ & ~silent_; left; left &= left - 1) {

@@ -89,9 +89,7 @@ void physical(Core& core, uint32_t intid); ///< an SPI, or one that is not ours
 void inject_serror(Vcpu& vcpu, uint64_t syndrome);
 /// On the way out of a guest, before HCR_EL2 changes: taking the vSError has cleared its bit there.
 inline void after_guest(Vcpu& vcpu) {
-    if (vcpu.controls.hcr & HcrEl2::vse.mask) [[unlikely]] {
-        vcpu.controls.hcr &= hw::read<HcrEl2>().bits | ~HcrEl2::vse.mask;
-    }
+    if (vcpu.controls.hcr & HcrEl2::vse.mask) [[unlikely]] { vcpu.controls.hcr &= hw::read<HcrEl2>().bits | ~HcrEl2::vse.mask; }
 }
 
 } // namespace bulkhead

@@ -7,7 +7,7 @@ namespace bulkhead {
 
 /// Builds one line; its destructor hands it over whole, or drops it whole if the ring is full.
 class LogLine {
-  public:
+public:
     LogLine(const char* source, const char* event, const char* suffix = "");
     ~LogLine();
     LogLine(const LogLine&) = delete;
@@ -16,7 +16,7 @@ class LogLine {
     LogLine& field(const char* key, uint64_t value);
     LogLine& hex(const char* key, uint64_t value);
 
-  private:
+private:
     void put(char c) {
         if (length_ < sizeof(text_)) { text_[length_++] = c; }
     }

@@ -54,21 +54,21 @@ constexpr Status status_of(Status status) { return status; }
 template <class T> constexpr Status status_of(const Result<T>& result) { return result.status(); }
 
 /// Evaluates to the value, or returns the status to the caller.
-#define TRY(expression)                                                                            \
-    ({                                                                                             \
-        auto try_result = (expression);                                                            \
-        if (!try_result.ok()) [[unlikely]]                                                         \
-            return try_result.status();                                                            \
-        try_result.value();                                                                        \
+#define TRY(expression)                                                                                                            \
+    ({                                                                                                                             \
+        auto try_result = (expression);                                                                                            \
+        if (!try_result.ok()) [[unlikely]]                                                                                         \
+            return try_result.status();                                                                                            \
+        try_result.value();                                                                                                        \
     })
 
 [[noreturn]] void panic(const char* violated, const char* file, unsigned line);
 
 /// A broken invariant of the core itself ends the machine; it is never a way to treat bad input.
-#define ASSERT(condition)                                                                          \
-    do {                                                                                           \
-        if (!(condition)) [[unlikely]]                                                             \
-            ::bulkhead::panic(#condition, __builtin_FILE(), __LINE__);                                \
+#define ASSERT(condition)                                                                                                          \
+    do {                                                                                                                           \
+        if (!(condition)) [[unlikely]]                                                                                             \
+            ::bulkhead::panic(#condition, __builtin_FILE(), __LINE__);                                                             \
     } while (false)
 
 } // namespace bulkhead

@@ -8,14 +8,14 @@ namespace bulkhead {
 
 /// 64 priorities, first-in first-out within one, constant time.
 class ReadyQueue {
-  public:
+public:
     void push_back(Vcpu& vcpu);
     void push_front(Vcpu& vcpu);
     void remove(Vcpu& vcpu);
     Vcpu* best() const { return bitmap_ ? first_[63 - __builtin_clzll(bitmap_)] : nullptr; }
     bool only_one_at(unsigned priority) const { return first_[priority] == last_[priority]; }
 
-  private:
+private:
     uint64_t bitmap_ = 0;
     Vcpu* first_[abi::priorities] = {};
     Vcpu* last_[abi::priorities] = {};
@@ -23,12 +23,12 @@ class ReadyQueue {
 
 /// The core's deadlines, soonest first.
 class TimerQueue {
-  public:
+public:
     void arm(Vcpu& vcpu, uint64_t at);
     void cancel(Vcpu& vcpu);
     Vcpu* first() const { return first_; }
 
-  private:
+private:
     Vcpu* first_ = nullptr;
 };
 
@@ -43,7 +43,7 @@ struct Core {
     uint64_t slice_end = 0;
     ReadyQueue ready;
     TimerQueue timers;
-    Vcpu* parked = nullptr;     ///< list by ready_next
+    Vcpu* parked = nullptr;           ///< list by ready_next
     std::atomic<bool> recheck{false}; ///< another core asks to look at the parked ones again
     std::atomic<Vcpu*> inbox{nullptr};
     std::atomic<uint64_t> quiescent{0}; ///< the last quiescence request that this core has answered

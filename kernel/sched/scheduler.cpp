@@ -187,9 +187,7 @@ void wake_for_interrupt(Core& core, Vcpu& vcpu) {
 
 void program_timer(Core& core) {
     uint64_t next = core.account ? core.slice_end : ~0ull;
-    if (core.account && core.account->budget_ticks) {
-        next = std::min(next, core.account_since + core.account->budget_left);
-    }
+    if (core.account && core.account->budget_ticks) { next = std::min(next, core.account_since + core.account->budget_left); }
     if (Vcpu* first = core.timers.first()) { next = std::min(next, first->timer_at); }
     hw::write<hw::CnthpCval>({next});
 }

@@ -23,9 +23,7 @@ void log_fault(const Vcpu& vcpu) {
     switch (vcpu.fault.reason) {
     case FaultReason::stage2:
     case FaultReason::permission:
-    case FaultReason::undecodable:
-        line.hex("ipa", vcpu.fault.detail[1]).field("access", access_name(vcpu.fault.detail[0]));
-        break;
+    case FaultReason::undecodable: line.hex("ipa", vcpu.fault.detail[1]).field("access", access_name(vcpu.fault.detail[0])); break;
     case FaultReason::exception: line.hex("esr_el1", vcpu.fault.detail[2]).hex("elr_el1", vcpu.fault.detail[1]); break;
     default: line.hex("detail", vcpu.fault.detail[2]);
     }
@@ -57,9 +55,9 @@ SerrorScope serror_scope(uint64_t esr, bool has_ras) {
     if (!has_ras || esr & ids) { return SerrorScope::machine; } // nothing says whose it is
     if ((esr & 0x3f) != 0x11) { return SerrorScope::machine; }  // DFSC: not an asynchronous SError with AET
     switch (esr >> 10 & 7) {
-    case 0: return SerrorScope::machine;   // UC: uncontainable
-    case 2:                                // UEO: restartable
-    case 6: return SerrorScope::none;      // CE: corrected
+    case 0: return SerrorScope::machine;    // UC: uncontainable
+    case 2:                                 // UEO: restartable
+    case 6: return SerrorScope::none;       // CE: corrected
     default: return SerrorScope::partition; // UEU unrecoverable, UER recoverable: contained to the context it was taken from
     }
 }

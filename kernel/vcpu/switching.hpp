@@ -7,9 +7,9 @@
 namespace bulkhead {
 
 /// What a native partition runs with (docs/registers.md).
-constexpr uint64_t native_sctlr = 0x30d0'0800; ///< stage 1 off, little-endian, RES1 bits
+constexpr uint64_t native_sctlr = 0x30d0'0800;   ///< stage 1 off, little-endian, RES1 bits
 constexpr uint64_t native_vbar = 0x7f'ffff'f800; ///< never mapped: an exception at EL1 becomes an instruction abort here
-constexpr uint64_t native_pstate = 0x3c5;      ///< EL1h, all masked
+constexpr uint64_t native_pstate = 0x3c5;        ///< EL1h, all masked
 
 /// Moves what runs in the hardware to memory; its general registers are there already.
 inline void leave(Core& core) {
