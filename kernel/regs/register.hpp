@@ -15,6 +15,7 @@ template <class R> struct Value {
     constexpr bool operator==(const Value&) const = default;
     template <class F> constexpr Value with(F, uint64_t value) const {
         static_assert(F::template belongs_to<R>);
+        // NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): it holds a shifted zero for undefined
         return {(bits & ~F::mask) | (value << F::shift & F::mask)};
     }
     template <class F> constexpr uint64_t get(F) const {

@@ -135,7 +135,9 @@ bool stopped(Core& core, Vcpu& vcpu) {
         }
         return true;
     }
-    if (__atomic_load_n(&vcpu.state, __ATOMIC_ACQUIRE) == VcpuState::off && vcpu.requests.load(std::memory_order_acquire) == 0) {
+    VcpuState state{};
+    __atomic_load(&vcpu.state, &state, __ATOMIC_ACQUIRE);
+    if (state == VcpuState::off && vcpu.requests.load(std::memory_order_acquire) == 0) {
         return true;
     }
     ask(core, vcpu, request::stop);

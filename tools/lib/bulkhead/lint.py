@@ -53,7 +53,7 @@ def _say(name: str, passed: bool, started: float, what: str = "") -> None:
 
 def clang_format() -> bool:
     """Every header and source is formatted as .clang-format says."""
-    files = [str(path) for path in _files(_CXX, ".hpp", ".cpp")]
+    files = [str(path) for path in _files(_CXX, ".hpp", ".cpp", ".h")]
     return not files or _check("clang-format", ["clang-format", "--dry-run", "-Werror", *files])
 
 
