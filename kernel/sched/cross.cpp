@@ -137,9 +137,7 @@ bool stopped(Core& core, Vcpu& vcpu) {
     }
     VcpuState state{};
     __atomic_load(&vcpu.state, &state, __ATOMIC_ACQUIRE);
-    if (state == VcpuState::off && vcpu.requests.load(std::memory_order_acquire) == 0) {
-        return true;
-    }
+    if (state == VcpuState::off && vcpu.requests.load(std::memory_order_acquire) == 0) { return true; }
     ask(core, vcpu, request::stop);
     return false;
 }
