@@ -14,8 +14,8 @@ using abi::Status;
 /// An address in the machine's physical address space.
 struct PhysAddr {
     uint64_t value = 0;
-    constexpr auto
-    operator<=>(const PhysAddr&) const = default; // NOLINT(modernize-use-nullptr): the 0 that the compiler compares with
+    // NOLINTNEXTLINE(modernize-use-nullptr): the 0 is the compiler's
+    constexpr auto operator<=>(const PhysAddr&) const = default;
     constexpr PhysAddr operator+(uint64_t offset) const { return {value + offset}; }
 };
 
