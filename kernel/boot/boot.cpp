@@ -97,7 +97,6 @@ void start_secondaries(const abi::BootHeader& header) {
     for (uint64_t i = 1; i < header.cores; ++i) {
         int64_t status = start_cpu(i, hw::physical(reinterpret_cast<const void*>(secondary_start)).value, i);
         if (status != 0) {
-            log::use_uart_directly({header.uart_base});
             LogLine("core", "error")
                 .field("what", "\"the system needs more CPUs than the machine has\"")
                 .field("cores", header.cores)
@@ -113,7 +112,6 @@ void start_secondaries(const abi::BootHeader& header) {
 
 void boot_main() {
     const auto& header = *hw::pointer<abi::BootHeader>(at(core_end));
-    set_panic_uart({0x0900'0000});
     for (unsigned i = 0; i < abi::max_cores; ++i) {
         cores[i] = new (&core_areas[i].core) Core{};
         cores[i]->index = i;

@@ -10,7 +10,6 @@ namespace bulkhead {
 namespace {
 
 constexpr uint64_t psci_system_off = 0x8400'0008, psci_system_reset = 0x8400'0009, psci_cpu_on = 0xc400'0003;
-PhysAddr panic_uart{0x0900'0000};
 
 [[noreturn]] void firmware(uint64_t function) {
     hw::smc(function, 0, 0, 0);
@@ -26,15 +25,8 @@ int64_t start_cpu(uint64_t mpidr, uint64_t entry, uint64_t context) {
     return static_cast<int32_t>(hw::smc(psci_cpu_on, mpidr, entry, context));
 }
 
-void set_panic_uart(PhysAddr pl011) {
-    panic_uart = pl011;
-    log::use_uart_directly(pl011);
-}
-
 void end_by_policy(const Partition& partition) {
-    log::use_uart_directly(panic_uart);
-    char nothing[300] = {}; // ends a frame that console may have begun
-    log::write_uart(nothing, sizeof(nothing));
+    log::leave_console();
     LogLine("machine", "off").field("reason", "policy").field("partition", partition.name);
     power_off();
 }

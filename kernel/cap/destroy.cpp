@@ -113,12 +113,10 @@ Status destroy_partition(Core& core, Vcpu& self, Slot& slot) {
     }
     if (slot.stage == stage_return) { return return_pages(core, self, slot); }
     if (slot.stage == stage_unlink) {
-        Status status = destroy_vcpus(core, self, partition);
-        if (status != Status::ok) { return status; }
+        TRY(destroy_vcpus(core, self, partition));
         ObjectRef name = objects.ref(slot);
         --name.generation; // before it was retired
-        status = scan(slot, [&](Slot& other) { destroy_made_by(core, name, other); });
-        if (status != Status::ok) { return status; }
+        TRY(scan(slot, [&](Slot& other) { destroy_made_by(core, name, other); }));
         if (partition.interrupts) { release_interrupts(partition); }
         slot.stage = stage_settle;
     }

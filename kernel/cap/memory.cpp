@@ -165,8 +165,7 @@ Status map_step(Core& core, Vcpu& self, Slot& slot, Partition& partition, const 
         [[fallthrough]];
     default: break;
     }
-    const Status status = free_step(core, self, slot);
-    if (status != Status::ok) { return status; }
+    TRY(free_step(core, self, slot));
     const auto failure = static_cast<Status>(memory.failure);
     memory.failure = 0;
     return same && failure != Status::ok ? failure : more;
@@ -188,8 +187,7 @@ Status donate_step(Core& core, Vcpu& self, Slot& slot) {
     Memory& memory = slot.memory;
     if (memory.state == State::donated) { return Status::bad_state; }
     if (memory.state == State::free) {
-        const Status status = check_exclusive(objects.index(slot));
-        if (status != Status::ok) { return status; }
+        TRY(check_exclusive(objects.index(slot)));
         count_donation(memory, 1);
         memory.state = State::donating;
         memory.progress = 0;
@@ -222,8 +220,7 @@ Status revoke_step(Core& core, Vcpu& self, Slot& slot) {
         if (!node->dying) { objects.retire(*node); }
     }
     if (node == &slot) { return Status::ok; }
-    const Status status = free_step(core, self, *node);
-    if (status != Status::ok) { return status; }
+    TRY(free_step(core, self, *node));
     remove(*node);
     return more;
 }

@@ -66,8 +66,7 @@ inline void note_address(Vcpu& vcpu) {
 [[gnu::cold, gnu::noinline]] Vcpu* refuse_instruction(Core& core, Vcpu& vcpu) {
     leave(core);
     inject_undefined(vcpu);
-    hw::load_el1(vcpu.context, vcpu.eager);
-    return leave_kernel(core);
+    return schedule(core);
 }
 
 Trap system_register_trap(Value<EsrEl2> esr) {
@@ -82,7 +81,6 @@ Vcpu* wait(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
     if (!vcpu.native && !deliverable(vcpu)) { return route(core, vcpu, esr.get(EsrEl2::ti) & 1 ? Trap::wfe : Trap::wfi); }
     leave(core);
     advance(vcpu.context, esr.bits);
-    core.current = nullptr;
     if (vcpu.queued) {
         core.ready.remove(vcpu);
         core.ready.push_back(vcpu);
@@ -143,8 +141,7 @@ extern "C" Vcpu* handle_sync(Vcpu* vcpu, Core* core) {
     auto esr = hw::read<EsrEl2>();
     vcpu->esr = esr.bits;
     uint64_t kind = esr.get(EsrEl2::ec);
-    if (kind == ec::data_abort) [[likely]]
-        return abort(*core, *vcpu, esr);
+    if (kind == ec::data_abort) [[likely]] { return abort(*core, *vcpu, esr); }
     if (kind == ec::hvc64) { return hypervisor_call(*core, *vcpu, esr); }
     return other(*core, *vcpu, esr);
 }
@@ -194,7 +191,7 @@ extern "C" [[gnu::cold]] Vcpu* handle_serror(Vcpu* vcpu, Core* core) {
     bool has_ras = hw::read<hw::IdAa64Pfr0>().bits >> ras_shift & 15;
     switch (serror_scope(vcpu->esr, has_ras)) {
     case SerrorScope::partition: return faulted(*core, *vcpu, FaultReason::serror, vcpu->esr);
-    case SerrorScope::machine: panic("an SError that cannot be attributed to a partition", __FILE__, __LINE__);
+    case SerrorScope::machine: panic("\"an SError that cannot be attributed to a partition\"", __FILE__, __LINE__);
     case SerrorScope::none: break;
     }
     return leave_kernel(*core);

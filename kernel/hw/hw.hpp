@@ -11,26 +11,16 @@ namespace bulkhead::hw {
 template <class R> Value<R> read();
 template <class R> void write(Value<R> value);
 
-/// Declares how the register type R is accessed.
+/// Declares how the register R is accessed: a type of regs/el2.hpp, or, without fields of interest, an incomplete one.
 #define SYSTEM_REGISTER(R, name)                                                                                                   \
-    template <> inline Value<R> read<R>() {                                                                                        \
+    template <> inline Value<struct R> read<struct R>() {                                                                          \
         uint64_t bits;                                                                                                             \
         asm volatile("mrs %0, " #name : "=r"(bits));                                                                               \
         return {bits};                                                                                                             \
     }                                                                                                                              \
-    template <> inline void write<R>(Value<R> value) { asm volatile("msr " #name ", %x0" : : "rZ"(value.bits) : "memory"); }
-
-// Registers without fields of interest; those with fields are in regs/el2.hpp.
-// clang-format off
-struct ElrEl2; struct SpsrEl2; struct FarEl2; struct HpfarEl2; struct VttbrEl2; struct VmpidrEl2; struct VpidrEl2;
-struct CntvoffEl2; struct CnthpCtl; struct CnthpCval; struct Cntpct; struct Cntfrq; struct TpidrEl2; struct Ttbr0El2;
-struct MairEl2; struct VbarEl2; struct HstrEl2; struct VsesrEl2; struct ActlrEl2; struct IsrEl1; struct MpidrEl1;
-struct MidrEl1; struct CntvCtl; struct CntvCval; struct IccIar1; struct IccEoir1; struct IccDir; struct IccPmr; struct
-IccIgrpen1; struct IccCtlr; struct IccSgi1r; struct IccSreEl2; struct IccBpr1; struct IccHppir1; struct IchVtr; struct
-IchMisr; struct IchEisr; struct IchElrsr; struct IchVmcr; struct IchAp0r0; struct IchAp1r0; struct ParEl1; struct
-EsrEl1; struct ElrEl1; struct SpsrEl1; struct FarEl1; struct SctlrEl1; struct VbarEl1; struct SpEl0; struct SpEl1;
-struct MdscrEl1; struct PmcrEl0; struct IdAa64Isar0; struct IdAa64Pfr0; struct IdAa64Dfr0; struct IdAa64Mmfr0;
-// clang-format on
+    template <> inline void write<struct R>(Value<struct R> value) {                                                               \
+        asm volatile("msr " #name ", %x0" : : "rZ"(value.bits) : "memory");                                                        \
+    }
 
 SYSTEM_REGISTER(HcrEl2, hcr_el2)
 SYSTEM_REGISTER(VtcrEl2, vtcr_el2)
@@ -42,13 +32,10 @@ SYSTEM_REGISTER(CnthctlEl2, cnthctl_el2)
 SYSTEM_REGISTER(IchHcrEl2, s3_4_c12_c11_0)
 SYSTEM_REGISTER(EsrEl2, esr_el2)
 SYSTEM_REGISTER(ElrEl2, elr_el2)
-SYSTEM_REGISTER(SpsrEl2, spsr_el2)
 SYSTEM_REGISTER(FarEl2, far_el2)
 SYSTEM_REGISTER(HpfarEl2, hpfar_el2)
 SYSTEM_REGISTER(VttbrEl2, vttbr_el2)
-SYSTEM_REGISTER(VmpidrEl2, vmpidr_el2)
 SYSTEM_REGISTER(VpidrEl2, vpidr_el2)
-SYSTEM_REGISTER(CntvoffEl2, cntvoff_el2)
 SYSTEM_REGISTER(CnthpCtl, cnthp_ctl_el2)
 SYSTEM_REGISTER(CnthpCval, cnthp_cval_el2)
 SYSTEM_REGISTER(Cntpct, cntpct_el0)
@@ -56,15 +43,11 @@ SYSTEM_REGISTER(Cntfrq, cntfrq_el0)
 SYSTEM_REGISTER(TpidrEl2, tpidr_el2)
 SYSTEM_REGISTER(Ttbr0El2, ttbr0_el2)
 SYSTEM_REGISTER(MairEl2, mair_el2)
-SYSTEM_REGISTER(VbarEl2, vbar_el2)
 SYSTEM_REGISTER(HstrEl2, hstr_el2)
 SYSTEM_REGISTER(VsesrEl2, s3_4_c5_c2_3)
-SYSTEM_REGISTER(ActlrEl2, actlr_el2)
 SYSTEM_REGISTER(IsrEl1, isr_el1)
-SYSTEM_REGISTER(MpidrEl1, mpidr_el1)
 SYSTEM_REGISTER(MidrEl1, midr_el1)
 SYSTEM_REGISTER(CntvCtl, cntv_ctl_el0)
-SYSTEM_REGISTER(CntvCval, cntv_cval_el0)
 SYSTEM_REGISTER(IccIar1, s3_0_c12_c12_0)
 SYSTEM_REGISTER(IccEoir1, s3_0_c12_c12_1)
 SYSTEM_REGISTER(IccDir, s3_0_c12_c11_1)
@@ -74,28 +57,14 @@ SYSTEM_REGISTER(IccCtlr, s3_0_c12_c12_4)
 SYSTEM_REGISTER(IccSgi1r, s3_0_c12_c11_5)
 SYSTEM_REGISTER(IccSreEl2, s3_4_c12_c9_5)
 SYSTEM_REGISTER(IccBpr1, s3_0_c12_c12_3)
-SYSTEM_REGISTER(IccHppir1, s3_0_c12_c12_2)
 SYSTEM_REGISTER(IchVtr, s3_4_c12_c11_1)
-SYSTEM_REGISTER(IchMisr, s3_4_c12_c11_2)
-SYSTEM_REGISTER(IchEisr, s3_4_c12_c11_3)
-SYSTEM_REGISTER(IchElrsr, s3_4_c12_c11_5)
 SYSTEM_REGISTER(IchVmcr, s3_4_c12_c11_7)
-SYSTEM_REGISTER(IchAp0r0, s3_4_c12_c8_0)
-SYSTEM_REGISTER(IchAp1r0, s3_4_c12_c9_0)
-SYSTEM_REGISTER(ParEl1, par_el1)
 SYSTEM_REGISTER(EsrEl1, esr_el1)
 SYSTEM_REGISTER(ElrEl1, elr_el1)
-SYSTEM_REGISTER(SpsrEl1, spsr_el1)
-SYSTEM_REGISTER(FarEl1, far_el1)
-SYSTEM_REGISTER(SctlrEl1, sctlr_el1)
-SYSTEM_REGISTER(VbarEl1, vbar_el1)
-SYSTEM_REGISTER(SpEl0, sp_el0)
-SYSTEM_REGISTER(SpEl1, sp_el1)
 SYSTEM_REGISTER(MdscrEl1, mdscr_el1)
 SYSTEM_REGISTER(PmcrEl0, pmcr_el0)
 SYSTEM_REGISTER(IdAa64Isar0, id_aa64isar0_el1)
 SYSTEM_REGISTER(IdAa64Pfr0, id_aa64pfr0_el1)
-SYSTEM_REGISTER(IdAa64Dfr0, id_aa64dfr0_el1)
 SYSTEM_REGISTER(IdAa64Mmfr0, id_aa64mmfr0_el1)
 #undef SYSTEM_REGISTER
 

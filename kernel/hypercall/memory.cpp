@@ -43,8 +43,7 @@ Status derive(Core& core, Vcpu& self, const Arguments& arguments) {
     if (parent->depth == max_derivation_depth) { return Status::no_slot; }
     Capability* destination = TRY(free_slot(core, own, arguments.x[3]));
     const PhysAddr base = parent->base + offset;
-    const Status status = check_not_donated(*parent, base, size);
-    if (status != Status::ok) { return status; }
+    TRY(check_not_donated(*parent, base, size));
     Slot* slot = TRY(take_slot(core, own, ObjectType::memory));
     slot->memory.base = base;
     slot->memory.size = size;

@@ -15,6 +15,7 @@ public:
     LogLine& field(const char* key, const char* value);
     LogLine& field(const char* key, uint64_t value);
     LogLine& hex(const char* key, uint64_t value);
+    LogLine& word(uint64_t value); ///< hexadecimal, without a key
 
 private:
     void put(char c) {
@@ -23,15 +24,16 @@ private:
     void put(const char* text);
     void decimal(uint64_t value, unsigned width = 1);
     void key(const char* name);
+    void digits(uint64_t value);
     char text_[320];
     unsigned length_ = 0;
 };
 
 namespace log {
-/// Before init, and when the console cannot run any more, lines go to the PL011 directly.
+/// Before init lines go to the PL011 directly.
 void init(PhysAddr ring, uint64_t size, uint16_t object, unsigned signal);
-void use_uart_directly(PhysAddr pl011);
-void write_uart(const char* text, unsigned length);
+/// And again when the console cannot run any more.
+void leave_console();
 } // namespace log
 
 } // namespace bulkhead

@@ -14,10 +14,7 @@ namespace {
 std::atomic<uint64_t> tickets{0};
 
 void stop(Core& core, Vcpu& vcpu) {
-    if (core.current == &vcpu) {
-        leave(core);
-        core.current = nullptr;
-    }
+    if (core.current == &vcpu) { leave(core); }
     if (vcpu.parked) { unpark(core, vcpu); }
     core.timers.cancel(vcpu);
     vcpu.state = VcpuState::off;
@@ -32,10 +29,7 @@ void stop(Core& core, Vcpu& vcpu) {
 }
 
 void pause(Core& core, Vcpu& vcpu) {
-    if (core.current == &vcpu) {
-        leave(core);
-        core.current = nullptr;
-    }
+    if (core.current == &vcpu) { leave(core); }
     if (vcpu.parked) { unpark(core, vcpu); }
     vcpu.paused = true;
     make_unready(core, vcpu);

@@ -215,10 +215,7 @@ Vcpu* schedule(Core& core) {
         core.reschedule = false;
         Vcpu* account = core.ready.best();
         if (!account) {
-            if (core.current) {
-                leave(core);
-                core.current = nullptr;
-            }
+            leave(core);
             idle(core);
             continue;
         }

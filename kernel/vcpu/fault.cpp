@@ -33,10 +33,7 @@ void log_fault(const Vcpu& vcpu) {
 } // namespace
 
 void fault(Core& core, Vcpu& vcpu, FaultReason reason, uint64_t detail) {
-    if (core.current == &vcpu) {
-        leave(core);
-        core.current = nullptr;
-    }
+    if (core.current == &vcpu) { leave(core); }
     bool address = reason == FaultReason::exception;
     vcpu.fault = {reason, {vcpu.esr, address ? vcpu.eager.elr_el1 : vcpu.ipa, detail}};
     vcpu.state = VcpuState::faulted;

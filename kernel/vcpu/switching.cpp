@@ -43,6 +43,18 @@ void enter_vm(Core& core, Vcpu& vcpu) {
     if (vcpu.interrupts.dirty.load(std::memory_order_acquire)) { before_guest(core, vcpu); }
 }
 
+void leave(Core& core) {
+    Vcpu* vcpu = core.current;
+    core.current = nullptr;
+    if (!vcpu) { return; }
+    if (vcpu->native) {
+        hw::save_native(vcpu->context);
+    } else {
+        hw::save_el1(vcpu->context, vcpu->eager);
+        after_guest(*vcpu);
+    }
+}
+
 void switch_to(Core& core, Vcpu& next) {
     if (core.current == &next) {
         if (!next.native && next.interrupts.dirty.load(std::memory_order_relaxed)) { before_guest(core, next); }

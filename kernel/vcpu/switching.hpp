@@ -11,17 +11,8 @@ constexpr uint64_t native_sctlr = 0x30d0'0800;   ///< stage 1 off, little-endian
 constexpr uint64_t native_vbar = 0x7f'ffff'f800; ///< never mapped: an exception at EL1 becomes an instruction abort here
 constexpr uint64_t native_pstate = 0x3c5;        ///< EL1h, all masked
 
-/// Moves what runs in the hardware to memory; its general registers are there already.
-inline void leave(Core& core) {
-    Vcpu* vcpu = core.current;
-    if (!vcpu) { return; }
-    if (vcpu->native) {
-        hw::save_native(vcpu->context);
-    } else {
-        hw::save_el1(vcpu->context, vcpu->eager);
-        after_guest(*vcpu);
-    }
-}
+/// Moves what runs in the hardware, if anything, to memory (its general registers are there already): nobody runs then.
+void leave(Core& core);
 /// From a VM's vCPU, which runs, to a server, which waits: the way of every trapped access.
 inline void enter_server_from_vm(Core& core, Vcpu& guest, Vcpu& server) {
     hw::save_el1(guest.context, guest.eager);
@@ -41,8 +32,7 @@ inline void enter_vcpu(Core& core, Vcpu& next, bool from_vm) {
         if (from_vm) { hw::clear_el1(native_sctlr, native_vbar); }
         return;
     }
-    if (core.resident != &next || next.interrupts.dirty.load(std::memory_order_relaxed)) [[unlikely]]
-        enter_vm(core, next);
+    if (core.resident != &next || next.interrupts.dirty.load(std::memory_order_relaxed)) [[unlikely]] { enter_vm(core, next); }
     hw::load_controls(next.controls);
     hw::load_el1(next.context, next.eager);
 }
