@@ -95,6 +95,7 @@ struct Hostile {
         attack(0);
         return Answer::advance();
     }
+    LongAnswer on(Call const&) { return Status::ok; } // of a VM it keeps nothing
     void on(Deadline) {
         attack(1);
         next = now() + ticks(700);
