@@ -187,9 +187,7 @@ extern "C" Vcpu* handle_irq(Vcpu* vcpu, Core* core) {
 extern "C" [[gnu::cold]] Vcpu* handle_serror(Vcpu* vcpu, Core* core) {
     vcpu->esr = hw::read<EsrEl2>().bits;
     vcpu->registers_saved = true;
-    constexpr unsigned ras_shift = 28;
-    bool has_ras = hw::read<hw::IdAa64Pfr0>().bits >> ras_shift & 15;
-    switch (serror_scope(vcpu->esr, has_ras)) {
+    switch (serror_scope(vcpu->esr, hw::has_ras())) {
     case SerrorScope::partition: return faulted(*core, *vcpu, FaultReason::serror, vcpu->esr);
     case SerrorScope::machine: panic("\"an SError that cannot be attributed to a partition\"", __FILE__, __LINE__);
     case SerrorScope::none: break;

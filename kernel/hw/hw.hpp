@@ -45,6 +45,9 @@ SYSTEM_REGISTER(Ttbr0El2, ttbr0_el2)
 SYSTEM_REGISTER(MairEl2, mair_el2)
 SYSTEM_REGISTER(HstrEl2, hstr_el2)
 SYSTEM_REGISTER(VsesrEl2, s3_4_c5_c2_3)
+SYSTEM_REGISTER(VdisrEl2, s3_4_c12_c1_1)
+SYSTEM_REGISTER(Tpidr2El0, s3_3_c13_c0_5)
+SYSTEM_REGISTER(ActlrEl2, actlr_el2)
 SYSTEM_REGISTER(IsrEl1, isr_el1)
 SYSTEM_REGISTER(MidrEl1, midr_el1)
 SYSTEM_REGISTER(CntvCtl, cntv_ctl_el0)
@@ -65,6 +68,8 @@ SYSTEM_REGISTER(MdscrEl1, mdscr_el1)
 SYSTEM_REGISTER(PmcrEl0, pmcr_el0)
 SYSTEM_REGISTER(IdAa64Isar0, id_aa64isar0_el1)
 SYSTEM_REGISTER(IdAa64Pfr0, id_aa64pfr0_el1)
+SYSTEM_REGISTER(IdAa64Pfr1, id_aa64pfr1_el1)
+SYSTEM_REGISTER(IdAa64Mmfr1, id_aa64mmfr1_el1)
 SYSTEM_REGISTER(IdAa64Mmfr0, id_aa64mmfr0_el1)
 #undef SYSTEM_REGISTER
 
@@ -110,6 +115,18 @@ inline bool interrupt_pending() { return read<IsrEl1>().bits != 0; }
 /// List register n, 0..15 (ICH_LRn_EL2).
 uint64_t read_lr(unsigned n);
 void write_lr(unsigned n, uint64_t value);
+
+inline bool has_ras() { return (read<IdAa64Pfr0>().bits >> 28 & 15) != 0; }
+inline bool has_sme() { return (read<IdAa64Pfr1>().bits >> 24 & 15) != 0; }
+inline bool has_pan() { return (read<IdAa64Mmfr1>().bits >> 20 & 15) != 0; }
+/// Everything that FEAT_FGT and FEAT_HCX can allow EL1 is refused.
+inline void refuse_new_features() {
+    if (read<IdAa64Mmfr0>().bits >> 56 & 15) {
+        asm volatile("msr s3_4_c1_c1_4, xzr\n msr s3_4_c1_c1_5, xzr\n msr s3_4_c1_c1_6, xzr\n" // HFGRTR, HFGWTR, HFGITR
+                     "msr s3_4_c3_c1_4, xzr\n msr s3_4_c3_c1_5, xzr\n");                       // HDFGRTR, HDFGWTR
+    }
+    if (read<IdAa64Mmfr1>().bits >> 40 & 15) { asm volatile("msr s3_4_c1_c2_2, xzr"); } // HCRX
+}
 
 /// FEAT_CRC32, and eight bytes of IEEE 802.3 CRC-32 by it.
 inline bool has_crc32() { return (read<IdAa64Isar0>().bits >> 16 & 15) != 0; }

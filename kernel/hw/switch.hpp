@@ -66,11 +66,12 @@ inline void load_native(const Context& context) {
                  : "x9", "x10", "x11", "memory");
 }
 
-/// What a native partition finds in the registers that a VM used: nothing of the VM.
+/// What a native partition finds in the registers that others used: nothing of them.
 inline void clear_el1(uint64_t sctlr, uint64_t vbar) {
     asm volatile("msr sctlr_el1, %0\n msr vbar_el1, %1\n"
                  "msr sp_el0, xzr\n msr elr_el1, xzr\n msr spsr_el1, xzr\n msr par_el1, xzr\n"
                  "msr tpidr_el0, xzr\n msr tpidrro_el0, xzr\n msr tpidr_el1, xzr\n msr cntkctl_el1, xzr\n"
+                 "msr csselr_el1, xzr\n msr cntv_cval_el0, xzr\n"
                  :
                  : "r"(sctlr), "r"(vbar)
                  : "memory");

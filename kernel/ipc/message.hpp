@@ -44,6 +44,5 @@ inline void advance(Context& context, uint64_t esr) {
 /// Takes an exception to EL1 in the vCPU, whose state is in memory: Arm ARM, AArch64.TakeException.
 void inject(Vcpu& vcpu, uint64_t esr_el1, uint64_t far_el1);
 void inject_undefined(Vcpu& vcpu);
-extern bool cpu_has_pan; ///< FEAT_PAN: an exception sets PSTATE.PAN unless SCTLR_EL1.SPAN
 
 } // namespace bulkhead

@@ -63,7 +63,7 @@ inline bool is_device_answer(const Vcpu& caller, uint64_t tag) {
     close_request(server, guest);
     if (!(esr & wnr)) { write_loaded(guest, esr, value); }
     advance(guest.context, esr);
-    enter_vcpu(core, guest, false);
+    enter_vcpu(core, guest);
     return &guest;
 }
 
@@ -75,7 +75,7 @@ struct Words {
     Vcpu& caller = *server.caller;
     close_request(server, caller);
     write_answer(caller, tag, words.word);
-    enter_vcpu(core, caller, false);
+    enter_vcpu(core, caller);
     return &caller;
 }
 

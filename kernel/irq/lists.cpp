@@ -158,8 +158,7 @@ void before_guest(Core& core, Vcpu& vcpu) {
     zero(vcpu.interrupts.used, stale);
     vcpu.controls.ich_hcr = control.bits;
     hw::write<IchHcrEl2>(control);
-    constexpr unsigned ras_shift = 28;
-    if (vcpu.controls.hcr & HcrEl2::vse.mask && hw::read<hw::IdAa64Pfr0>().bits >> ras_shift & 15) {
+    if (vcpu.controls.hcr & HcrEl2::vse.mask && hw::has_ras()) {
         hw::write<hw::VsesrEl2>({vcpu.interrupts.serror_syndrome});
     }
     vcpu.interrupts.dirty.store(false, std::memory_order_relaxed);
@@ -229,7 +228,29 @@ void reset_interrupts(Core& core, Vcpu& vcpu) {
 void inject_serror(Vcpu& vcpu, uint64_t syndrome) {
     vcpu.interrupts.serror_syndrome = syndrome;
     vcpu.controls.hcr |= HcrEl2::vse.mask;
+    vcpu.leaves_slowly = true;
     vcpu.interrupts.dirty.store(true, std::memory_order_relaxed);
+}
+
+bool has_extra_registers() { return hw::has_ras() || hw::has_sme(); }
+
+void load_extra(const Vcpu& vcpu) {
+    if (hw::has_ras()) { hw::write<hw::VdisrEl2>({vcpu.extra.vdisr_el2}); }
+    if (hw::has_sme()) { hw::write<hw::Tpidr2El0>({vcpu.extra.tpidr2_el0}); }
+}
+
+void leave_slowly(Vcpu& vcpu) {
+    // Taking the vSError has cleared its bit.
+    if (vcpu.controls.hcr & HcrEl2::vse.mask) { vcpu.controls.hcr &= hw::read<HcrEl2>().bits | ~HcrEl2::vse.mask; }
+    if (hw::has_ras()) {
+        vcpu.extra.vdisr_el2 = hw::read<hw::VdisrEl2>().bits;
+        hw::write<hw::VdisrEl2>({});
+    }
+    if (hw::has_sme()) {
+        vcpu.extra.tpidr2_el0 = hw::read<hw::Tpidr2El0>().bits;
+        hw::write<hw::Tpidr2El0>({});
+    }
+    Core::self().loaded = nullptr;
 }
 
 /// Asks the cores of the vCPUs that have some of these in their list registers, once; then waits.

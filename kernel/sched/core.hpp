@@ -37,6 +37,7 @@ struct Core {
     Vcpu* current = nullptr;  ///< whose registers entry code saves and restores; null while idle
     Vcpu* account = nullptr;  ///< whose time is used: current itself, or a caller that waits for current
     Vcpu* resident = nullptr; ///< VM vCPU whose EL1 state is in the hardware
+    Vcpu* loaded = nullptr;   ///< resident, with nothing left to do when it is entered
     Vcpu* fp_owner = nullptr; ///< VM vCPU whose FP/SIMD state is in the hardware
     bool reschedule = false;
     uint64_t account_since = 0; ///< CNTPCT when account began to run

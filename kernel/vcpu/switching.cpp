@@ -40,6 +40,8 @@ void enter_vm(Core& core, Vcpu& vcpu) {
         hw::load_lazy(vcpu.lazy);
         switch_in(core, vcpu);
     }
+    if (core.loaded != &vcpu && vcpu.leaves_slowly) { load_extra(vcpu); }
+    core.loaded = &vcpu;
     if (vcpu.interrupts.dirty.load(std::memory_order_acquire)) { before_guest(core, vcpu); }
 }
 
@@ -60,9 +62,8 @@ void switch_to(Core& core, Vcpu& next) {
         if (!next.native && next.interrupts.dirty.load(std::memory_order_relaxed)) { before_guest(core, next); }
         return;
     }
-    bool from_vm = !core.current || !core.current->native;
     leave(core);
-    enter_vcpu(core, next, from_vm);
+    enter_vcpu(core, next);
 }
 
 void write_back(Core& core, Vcpu& vcpu) {
@@ -77,7 +78,7 @@ void write_back(Core& core, Vcpu& vcpu) {
     if (core.resident == &vcpu) {
         hw::save_lazy(vcpu.lazy);
         switch_out(core, vcpu);
-        core.resident = nullptr;
+        core.resident = core.loaded = nullptr;
     }
 }
 
@@ -119,6 +120,7 @@ void init_vcpu(Vcpu& vcpu, Partition& partition, unsigned index, unsigned core, 
         vcpu.controls.hcr = Value<HcrEl2>{guest.bits}.with(HcrEl2::twe, trap_wfe).bits;
         vcpu.controls.cptr = cptr.bits;
         vcpu.controls.ich_hcr = IchHcrEl2::en(1).bits;
+        vcpu.leaves_slowly = has_extra_registers();
         init_interrupts(vcpu);
     }
     partition.vcpus[index] = &vcpu;
@@ -134,6 +136,7 @@ void reset_vcpu(Vcpu& vcpu, uint64_t entry, uint64_t x0, uint64_t x1, uint64_t s
     vcpu.eager = {};
     vcpu.eager.sctlr_el1 = native_sctlr;
     vcpu.lazy = {};
+    vcpu.extra = {};
     vcpu.fp = {};
     vcpu.controls.hcr = Value<HcrEl2>{vcpu.controls.hcr}.with(HcrEl2::vse, 0).bits;
     vcpu.standing = static_cast<uint64_t>(VcpuState::off);

@@ -24,15 +24,15 @@ inline void enter_server_from_vm(Core& core, Vcpu& guest, Vcpu& server) {
 }
 void enter_vm(Core& core, Vcpu& vcpu); ///< slow part: another VM's state is resident, or its list registers changed
 /// Makes `next` the vCPU that runs. What ran before has been left.
-inline void enter_vcpu(Core& core, Vcpu& next, bool from_vm) {
+inline void enter_vcpu(Core& core, Vcpu& next) {
     core.current = &next;
     if (next.native) {
         hw::load_native(next.context);
         hw::load_controls(next.controls);
-        if (from_vm) { hw::clear_el1(native_sctlr, native_vbar); }
+        hw::clear_el1(native_sctlr, native_vbar);
         return;
     }
-    if (core.resident != &next || next.interrupts.dirty.load(std::memory_order_relaxed)) [[unlikely]] { enter_vm(core, next); }
+    if (core.loaded != &next || next.interrupts.dirty.load(std::memory_order_relaxed)) [[unlikely]] { enter_vm(core, next); }
     hw::load_controls(next.controls);
     hw::load_el1(next.context, next.eager);
 }

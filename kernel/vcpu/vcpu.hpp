@@ -52,6 +52,7 @@ struct Vcpu {
     uint8_t core;  ///< where it runs
     uint8_t priority;
     bool serves;     ///< some endpoint: it stays on its core
+    bool leaves_slowly; ///< a VM's: leave_slowly() has something to look at
     bool may_repeat; ///< its open request was delivered before, to a server that was lost
     union {
         struct {
@@ -109,6 +110,7 @@ struct Vcpu {
     uint64_t start_entry, start_x0, start_x1, start_stack; ///< arguments of a start made by another core
 
     LazyState lazy;
+    ExtraState extra;
     VcpuInterrupts interrupts;
     FpState fp;
 };

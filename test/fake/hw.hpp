@@ -101,6 +101,13 @@ struct MdscrEl1;
 struct ActlrEl2;
 struct VsesrEl2;
 struct IdAa64Isar0;
+struct IdAa64Pfr1;
+struct IdAa64Mmfr1;
+struct VdisrEl2;
+struct Tpidr2El0;
+inline bool has_ras() { return (read<IdAa64Pfr0>().bits >> 28 & 15) != 0; }
+inline bool has_sme() { return (read<IdAa64Pfr1>().bits >> 24 & 15) != 0; }
+inline bool has_pan() { return (read<IdAa64Mmfr1>().bits >> 20 & 15) != 0; }
 
 inline void note(Op op, uint64_t address = 0, uint64_t value = 0) { log.push_back({op, address, value, 0}); }
 inline void note_tlbi(Op op, uint64_t address = 0) { log.push_back({op, address, 0, read<VttbrEl2>().bits}); }
