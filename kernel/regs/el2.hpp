@@ -84,6 +84,8 @@ struct MdcrEl2 {
     static constexpr F<9> tda{};
     static constexpr F<10> tdosa{};
     static constexpr F<11> tdra{};
+    static constexpr F<14> tpms{};
+    static constexpr F<19> ttrf{};
 };
 
 struct CnthctlEl2 {
