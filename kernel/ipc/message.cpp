@@ -102,8 +102,8 @@ void write_answer(Vcpu& caller, uint64_t tag, const uint64_t (&words)[abi::messa
 }
 
 void inject(Vcpu& vcpu, uint64_t esr_el1, uint64_t far_el1) {
-    constexpr uint64_t el1h_masked = 0x3c5, pan = 1u << 22, span = 1u << 23, flags = 0xf000'0000, dit = 1u << 24,
-                       ssbs = 1u << 12, dssbs = 1ull << 44;
+    constexpr uint64_t el1h_masked = 0x3c5, pan = 1u << 22, span = 1u << 23, flags = 0xf000'0000, dit = 1u << 24, ssbs = 1u << 12,
+                       dssbs = 1ull << 44;
     Context& context = vcpu.context;
     vcpu.eager.esr_el1 = esr_el1;
     vcpu.eager.far_el1 = far_el1;

@@ -158,9 +158,7 @@ void before_guest(Core& core, Vcpu& vcpu) {
     zero(vcpu.interrupts.used, stale);
     vcpu.controls.ich_hcr = control.bits;
     hw::write<IchHcrEl2>(control);
-    if (vcpu.controls.hcr & HcrEl2::vse.mask && hw::has_ras()) {
-        hw::write<hw::VsesrEl2>({vcpu.interrupts.serror_syndrome});
-    }
+    if (vcpu.controls.hcr & HcrEl2::vse.mask && hw::has_ras()) { hw::write<hw::VsesrEl2>({vcpu.interrupts.serror_syndrome}); }
     vcpu.interrupts.dirty.store(false, std::memory_order_relaxed);
 }
 

@@ -51,9 +51,9 @@ struct Vcpu {
     uint8_t index; ///< in its partition
     uint8_t core;  ///< where it runs
     uint8_t priority;
-    bool serves;     ///< some endpoint: it stays on its core
+    bool serves;        ///< some endpoint: it stays on its core
     bool leaves_slowly; ///< a VM's: leave_slowly() has something to look at
-    bool may_repeat; ///< its open request was delivered before, to a server that was lost
+    bool may_repeat;    ///< its open request was delivered before, to a server that was lost
     union {
         struct {
             VcpuState state;

@@ -16,14 +16,15 @@ struct Register {
     void (*write)();
 };
 
-#define REGISTER(name, encoding)                                                                   \
-    {#name,                                                                                        \
-     [] {                                                                                          \
-         uint64_t value;                                                                           \
-         asm volatile("mrs %0, " encoding : "=r"(value));                                          \
-         return value;                                                                             \
-     },                                                                                            \
-     [] { asm volatile("msr " encoding ", %0\n isb" ::"r"(poison) : "memory"); }},
+#define REGISTER(name, encoding)                                                                                                   \
+    {#name,                                                                                                                        \
+     [] {                                                                                                                          \
+         uint64_t value;                                                                                                           \
+         asm volatile("mrs %0, " encoding : "=r"(value));                                                                          \
+         return value;                                                                                                             \
+     },                                                                                                                            \
+     [] { asm volatile("msr " encoding ", %0\n isb" ::"r"(poison)                                                                  \
+                       : "memory"); }},
 #define VICTIM(name, encoding, bits) REGISTER(name, encoding)
 #define FEATURE(name, encoding, bits, id, lsb, least) REGISTER(name, encoding)
 #define KEPT(name, encoding) REGISTER(name, encoding)

@@ -20,11 +20,11 @@ template <unsigned lsb> bool at_least(uint64_t id, unsigned least) { return (id 
 
 // A row of the table, once for each thing to know about a register. (A table of pointers would need relocation.)
 #define VICTIM(name, encoding, bits) ROW(name, encoding, bits, true)
-#define FEATURE(name, encoding, bits, id, lsb, least)                                              \
-    ROW(name, encoding, bits, ({                                                                   \
-            uint64_t value;                                                                        \
-            asm("mrs %0, " id : "=r"(value));                                                      \
-            at_least<lsb>(value, least);                                                           \
+#define FEATURE(name, encoding, bits, id, lsb, least)                                                                              \
+    ROW(name, encoding, bits, ({                                                                                                   \
+            uint64_t value;                                                                                                        \
+            asm("mrs %0, " id : "=r"(value));                                                                                      \
+            at_least<lsb>(value, least);                                                                                           \
         }))
 #define KEPT(name, encoding) ROW(name, encoding, 0, true)
 #define OTHER(name, encoding)
@@ -38,8 +38,9 @@ enum Register : unsigned {
 
 const char* name_of(unsigned n) {
     switch (n) {
-#define ROW(name, encoding, bits, there)                                                           \
-    case name: return #name;
+#define ROW(name, encoding, bits, there)                                                                                           \
+    case name:                                                                                                                     \
+        return #name;
 #include "test/guests/hostile/registers.def"
 #undef ROW
     default: return "?";
@@ -48,8 +49,9 @@ const char* name_of(unsigned n) {
 
 uint64_t bits_of(unsigned n) {
     switch (n) {
-#define ROW(name, encoding, bits, there)                                                           \
-    case name: return bits;
+#define ROW(name, encoding, bits, there)                                                                                           \
+    case name:                                                                                                                     \
+        return bits;
 #include "test/guests/hostile/registers.def"
 #undef ROW
     default: return 0;
@@ -58,8 +60,9 @@ uint64_t bits_of(unsigned n) {
 
 bool is_there(unsigned n) {
     switch (n) {
-#define ROW(name, encoding, bits, there)                                                           \
-    case name: return there;
+#define ROW(name, encoding, bits, there)                                                                                           \
+    case name:                                                                                                                     \
+        return there;
 #include "test/guests/hostile/registers.def"
 #undef ROW
     default: return false;
@@ -69,8 +72,10 @@ bool is_there(unsigned n) {
 uint64_t read(unsigned n) {
     uint64_t value = 0;
     switch (n) {
-#define ROW(name, encoding, bits, there)                                                           \
-    case name: asm volatile("mrs %0, " encoding : "=r"(value) : : "memory"); break;
+#define ROW(name, encoding, bits, there)                                                                                           \
+    case name:                                                                                                                     \
+        asm volatile("mrs %0, " encoding : "=r"(value) : : "memory");                                                              \
+        break;
 #include "test/guests/hostile/registers.def"
 #undef ROW
     }
@@ -81,8 +86,10 @@ uint64_t read(unsigned n) {
 #define KEPT(name, encoding)
 void write(unsigned n, uint64_t value) {
     switch (n) {
-#define ROW(name, encoding, bits, there)                                                           \
-    case name: asm volatile("msr " encoding ", %0" : : "r"(value) : "memory"); break;
+#define ROW(name, encoding, bits, there)                                                                                           \
+    case name:                                                                                                                     \
+        asm volatile("msr " encoding ", %0" : : "r"(value) : "memory");                                                            \
+        break;
 #include "test/guests/hostile/registers.def"
 #undef ROW
     }
@@ -134,8 +141,9 @@ void learn(uint64_t seed) {
 void set_debug_traps() {
     constexpr uint64_t enabled_anywhere = 0x21e7, step_and_monitor = 0xa001;
     uint64_t got = 0, value;
-    asm volatile("msr dbgbvr0_el1, %0\n msr dbgbcr0_el1, %1\n msr mdscr_el1, %2\n isb" : : "r"(0x400000ull), "r"(enabled_anywhere),
-                 "r"(step_and_monitor));
+    asm volatile("msr dbgbvr0_el1, %0\n msr dbgbcr0_el1, %1\n msr mdscr_el1, %2\n isb"
+                 :
+                 : "r"(0x400000ull), "r"(enabled_anywhere), "r"(step_and_monitor));
     asm volatile("mrs %0, mdscr_el1" : "=r"(value));
     got |= value;
     asm volatile("mrs %0, dbgbcr0_el1" : "=r"(value));
