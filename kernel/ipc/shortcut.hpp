@@ -29,7 +29,7 @@ namespace bulkhead {
 [[gnu::always_inline]] inline Vcpu* device_request(Core& core, Vcpu& guest, uint64_t esr, DevicePage page) {
     Slot* slot = objects.find(page.endpoint());
     Vcpu* server = slot ? slot->endpoint.server[core.index] : nullptr;
-    if (!server || server->standing != Vcpu::just_waiting) [[unlikely]] {
+    if (!server || server->standing != Vcpu::just_waiting || guest.leaves_slowly) [[unlikely]] {
         return make_request(core, guest, page.endpoint(), page.badge());
     }
     guest.endpoint = page.endpoint();

@@ -13,10 +13,9 @@ constexpr uint64_t native_pstate = 0x3c5;        ///< EL1h, all masked
 
 /// Moves what runs in the hardware, if anything, to memory (its general registers are there already): nobody runs then.
 void leave(Core& core);
-/// From a VM's vCPU, which runs, to a server, which waits: the way of every trapped access.
-inline void enter_server_from_vm(Core& core, Vcpu& guest, Vcpu& server) {
+/// From a VM's vCPU, which runs and does not leave slowly, to a server, which waits: the way of every trapped access.
+[[gnu::always_inline]] inline void enter_server_from_vm(Core& core, Vcpu& guest, Vcpu& server) {
     hw::save_el1(guest.context, guest.eager);
-    after_guest(guest);
     core.current = &server;
     hw::load_native(server.context);
     hw::load_controls(server.controls);
@@ -24,7 +23,7 @@ inline void enter_server_from_vm(Core& core, Vcpu& guest, Vcpu& server) {
 }
 void enter_vm(Core& core, Vcpu& vcpu); ///< slow part: another VM's state is resident, or its list registers changed
 /// Makes `next` the vCPU that runs. What ran before has been left.
-inline void enter_vcpu(Core& core, Vcpu& next) {
+[[gnu::always_inline]] inline void enter_vcpu(Core& core, Vcpu& next) {
     core.current = &next;
     if (next.native) {
         hw::load_native(next.context);
