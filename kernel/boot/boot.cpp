@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: MIT
 // From the first C++ instruction to the first vCPU: what a core needs before it can schedule, on the boot core and the others.
 #include "boot/core_area.hpp"
-#include "boot/handover.hpp"
 #include "boot/machine.hpp"
 #include "boot/table.hpp"
-#include "hw.hpp"
 #include "irq/gic.hpp"
 #include "lib/log.hpp"
 #include "mm/el2_map.hpp"
-#include "mm/pool.hpp"
 #include "sched/cross.hpp"
 #include "sched/scheduler.hpp"
 #include <new>
@@ -89,10 +86,8 @@ void init_controls() {
 }
 
 void init_core(Core& core) {
-    constexpr uint64_t list_registers_mask = 0x1f;
     init_controls();
     gic::init_core(core);
-    core.list_registers = static_cast<uint32_t>(hw::read<hw::IchVtr>().bits & list_registers_mask) + 1;
 }
 
 /// The other cores start when everything that they can see is in place.

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // PSCI calls to the firmware (Arm DEN 0022), and the machine's end.
 #include "boot/machine.hpp"
-#include "hw.hpp"
 #include "lib/log.hpp"
 #include "sched/core.hpp"
 

@@ -2,7 +2,6 @@
 // The core's own failure: registers, stack and what was violated go to the PL011, for tools/bulkhead symbolize; then power off.
 #include "boot/core_area.hpp"
 #include "boot/machine.hpp"
-#include "hw.hpp"
 #include "lib/log.hpp"
 
 namespace bulkhead {

@@ -5,10 +5,8 @@
 #include "cap/memory.hpp"
 #include "irq/gic.hpp"
 #include "irq/physical.hpp"
-#include "lib/crc32.hpp"
 #include "lib/log.hpp"
 #include "mm/el2_map.hpp"
-#include "mm/pool.hpp"
 #include "sched/cross.hpp"
 #include "sched/scheduler.hpp"
 #include "vcpu/switching.hpp"
@@ -29,6 +27,25 @@ const BootRecord* end(const BootHeader& header) { return first(header) + header.
     LogLine("core", "error").field("what", what).field("name", name).hex("value", value).field("mend", "\"pack the image again\"");
     LogLine("machine", "off").field("reason", "error");
     power_off();
+}
+
+/// IEEE 802.3, reflected.
+uint32_t crc32_byte(uint32_t crc, uint8_t byte) {
+    crc ^= byte;
+    for (unsigned bit = 0; bit < 8; ++bit) { crc = crc >> 1 ^ (crc & 1 ? 0xedb8'8320 : 0); }
+    return crc;
+}
+
+/// Of `size` bytes, by the CPU's own instructions where it has them; `crc` is the result for what came before.
+uint32_t crc32(const uint8_t* data, uint64_t size, uint32_t crc = 0) {
+    crc = ~crc;
+    const uint8_t* end = data + size;
+    if (hw::has_crc32()) {
+        while (data < end && reinterpret_cast<uintptr_t>(data) % 8 != 0) { crc = crc32_byte(crc, *data++); }
+        for (; end - data >= 8; data += 8) { crc = hw::crc32_step(crc, *reinterpret_cast<const uint64_t*>(data)); }
+    }
+    while (data < end) { crc = crc32_byte(crc, *data++); }
+    return ~crc;
 }
 
 Slot& slot_of(uint64_t index, ObjectType type) {
@@ -170,12 +187,11 @@ void make(Core& core, const abi::BootBind& record) {
     }
 }
 
-void start(Core& core, const abi::BootStart& record) {
+void make(Core&, const abi::BootStart& record) {
     Vcpu& vcpu = *slot_of(record.head.object, ObjectType::vcpu).vcpu;
     reset_vcpu(vcpu, record.entry, record.x0, record.x1, record.stack);
     vcpu.state = VcpuState::ready;
     make_ready(*cores[vcpu.core], vcpu);
-    (void)core;
 }
 
 void one(Core& core, const BootRecord& record) {
@@ -192,7 +208,7 @@ void one(Core& core, const BootRecord& record) {
     case RecordType::server: return make(core, record.server);
     case RecordType::capability: return make(core, record.capability);
     case RecordType::bind: return make(core, record.bind);
-    case RecordType::start: return start(core, record.start);
+    case RecordType::start: return make(core, record.start);
     case RecordType::payload: return; // its checksum was checked
     }
     refuse("\"unknown record\"", "type", static_cast<uint64_t>(record.head.type));

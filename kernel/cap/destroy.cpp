@@ -68,8 +68,7 @@ Status destroy_vcpu(Core& core, Vcpu& self, Slot& slot) {
     if (!settled(core, vcpu)) { return restart; }
     Partition& partition = *vcpu.partition;
     if (slot.stage == stage_unlink) {
-        const Status status = scan(slot, [&](Slot& other) { unlink(other, vcpu); });
-        if (status != Status::ok) { return status; }
+        TRY(scan(slot, [&](Slot& other) { unlink(other, vcpu); }));
         recheck(core); // who waits for it as a server
         partition.vcpus[vcpu.index] = nullptr;
         slot.stage = stage_settle;
@@ -97,8 +96,8 @@ Status destroy_vcpus(Core& core, Vcpu& self, const Partition& partition) {
     }
     if (!off) { return restart; } // all of them stop at the same time
     if (!next) { return Status::ok; }
-    const Status status = destroy_vcpu(core, self, *next);
-    return status == Status::ok ? more : status;
+    TRY(destroy_vcpu(core, self, *next));
+    return more;
 }
 
 Status destroy_partition(Core& core, Vcpu& self, Slot& slot) {
@@ -148,10 +147,10 @@ void destroy_made_by(Core& core, ObjectRef creator, Slot& other) {
 Status destroy_memory(Core& core, Vcpu& self, Slot& slot) {
     if (slot.memory.parent == 0) { return Status::bad_state; }
     if (!slot.dying) { objects.retire(slot); }
-    Status status = revoke_step(core, self, slot);
-    if (status == Status::ok) { status = free_step(core, self, slot); }
-    if (status == Status::ok) { remove(slot); }
-    return status;
+    TRY(revoke_step(core, self, slot));
+    TRY(free_step(core, self, slot));
+    remove(slot);
+    return Status::ok;
 }
 
 } // namespace

@@ -3,7 +3,6 @@
 #include "cap/memory.hpp"
 #include "cap/destroy.hpp"
 #include "mm/el2_map.hpp"
-#include "mm/pool.hpp"
 
 namespace bulkhead {
 
@@ -66,8 +65,8 @@ Status unmap_step(Core& core, Vcpu& self, Memory& memory) {
     Slot* partition = objects.find(memory.mapped_in);
     if (!partition) {
         if (Slot* dying = objects.find_dying(memory.mapped_in)) {
-            const Status status = destroy_step(core, self, *dying);
-            return status == Status::ok ? more : status;
+            TRY(destroy_step(core, self, *dying));
+            return more;
         }
         become_free(memory); // its tables and translations went with the partition
         return Status::ok;
@@ -193,8 +192,8 @@ Status donate_step(Core& core, Vcpu& self, Slot& slot) {
         memory.progress = 0;
     }
     if (memory.state != State::donating) {
-        const Status status = free_step(core, self, slot);
-        return status == Status::ok ? more : status;
+        TRY(free_step(core, self, slot));
+        return more;
     }
     if (memory.progress == memory.size) { return Status::ok; }
     el2_map::map_donated(memory.base + memory.progress);

@@ -88,6 +88,11 @@ Vcpu* wait(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
     return schedule(core);
 }
 
+/// Instructions that partitions do not have, by exception class; the coprocessors are AArch32 EL0's.
+constexpr uint64_t not_offered = 1ull << ec::sve | 1ull << ec::sme | 1ull << ec::pointer_auth | 1ull << ec::ld64b |
+                                 1ull << ec::cp15_32 | 1ull << ec::cp15_64 | 1ull << ec::cp14_32 | 1ull << ec::cp14_load |
+                                 1ull << ec::cp14_64;
+
 /// Everything but data aborts and hypercalls.
 [[gnu::noinline]] Vcpu* other(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
     uint64_t kind = esr.get(EsrEl2::ec);
@@ -99,6 +104,7 @@ Vcpu* wait(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
     }
     if (kind == ec::wfx) { return wait(core, vcpu, esr); }
     if (vcpu.native) { return faulted(core, vcpu, FaultReason::synchronous, esr.bits); }
+    if (not_offered >> kind & 1) { return refuse_instruction(core, vcpu); }
     switch (kind) {
     case ec::fp:
         ++vcpu.exits[0];
@@ -106,22 +112,9 @@ Vcpu* wait(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
         return leave_kernel(core);
     case ec::msr: ++vcpu.exits[exits_sysreg]; return route(core, vcpu, system_register_trap(esr));
     case ec::smc64: ++vcpu.exits[exits_smccc]; return route(core, vcpu, Trap::smccc);
-    case ec::sve:
-    case 0x1d: // SME
-    case 0x09: // pointer authentication
-    case 0x0a: // LD64B and the like
-    case 0x03: // AArch32 EL0: CP15, CP14
-    case 0x04:
-    case 0x05:
-    case 0x06:
-    case 0x0c: return refuse_instruction(core, vcpu);
     default: return faulted(core, vcpu, FaultReason::synchronous, esr.bits);
     }
 }
-
-} // namespace
-
-namespace {
 
 /// A hypercall of a native partition; a VM's firmware call, or its `hvc #n`, which is undefined there.
 [[gnu::noinline]] Vcpu* hypervisor_call(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
@@ -135,6 +128,17 @@ namespace {
     return route(core, vcpu, Trap::smccc);
 }
 
+/// One acknowledged physical interrupt; each handler ends it.
+void handle_interrupt(Core& core, uint32_t intid) {
+    switch (intid) {
+    case gic::ipi: gic::end(intid); return serve_inbox(core);
+    case gic::hypervisor_timer: timer_interrupt(core); return gic::end(intid);
+    case gic::virtual_timer: return vtimer_fired(core);
+    case gic::maintenance: return maintenance(core);
+    default: physical(core, intid);
+    }
+}
+
 } // namespace
 
 extern "C" Vcpu* handle_sync(Vcpu* vcpu, Core* core) {
@@ -145,27 +149,6 @@ extern "C" Vcpu* handle_sync(Vcpu* vcpu, Core* core) {
     if (kind == ec::hvc64) { return hypervisor_call(*core, *vcpu, esr); }
     return other(*core, *vcpu, esr);
 }
-
-namespace {
-
-/// One acknowledged physical interrupt; each handler ends it.
-void handle_interrupt(Core& core, uint32_t intid) {
-    switch (intid) {
-    case gic::ipi:
-        gic::end(intid);
-        serve_inbox(core);
-        break;
-    case gic::hypervisor_timer:
-        timer_interrupt(core);
-        gic::end(intid);
-        break;
-    case gic::virtual_timer: vtimer_fired(core); break;
-    case gic::maintenance: maintenance(core); break;
-    default: physical(core, intid);
-    }
-}
-
-} // namespace
 
 void take_interrupts(Core& core) {
     constexpr uint64_t none = 1020;

@@ -14,10 +14,11 @@ constexpr bool mutates(uint64_t number) {
 }
 
 /// Whoever finds the lock taken, or whose partition is being destroyed, comes again.
-inline Status mutate(HypercallHandler handler, Core& core, Vcpu& self, const Arguments& arguments) {
-    const TryLock lock(mutation);
-    if (!lock || self.partition->dying) { return restart; }
-    return handler(core, self, arguments);
+inline Status mutate(HypercallHandler* handler, Core& core, Vcpu& self, const Arguments& arguments) {
+    if (mutation.exchange(true, std::memory_order_acquire)) { return restart; }
+    Status status = self.partition->dying ? restart : handler(core, self, arguments);
+    mutation.store(false, std::memory_order_release);
+    return status;
 }
 
 } // namespace bulkhead

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Hypercalls that make, destroy and bind objects.
 #include "cap/destroy.hpp"
-#include "sched/core.hpp"
 #include "vcpu/switching.hpp"
 
 namespace bulkhead::hypercall {
@@ -33,8 +32,8 @@ Result<Slot*> donated(const Making& making, uint64_t pages) {
     if (memory->memory_type != abi::MemoryType::normal || !memory->donatable) { return Status::bad_argument; }
     if (memory->size / page_size < pages) { return Status::no_memory; }
     if (memory->first_child != 0 || memory->revoking) { return Status::bad_state; }
-    const Status status = run([&] { return donate_step(making.core, making.self, *memory.slot); });
-    return status == Status::ok ? Result<Slot*>(memory.slot) : Result<Slot*>(status);
+    TRY(run([&] { return donate_step(making.core, making.self, *memory.slot); }));
+    return memory.slot;
 }
 
 void name_run_time(Partition& partition) {

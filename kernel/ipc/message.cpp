@@ -29,6 +29,25 @@ void write_system_register(const Vcpu& caller, Value<EsrEl2> esr, uint64_t (&to)
     to[3] = read ? 0 : source_register(caller, static_cast<unsigned>(esr.get(EsrEl2::rt)));
 }
 
+void write_trap_answer(Vcpu& caller, const uint64_t (&words)[abi::message_words]) {
+    Value<EsrEl2> esr{caller.esr};
+    switch (esr.get(EsrEl2::ec)) {
+    case ec::data_abort:
+        if (!esr.get(EsrEl2::wnr)) { write_loaded(caller, esr.bits, words[0]); }
+        break;
+    case ec::msr:
+        if (esr.get(EsrEl2::read) && esr.get(EsrEl2::rt) != 31) { caller.context.x[esr.get(EsrEl2::rt)] = words[0]; }
+        break;
+    case ec::wfx: break;
+    case ec::hvc64: // the preferred return address is already behind it
+        for (unsigned i = 0; i < 4; ++i) { caller.context.x[i] = words[i]; }
+        return;
+    default:
+        for (unsigned i = 0; i < 4; ++i) { caller.context.x[i] = words[i]; }
+    }
+    advance(caller.context, esr.bits);
+}
+
 } // namespace
 
 void write_message(const Vcpu& caller, uint64_t (&to)[31]) {
@@ -54,29 +73,6 @@ void write_message(const Vcpu& caller, uint64_t (&to)[31]) {
     }
     if (caller.may_repeat) { to[1] |= Tag::repeated_bit; }
 }
-
-namespace {
-
-void write_trap_answer(Vcpu& caller, const uint64_t (&words)[abi::message_words]) {
-    Value<EsrEl2> esr{caller.esr};
-    switch (esr.get(EsrEl2::ec)) {
-    case ec::data_abort:
-        if (!esr.get(EsrEl2::wnr)) { write_loaded(caller, esr.bits, words[0]); }
-        break;
-    case ec::msr:
-        if (esr.get(EsrEl2::read) && esr.get(EsrEl2::rt) != 31) { caller.context.x[esr.get(EsrEl2::rt)] = words[0]; }
-        break;
-    case ec::wfx: break;
-    case ec::hvc64: // the preferred return address is already behind it
-        for (unsigned i = 0; i < 4; ++i) { caller.context.x[i] = words[i]; }
-        return;
-    default:
-        for (unsigned i = 0; i < 4; ++i) { caller.context.x[i] = words[i]; }
-    }
-    advance(caller.context, esr.bits);
-}
-
-} // namespace
 
 void write_answer(Vcpu& caller, uint64_t tag, const uint64_t (&words)[abi::message_words]) {
     ReplyTag reply{tag};

@@ -7,22 +7,6 @@
 
 namespace bulkhead {
 
-/// Taken for the length of a scope, or not at all.
-class TryLock {
-public:
-    explicit TryLock(std::atomic<bool>& flag) : flag_(flag), held_(!flag.exchange(true, std::memory_order_acquire)) {}
-    ~TryLock() {
-        if (held_) { flag_.store(false, std::memory_order_release); }
-    }
-    TryLock(const TryLock&) = delete;
-    TryLock& operator=(const TryLock&) = delete;
-    explicit operator bool() const { return held_; }
-
-private:
-    std::atomic<bool>& flag_;
-    bool held_;
-};
-
 /// Held for a few hundred instructions at most, interrupts masked: the holder always runs.
 class SpinLock {
 public:

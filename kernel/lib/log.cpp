@@ -62,21 +62,15 @@ void leave_console() {
 
 LogLine::LogLine(const char* source, const char* event, const char* suffix) {
     uint64_t ticks = hw::read<hw::Cntpct>().bits, frequency = hw::read<hw::Cntfrq>().bits;
-    put('[');
     uint64_t seconds = ticks / frequency;
-    for (uint64_t limit = 1000; limit > seconds && limit > 1; limit /= 10) { put(' '); }
-    decimal(seconds);
-    put('.');
-    decimal(ticks % frequency * 1'000'000 / frequency, 6);
-    put("] ");
-    put(source);
-    put(": ");
-    put(event);
-    put(suffix);
+    put("[");
+    for (uint64_t limit = 1000; limit > seconds && limit > 1; limit /= 10) { put(" "); }
+    decimal(seconds).put(".").decimal(ticks % frequency * 1'000'000 / frequency, 6);
+    put("] ").put(source).put(": ").put(event).put(suffix);
 }
 
 LogLine::~LogLine() {
-    put('\n');
+    put("\n");
     text_[length_ - 1] = '\n';
     if (!sink.ring) {
         write_uart(text_, length_);
@@ -87,54 +81,30 @@ LogLine::~LogLine() {
     if (slot && slot->type == ObjectType::notification) { notify(Core::self(), slot->notification, 1ull << sink.signal); }
 }
 
-LogLine& LogLine::field(const char* name, const char* value) {
-    key(name);
-    put(value);
+LogLine& LogLine::put(const char* text) {
+    while (*text && length_ < sizeof(text_)) { text_[length_++] = *text++; }
     return *this;
 }
 
-LogLine& LogLine::field(const char* name, uint64_t value) {
-    key(name);
-    decimal(value);
-    return *this;
+LogLine& LogLine::hexadecimal(uint64_t value) {
+    char digits[] = "0x0000000000000000";
+    unsigned n = 2;
+    for (unsigned shift = value ? (63 - static_cast<unsigned>(__builtin_clzll(value))) & ~3u : 0; shift < 64; shift -= 4) {
+        digits[n++] = "0123456789abcdef"[value >> shift & 15];
+    }
+    digits[n] = 0;
+    return put(digits);
 }
 
-LogLine& LogLine::hex(const char* name, uint64_t value) {
-    key(name);
-    digits(value);
-    return *this;
-}
-
-LogLine& LogLine::word(uint64_t value) {
-    put(' ');
-    digits(value);
-    return *this;
-}
-
-void LogLine::digits(uint64_t value) {
-    put("0x");
-    unsigned shift = value ? (63 - static_cast<unsigned>(__builtin_clzll(value))) & ~3u : 0;
-    for (; shift < 64; shift -= 4) { put("0123456789abcdef"[value >> shift & 15]); }
-}
-
-void LogLine::put(const char* text) {
-    while (*text) { put(*text++); }
-}
-
-void LogLine::key(const char* name) {
-    put(' ');
-    put(name);
-    put('=');
-}
-
-void LogLine::decimal(uint64_t value, unsigned width) {
-    char digits[20];
-    unsigned n = 0;
+LogLine& LogLine::decimal(uint64_t value, unsigned width) {
+    char digits[21];
+    char* first = digits + sizeof(digits) - 1;
+    *first = 0;
     do {
-        digits[n++] = static_cast<char>('0' + value % 10);
+        *--first = static_cast<char>('0' + value % 10);
         value /= 10;
-    } while (value != 0 || n < width);
-    while (n > 0) { put(digits[--n]); }
+    } while (value != 0 || first > digits + sizeof(digits) - 1 - width);
+    return put(first);
 }
 
 } // namespace bulkhead

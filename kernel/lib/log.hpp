@@ -12,19 +12,16 @@ public:
     ~LogLine();
     LogLine(const LogLine&) = delete;
     LogLine& operator=(const LogLine&) = delete;
-    LogLine& field(const char* key, const char* value);
-    LogLine& field(const char* key, uint64_t value);
-    LogLine& hex(const char* key, uint64_t value);
-    LogLine& word(uint64_t value); ///< hexadecimal, without a key
+    LogLine& field(const char* key, const char* value) { return name(key).put(value); }
+    LogLine& field(const char* key, uint64_t value) { return name(key).decimal(value); }
+    LogLine& hex(const char* key, uint64_t value) { return name(key).hexadecimal(value); }
+    LogLine& word(uint64_t value) { return put(" ").hexadecimal(value); }
 
 private:
-    void put(char c) {
-        if (length_ < sizeof(text_)) { text_[length_++] = c; }
-    }
-    void put(const char* text);
-    void decimal(uint64_t value, unsigned width = 1);
-    void key(const char* name);
-    void digits(uint64_t value);
+    LogLine& put(const char* text);
+    LogLine& decimal(uint64_t value, unsigned width = 1);
+    LogLine& hexadecimal(uint64_t value);
+    LogLine& name(const char* key) { return put(" ").put(key).put("="); }
     char text_[320];
     unsigned length_ = 0;
 };

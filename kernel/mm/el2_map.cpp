@@ -62,7 +62,7 @@ uint64_t& entry_of(PhysAddr page, bool make) {
 
 [[gnu::section(".text.boot")]] Value<TcrEl2> control() {
     const uint64_t pa_range = std::min<uint64_t>(hw::read<hw::IdAa64Mmfr0>().bits & 0xf, 5);
-    return (TcrEl2::t0sz(25) | TcrEl2::irgn0(1) | TcrEl2::orgn0(1) | TcrEl2::sh0(3) | TcrEl2::res1_23(1) | TcrEl2::res1_31(1))
+    return (TcrEl2::t0sz(25) | TcrEl2::irgn0(1) | TcrEl2::orgn0(1) | TcrEl2::sh0(3) | Value<TcrEl2>{TcrEl2::res1})
         .with(TcrEl2::ps, pa_range);
 }
 

@@ -35,4 +35,7 @@ template <class R, unsigned lsb, unsigned width = 1> struct Field {
     }
 };
 
+/// Base of R: gives it the short name F for its fields.
+template <class R> struct Fields { template <unsigned lsb, unsigned width = 1> using F = Field<R, lsb, width>; };
+
 } // namespace bulkhead

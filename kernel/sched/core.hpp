@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What one physical core knows: who runs, who is ready, which deadlines are next. Only its own core touches it, except the inbox.
 #pragma once
-#include "hw.hpp"
 #include "vcpu/vcpu.hpp"
 
 namespace bulkhead {
@@ -10,10 +9,8 @@ namespace bulkhead {
 class ReadyQueue {
 public:
     void push_back(Vcpu& vcpu);
-    void push_front(Vcpu& vcpu);
     void remove(Vcpu& vcpu);
     Vcpu* best() const { return bitmap_ ? first_[63 - __builtin_clzll(bitmap_)] : nullptr; }
-    bool only_one_at(unsigned priority) const { return first_[priority] == last_[priority]; }
 
 private:
     uint64_t bitmap_ = 0;

@@ -16,13 +16,6 @@ constexpr uint64_t slice_us = 5'000;
 
 uint64_t now() { return hw::read<hw::Cntpct>().bits; }
 
-/// The last vCPU of the account's chain of delivered requests.
-Vcpu& leaf_of(Vcpu& account) {
-    Vcpu* leaf = &account;
-    while (leaf->callee) { leaf = leaf->callee; }
-    return *leaf;
-}
-
 void refill(Vcpu& vcpu, uint64_t time) {
     vcpu.budget_left = vcpu.budget_ticks;
     vcpu.period_end = time + vcpu.period_ticks;
@@ -156,17 +149,6 @@ void unpark_all(Core& core) {
         vcpu->ready_next = nullptr;
         make_ready(core, *vcpu);
         vcpu = next;
-    }
-}
-
-void unpark(Core& core, Vcpu& vcpu) {
-    for (Vcpu** place = &core.parked; *place; place = &(*place)->ready_next) {
-        if (*place == &vcpu) {
-            *place = vcpu.ready_next;
-            vcpu.ready_next = nullptr;
-            vcpu.parked = false;
-            return;
-        }
     }
 }
 

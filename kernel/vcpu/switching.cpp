@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The slower parts of switching: another VM's registers, FP/SIMD on demand, reset.
 #include "vcpu/switching.hpp"
-#include "irq/virtual.hpp"
 
 namespace bulkhead {
 
@@ -95,8 +94,8 @@ void take_fp(Core& core, Vcpu& vcpu) {
 }
 
 void init_vcpu(Vcpu& vcpu, Partition& partition, unsigned index, unsigned core, unsigned priority) {
-    constexpr auto cptr = CptrEl2::res1_low(0xff) | CptrEl2::res1_9(1) | CptrEl2::res1_13(1) | CptrEl2::tfp(1) | CptrEl2::tz(1) |
-                          CptrEl2::tsm(1) | CptrEl2::tta(1) | CptrEl2::tam(1);
+    constexpr auto cptr =
+        Value<CptrEl2>{CptrEl2::res1} | CptrEl2::tfp(1) | CptrEl2::tz(1) | CptrEl2::tsm(1) | CptrEl2::tta(1) | CptrEl2::tam(1);
     constexpr auto common = HcrEl2::vm(1) | HcrEl2::swio(1) | HcrEl2::fmo(1) | HcrEl2::imo(1) | HcrEl2::amo(1) | HcrEl2::twi(1) |
                             HcrEl2::tidcp(1) | HcrEl2::tacr(1) | HcrEl2::tsc(1) | HcrEl2::rw(1) | HcrEl2::tlor(1) | HcrEl2::terr(1);
     constexpr auto guest = common | HcrEl2::fb(1) | HcrEl2::bsu(1);
