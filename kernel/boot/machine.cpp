@@ -6,16 +6,12 @@
 
 namespace bulkhead {
 
-namespace {
-
 constexpr uint64_t psci_system_off = 0x8400'0008, psci_system_reset = 0x8400'0009, psci_cpu_on = 0xc400'0003;
 
-[[noreturn]] void firmware(uint64_t function) {
+[[noreturn]] static void firmware(uint64_t function) {
     hw::smc(function, 0, 0, 0);
     for (;;) { hw::wfi(); }
 }
-
-} // namespace
 
 void power_off() { firmware(psci_system_off); }
 void reset() { firmware(psci_system_reset); }

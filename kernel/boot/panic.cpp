@@ -6,12 +6,10 @@
 
 namespace bulkhead {
 
-namespace {
 constexpr const char* names[] = {"x0",  "x1",  "x2",  "x3",  "x4",  "x5",  "x6",  "x7",  "x8",  "x9",  "x10", "x11",
                                  "x12", "x13", "x14", "x15", "x16", "x17", "x18", "x19", "x20", "x21", "x22", "x23",
                                  "x24", "x25", "x26", "x27", "x28", "x29", "x30", "sp",  "pc",  "spsr"};
 constexpr unsigned registers = sizeof(names) / sizeof(names[0]), sp = 31;
-} // namespace
 
 extern "C" {
 constinit uint64_t panic_frame[registers]{}; ///< filled by entry/vectors.S, in the order of `names`

@@ -7,8 +7,6 @@
 
 namespace bulkhead {
 
-namespace {
-
 /// By abi::Hypercall; smccc, call and reply_recv have ways of their own.
 constexpr HypercallHandler* handlers[] = {nullptr,
                                           nullptr,
@@ -36,8 +34,6 @@ constexpr HypercallHandler* handlers[] = {nullptr,
                                           hypercall::route};
 static_assert(sizeof(handlers) / sizeof(handlers[0]) == abi::hypercall_count + 1);
 static_assert(static_cast<unsigned>(abi::Hypercall::route) == abi::hypercall_count);
-
-} // namespace
 
 Status hypercall::signal(Core& core, Vcpu& self, const Arguments& arguments) {
     auto notification = TRY(self.partition->lookup<Notification>(arguments.x[0], abi::right::signal));

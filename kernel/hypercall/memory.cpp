@@ -4,8 +4,6 @@
 
 namespace bulkhead::hypercall {
 
-namespace {
-
 namespace right = abi::right;
 
 /// Rights of a memory capability that a mapping with this access needs: the same bits, shifted.
@@ -21,15 +19,13 @@ constexpr bool valid_access(uint64_t access) {
 }
 
 /// A slot for an object that `self`'s partition makes.
-Result<Slot*> take_slot(Core& core, Partition& creator, ObjectType type) {
+static Result<Slot*> take_slot(Core& core, Partition& creator, ObjectType type) {
     if (creator.object_quota == 0) { return Status::no_slot; }
     if (!objects.can_take()) { return objects.reclaim(core) ? restart : Status::no_slot; }
     Slot* slot = objects.take(type);
     charge(creator, *slot);
     return slot;
 }
-
-} // namespace
 
 Status derive(Core& core, Vcpu& self, const Arguments& arguments) {
     Partition& own = *self.partition;

@@ -9,15 +9,13 @@
 
 namespace bulkhead {
 
-namespace {
-
-const char* access_name(uint64_t esr) {
+static const char* access_name(uint64_t esr) {
     Value<EsrEl2> value{esr};
     if (value.get(EsrEl2::ec) == ec::instruction_abort) { return "execute"; }
     return value.get(EsrEl2::wnr) ? "write" : "read";
 }
 
-void log_fault(const Vcpu& vcpu) {
+static void log_fault(const Vcpu& vcpu) {
     LogLine line("core", "fault.", abi::name(vcpu.fault.reason));
     line.field("partition", vcpu.partition->name).field("vcpu", vcpu.index);
     switch (vcpu.fault.reason) {
@@ -29,8 +27,6 @@ void log_fault(const Vcpu& vcpu) {
     }
     line.hex("pc", vcpu.context.pc).hex("esr", vcpu.fault.detail[0]);
 }
-
-} // namespace
 
 void fault(Core& core, Vcpu& vcpu, FaultReason reason, uint64_t detail) {
     if (core.current == &vcpu) { leave(core); }

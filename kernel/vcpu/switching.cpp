@@ -4,10 +4,8 @@
 
 namespace bulkhead {
 
-namespace {
-
 /// Two vCPUs of one VM share a VMID: this core's TLB may hold the other's translations.
-void forget_translations(Core& core, Vcpu& vcpu) {
+static void forget_translations(Core& core, Vcpu& vcpu) {
     Vcpu*& last = vcpu.partition->last_vcpu[core.index];
     if (last != &vcpu && last) {
         hw::write<hw::VttbrEl2>({vcpu.controls.vttbr});
@@ -20,12 +18,10 @@ void forget_translations(Core& core, Vcpu& vcpu) {
     last = &vcpu;
 }
 
-void set_fp_trap(Vcpu& vcpu, bool trap) {
+static void set_fp_trap(Vcpu& vcpu, bool trap) {
     Value<CptrEl2> value{vcpu.controls.cptr};
     vcpu.controls.cptr = value.with(CptrEl2::tfp, trap).bits;
 }
-
-} // namespace
 
 void enter_vm(Core& core, Vcpu& vcpu) {
     if (core.resident != &vcpu) {
