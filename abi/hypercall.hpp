@@ -100,8 +100,7 @@ namespace right {
 // all types
 constexpr uint16_t destroy = 1 << 0;
 // memory: access that a mapping may have is bounded by these too
-constexpr uint16_t read = 1 << 1, write = 1 << 2, execute = 1 << 3, map_memory = 1 << 4, derive = 1 << 5,
-                   donate = 1 << 6;
+constexpr uint16_t read = 1 << 1, write = 1 << 2, execute = 1 << 3, map_memory = 1 << 4, derive = 1 << 5, donate = 1 << 6;
 // partition
 constexpr uint16_t delegate = 1 << 1, map_into = 1 << 2, create_vcpu = 1 << 3, interrupt_line = 1 << 4,
                    configure_interrupts = 1 << 5;
@@ -125,16 +124,16 @@ enum class MemoryType : uint8_t { normal = 0, device = 1 };
 enum class PartitionKind : uint8_t { native = 0, vm = 1 };
 
 enum class VcpuOperation : uint8_t {
-    start = 0,  ///< x2 entry IPA, x3 value for x0, x4 value for x1, x5 stack pointer (native). From reset state (Arm
-                ///< ARM, warm reset)
-    stop = 1,   ///< loses its place; a later start begins afresh. An open call is abandoned
-    pause = 2,  ///< keeps its place; complete when the call returns
-    resume = 3, ///< of a paused vCPU; of a faulted VM vCPU: repeats the faulting instruction
-    move = 4,   ///< x2 core; the vCPU must be stopped or paused, without an open call, and serve no endpoint
-                ///< (bad_state). If it waits until some time, that is over
+    start = 0,         ///< x2 entry IPA, x3 value for x0, x4 value for x1, x5 stack pointer (native). From reset state (Arm
+                       ///< ARM, warm reset)
+    stop = 1,          ///< loses its place; a later start begins afresh. An open call is abandoned
+    pause = 2,         ///< keeps its place; complete when the call returns
+    resume = 3,        ///< of a paused vCPU; of a faulted VM vCPU: repeats the faulting instruction
+    move = 4,          ///< x2 core; the vCPU must be stopped or paused, without an open call, and serve no endpoint
+                       ///< (bad_state). If it waits until some time, that is over
     inject_serror = 5, ///< VM only: virtual SError, x2 = VSESR syndrome (RAS) or 0
-    watch = 6, ///< x2 watch time in us: if the vCPU runs without a reply_recv for longer, it faults (0: off). Native
-               ///< only
+    watch = 6,         ///< x2 watch time in us: if the vCPU runs without a reply_recv for longer, it faults (0: off). Native
+                       ///< only
 };
 
 /// vcpu_read groups, six words each.

@@ -69,11 +69,11 @@ struct BootMemory { ///< flags: MemoryType in bits 0..7; bit 8: donatable (the c
 };
 struct BootPartition { ///< flags: PartitionKind in bits 0..7; bit 8: may use Hypercall::machine
     RecordHead head;
-    char name[24];        ///< NUL-terminated; for the log
-    uint32_t vmid;        ///< 1..255, unique
-    uint32_t slots;       ///< of the capability table, at most 1024
-    uint32_t table_pages; ///< stage-2 table pages, the root not counted, that its mappings need
-    uint32_t supervisor;  ///< notification signalled when one of its vCPUs faults, 0: the machine ends (reason=policy)
+    char name[24];              ///< NUL-terminated; for the log
+    uint32_t vmid;              ///< 1..255, unique
+    uint32_t slots;             ///< of the capability table, at most 1024
+    uint32_t table_pages;       ///< stage-2 table pages, the root not counted, that its mappings need
+    uint32_t supervisor;        ///< notification signalled when one of its vCPUs faults, 0: the machine ends (reason=policy)
     uint32_t supervisor_signal; ///< bit number 0..63
     uint32_t object_quota;      ///< objects that it may create at run time
     uint64_t spi_count;         ///< VM: SPIs, a multiple of 32 up to 224

@@ -38,8 +38,7 @@ struct Tag {
     constexpr unsigned vcpu() const { return bits >> 40 & 0xff; } ///< the sender's vCPU index in its partition
     static constexpr uint64_t repeated_bit = 1u << 24;
     static constexpr Tag make(Kind kind, uint16_t label, unsigned size, unsigned vcpu) {
-        return {label | static_cast<uint64_t>(kind) << 16 | static_cast<uint64_t>(size) << 32 |
-                static_cast<uint64_t>(vcpu) << 40};
+        return {label | static_cast<uint64_t>(kind) << 16 | static_cast<uint64_t>(size) << 32 | static_cast<uint64_t>(vcpu) << 40};
     }
 };
 
@@ -61,9 +60,7 @@ struct ReplyTag {
     uint64_t bits = 0;
     constexpr uint16_t label() const { return static_cast<uint16_t>(bits); }
     constexpr Action action() const { return static_cast<Action>(bits >> 16 & 0xf); }
-    static constexpr ReplyTag make(Action action, uint16_t label = 0) {
-        return {label | static_cast<uint64_t>(action) << 16};
-    }
+    static constexpr ReplyTag make(Action action, uint16_t label = 0) { return {label | static_cast<uint64_t>(action) << 16}; }
 };
 
 /// word 0 of sysreg_read and sysreg_write: the register's encoding op0:op1:CRn:CRm:op2, as in ESR_EL2.ISS

@@ -26,10 +26,9 @@ enum class Status : uint64_t {
 };
 
 constexpr const char* name(Status status) {
-    constexpr const char* names[] = {"ok",        "bad_handle", "bad_type",    "no_right", "bad_argument",
-                                     "bad_state", "no_memory",  "no_slot",     "overlap",  "server_fault",
-                                     "cycle",     "no_server",  "unsupported", "timeout",  "again",
-                                     "denied",    "io_error"};
+    constexpr const char* names[] = {"ok",          "bad_handle", "bad_type", "no_right",     "bad_argument", "bad_state",
+                                     "no_memory",   "no_slot",    "overlap",  "server_fault", "cycle",        "no_server",
+                                     "unsupported", "timeout",    "again",    "denied",       "io_error"};
     auto index = static_cast<uint64_t>(status);
     return index < sizeof(names) / sizeof(names[0]) ? names[index] : "unknown";
 }

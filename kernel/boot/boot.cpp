@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: MIT
 // From the first C++ instruction to the first vCPU: what a core needs before it can schedule, on the boot core and the others.
 #include "boot/core_area.hpp"
-#include "boot/handover.hpp"
 #include "boot/machine.hpp"
 #include "boot/table.hpp"
-#include "hw.hpp"
 #include "irq/gic.hpp"
 #include "lib/log.hpp"
 #include "mm/el2_map.hpp"
-#include "mm/pool.hpp"
 #include "sched/cross.hpp"
 #include "sched/scheduler.hpp"
 #include <new>
@@ -42,9 +39,7 @@ void map_core(const abi::BootHeader& header) {
     add(image_start, text_end, text);
     add(text_end, rodata_end, rodata);
     add(rodata_end, data_end, data);
-    for (auto& area : core_areas) {
-        el2_map::add(hw::physical(area.stack), sizeof(CoreArea) - sizeof(area.guard), data);
-    }
+    for (auto& area : core_areas) { el2_map::add(hw::physical(area.stack), sizeof(CoreArea) - sizeof(area.guard), data); }
     el2_map::add(at(core_end), (header.size + page_mask) & ~page_mask, rodata);
     el2_map::add({header.pool_base}, header.pool_size, data);
     if (header.log_ring) { el2_map::add({header.log_ring}, header.log_ring_size, data); }
@@ -68,15 +63,18 @@ void enable_mmu() {
 
 /// The registers that are the same for every partition (docs/registers.md).
 void init_controls() {
-    constexpr auto vtcr = VtcrEl2::t0sz(25) | VtcrEl2::sl0(1) | VtcrEl2::irgn0(1) | VtcrEl2::orgn0(1) | VtcrEl2::sh0(3) |
-                          VtcrEl2::res1(1);
-    constexpr auto mdcr = MdcrEl2::tpm(1) | MdcrEl2::tpmcr(1) | MdcrEl2::tda(1) | MdcrEl2::tdosa(1) | MdcrEl2::tdra(1);
+    constexpr auto vtcr =
+        VtcrEl2::t0sz(25) | VtcrEl2::sl0(1) | VtcrEl2::irgn0(1) | VtcrEl2::orgn0(1) | VtcrEl2::sh0(3) | VtcrEl2::res1(1);
+    constexpr auto mdcr = MdcrEl2::tpm(1) | MdcrEl2::tpmcr(1) | MdcrEl2::tda(1) | MdcrEl2::tdosa(1) | MdcrEl2::tdra(1) |
+                          MdcrEl2::tpms(1) | MdcrEl2::ttrf(1);
     constexpr uint64_t forty_bits = 2;
     uint64_t range = hw::read<hw::IdAa64Mmfr0>().bits & 15;
     hw::write<VtcrEl2>(vtcr.with(VtcrEl2::ps, range < forty_bits ? range : forty_bits));
     hw::write<MdcrEl2>(mdcr.with(MdcrEl2::hpmn, hw::read<hw::PmcrEl0>().bits >> 11 & 31));
     hw::write<CnthctlEl2>(CnthctlEl2::el1pcten(1));
     hw::write<hw::HstrEl2>({0});
+    hw::write<hw::ActlrEl2>({0});
+    hw::refuse_new_features();
     hw::write<hw::VpidrEl2>({hw::read<hw::MidrEl1>().bits});
     hw::write<hw::CntvCtl>({0});
     hw::write<hw::CnthpCval>({~0ull});
@@ -88,10 +86,8 @@ void init_controls() {
 }
 
 void init_core(Core& core) {
-    constexpr uint64_t list_registers_mask = 0x1f;
     init_controls();
     gic::init_core(core);
-    core.list_registers = static_cast<uint32_t>(hw::read<hw::IchVtr>().bits & list_registers_mask) + 1;
 }
 
 /// The other cores start when everything that they can see is in place.
@@ -99,9 +95,11 @@ void start_secondaries(const abi::BootHeader& header) {
     for (uint64_t i = 1; i < header.cores; ++i) {
         int64_t status = start_cpu(i, hw::physical(reinterpret_cast<const void*>(secondary_start)).value, i);
         if (status != 0) {
-            log::use_uart_directly({header.uart_base});
-            LogLine("core", "error").field("what", "\"the system needs more CPUs than the machine has\"").field("cores", header.cores)
-                .field("missing", i).field("mend", "\"start QEMU with -smp, or pack with fewer cores\"");
+            LogLine("core", "error")
+                .field("what", "\"the system needs more CPUs than the machine has\"")
+                .field("cores", header.cores)
+                .field("missing", i)
+                .field("mend", "\"start QEMU with -smp, or pack with fewer cores\"");
             LogLine("machine", "off").field("reason", "error");
             power_off();
         }
@@ -112,7 +110,6 @@ void start_secondaries(const abi::BootHeader& header) {
 
 void boot_main() {
     const auto& header = *hw::pointer<abi::BootHeader>(at(core_end));
-    set_panic_uart({0x0900'0000});
     for (unsigned i = 0; i < abi::max_cores; ++i) {
         cores[i] = new (&core_areas[i].core) Core{};
         cores[i]->index = i;
@@ -128,8 +125,13 @@ void boot_main() {
     init_core(core);
     boot_table::instantiate(core, header);
     start_secondaries(header);
-    if (header.log_ring) { log::init({header.log_ring}, header.log_ring_size, static_cast<uint16_t>(header.log_object), header.log_signal); }
-    LogLine("core", "boot").field("cores", header.cores).field("objects", header.objects).hex("image", at(image_start).value)
+    if (header.log_ring) {
+        log::init({header.log_ring}, header.log_ring_size, static_cast<uint16_t>(header.log_object), header.log_signal);
+    }
+    LogLine("core", "boot")
+        .field("cores", header.cores)
+        .field("objects", header.objects)
+        .hex("image", at(image_start).value)
         .hex("pool", header.pool_base);
     begin_scheduling(core, at(image_start), at(init_end));
 }

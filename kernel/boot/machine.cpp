@@ -1,23 +1,17 @@
 // SPDX-License-Identifier: MIT
 // PSCI calls to the firmware (Arm DEN 0022), and the machine's end.
 #include "boot/machine.hpp"
-#include "hw.hpp"
 #include "lib/log.hpp"
 #include "sched/core.hpp"
 
 namespace bulkhead {
 
-namespace {
-
 constexpr uint64_t psci_system_off = 0x8400'0008, psci_system_reset = 0x8400'0009, psci_cpu_on = 0xc400'0003;
-PhysAddr panic_uart{0x0900'0000};
 
-[[noreturn]] void firmware(uint64_t function) {
+[[noreturn]] static void firmware(uint64_t function) {
     hw::smc(function, 0, 0, 0);
     for (;;) { hw::wfi(); }
 }
-
-} // namespace
 
 void power_off() { firmware(psci_system_off); }
 void reset() { firmware(psci_system_reset); }
@@ -26,15 +20,8 @@ int64_t start_cpu(uint64_t mpidr, uint64_t entry, uint64_t context) {
     return static_cast<int32_t>(hw::smc(psci_cpu_on, mpidr, entry, context));
 }
 
-void set_panic_uart(PhysAddr pl011) {
-    panic_uart = pl011;
-    log::use_uart_directly(pl011);
-}
-
 void end_by_policy(const Partition& partition) {
-    log::use_uart_directly(panic_uart);
-    char nothing[300] = {}; // ends a frame that console may have begun
-    log::write_uart(nothing, sizeof(nothing));
+    log::leave_console();
     LogLine("machine", "off").field("reason", "policy").field("partition", partition.name);
     power_off();
 }

@@ -11,7 +11,5 @@ namespace bulkhead {
 [[noreturn]] void end_by_policy(const Partition& partition);
 /// PSCI CPU_ON; the firmware's status.
 int64_t start_cpu(uint64_t mpidr, uint64_t entry, uint64_t context);
-/// The PL011 that panics use.
-void set_panic_uart(PhysAddr pl011);
 
 } // namespace bulkhead

@@ -5,10 +5,8 @@
 #include "cap/memory.hpp"
 #include "irq/gic.hpp"
 #include "irq/physical.hpp"
-#include "lib/crc32.hpp"
 #include "lib/log.hpp"
 #include "mm/el2_map.hpp"
-#include "mm/pool.hpp"
 #include "sched/cross.hpp"
 #include "sched/scheduler.hpp"
 #include "vcpu/switching.hpp"
@@ -29,6 +27,25 @@ const BootRecord* end(const BootHeader& header) { return first(header) + header.
     LogLine("core", "error").field("what", what).field("name", name).hex("value", value).field("mend", "\"pack the image again\"");
     LogLine("machine", "off").field("reason", "error");
     power_off();
+}
+
+/// IEEE 802.3, reflected.
+uint32_t crc32_byte(uint32_t crc, uint8_t byte) {
+    crc ^= byte;
+    for (unsigned bit = 0; bit < 8; ++bit) { crc = crc >> 1 ^ (crc & 1 ? 0xedb8'8320 : 0); }
+    return crc;
+}
+
+/// Of `size` bytes, by the CPU's own instructions where it has them; `crc` is the result for what came before.
+uint32_t crc32(const uint8_t* data, uint64_t size, uint32_t crc = 0) {
+    crc = ~crc;
+    const uint8_t* end = data + size;
+    if (hw::has_crc32()) {
+        while (data < end && reinterpret_cast<uintptr_t>(data) % 8 != 0) { crc = crc32_byte(crc, *data++); }
+        for (; end - data >= 8; data += 8) { crc = hw::crc32_step(crc, *reinterpret_cast<const uint64_t*>(data)); }
+    }
+    while (data < end) { crc = crc32_byte(crc, *data++); }
+    return ~crc;
 }
 
 Slot& slot_of(uint64_t index, ObjectType type) {
@@ -67,8 +84,9 @@ void make(Core&, const abi::BootMemory& record) {
 }
 
 void make(Core&, const abi::BootPartition& record) {
-    PartitionPlan plan{record.head.object, static_cast<uint16_t>(record.vmid), static_cast<abi::PartitionKind>(record.head.flags & 0xff),
-                       record.slots, static_cast<unsigned>(record.spi_count)};
+    PartitionPlan plan{record.head.object, static_cast<uint16_t>(record.vmid),
+                       static_cast<abi::PartitionKind>(record.head.flags & 0xff), record.slots,
+                       static_cast<unsigned>(record.spi_count)};
     if (!reserve_vmid(record.vmid)) { refuse("\"a VMID is used twice\"", "vmid", record.vmid); }
     uint64_t pages = partition_pages(plan.kind, plan.slots, plan.spis) + record.table_pages;
     Partition& partition = init_partition(pages_of_pool(pages), pages, plan);
@@ -151,7 +169,9 @@ void make(Core&, const abi::BootServer& record) {
 
 void make(Core&, const abi::BootCapability& record) {
     Partition& partition = partition_of(record.partition);
-    if (record.slot == 0 || record.slot >= partition.slots) { refuse("\"a capability's slot is out of range\"", partition.name, record.slot); }
+    if (record.slot == 0 || record.slot >= partition.slots) {
+        refuse("\"a capability's slot is out of range\"", partition.name, record.slot);
+    }
     fill_slot(partition.table[record.slot], objects.ref(record.head.object), record.head.flags, record.badge);
 }
 
@@ -167,12 +187,11 @@ void make(Core& core, const abi::BootBind& record) {
     }
 }
 
-void start(Core& core, const abi::BootStart& record) {
+void make(Core&, const abi::BootStart& record) {
     Vcpu& vcpu = *slot_of(record.head.object, ObjectType::vcpu).vcpu;
     reset_vcpu(vcpu, record.entry, record.x0, record.x1, record.stack);
     vcpu.state = VcpuState::ready;
     make_ready(*cores[vcpu.core], vcpu);
-    (void)core;
 }
 
 void one(Core& core, const BootRecord& record) {
@@ -189,7 +208,7 @@ void one(Core& core, const BootRecord& record) {
     case RecordType::server: return make(core, record.server);
     case RecordType::capability: return make(core, record.capability);
     case RecordType::bind: return make(core, record.bind);
-    case RecordType::start: return start(core, record.start);
+    case RecordType::start: return make(core, record.start);
     case RecordType::payload: return; // its checksum was checked
     }
     refuse("\"unknown record\"", "type", static_cast<uint64_t>(record.head.type));
@@ -226,9 +245,7 @@ void prepare(const BootHeader& header) {
 void instantiate(Core& core, const BootHeader& header) {
     uint64_t pages = (header.objects * sizeof(Slot) + page_mask) / page_size;
     objects.init(hw::pointer<Slot>(pages_of_pool(pages)), header.objects);
-    for (const BootRecord* record = first(header); record < end(header); ++record) {
-        one(core, *record);
-    }
+    for (const BootRecord* record = first(header); record < end(header); ++record) { one(core, *record); }
     for (uint32_t i = 1; i < objects.count(); ++i) {
         Slot& slot = objects.at(static_cast<uint16_t>(i));
         if (slot.type == ObjectType::partition && slot.partition->supervisor.index) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The boot table: checked, then instantiated in one pass.
 #pragma once
-#include "abi/image.hpp"
 #include "sched/core.hpp"
 
 namespace bulkhead::boot_table {

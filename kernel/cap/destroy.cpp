@@ -68,8 +68,7 @@ Status destroy_vcpu(Core& core, Vcpu& self, Slot& slot) {
     if (!settled(core, vcpu)) { return restart; }
     Partition& partition = *vcpu.partition;
     if (slot.stage == stage_unlink) {
-        const Status status = scan(slot, [&](Slot& other) { unlink(other, vcpu); });
-        if (status != Status::ok) { return status; }
+        TRY(scan(slot, [&](Slot& other) { unlink(other, vcpu); }));
         recheck(core); // who waits for it as a server
         partition.vcpus[vcpu.index] = nullptr;
         slot.stage = stage_settle;
@@ -97,8 +96,8 @@ Status destroy_vcpus(Core& core, Vcpu& self, const Partition& partition) {
     }
     if (!off) { return restart; } // all of them stop at the same time
     if (!next) { return Status::ok; }
-    const Status status = destroy_vcpu(core, self, *next);
-    return status == Status::ok ? more : status;
+    TRY(destroy_vcpu(core, self, *next));
+    return more;
 }
 
 Status destroy_partition(Core& core, Vcpu& self, Slot& slot) {
@@ -113,12 +112,10 @@ Status destroy_partition(Core& core, Vcpu& self, Slot& slot) {
     }
     if (slot.stage == stage_return) { return return_pages(core, self, slot); }
     if (slot.stage == stage_unlink) {
-        Status status = destroy_vcpus(core, self, partition);
-        if (status != Status::ok) { return status; }
+        TRY(destroy_vcpus(core, self, partition));
         ObjectRef name = objects.ref(slot);
         --name.generation; // before it was retired
-        status = scan(slot, [&](Slot& other) { destroy_made_by(core, name, other); });
-        if (status != Status::ok) { return status; }
+        TRY(scan(slot, [&](Slot& other) { destroy_made_by(core, name, other); }));
         if (partition.interrupts) { release_interrupts(partition); }
         slot.stage = stage_settle;
     }
@@ -137,9 +134,7 @@ void destroy_endpoint(Core& core, Slot& slot) {
 
 void destroy_notification(Slot& slot) {
     objects.retire(slot);
-    if (Vcpu* target = slot.notification.target) {
-        __atomic_store_n(&target->notification, &no_signals, __ATOMIC_RELEASE);
-    }
+    if (Vcpu* target = slot.notification.target) { __atomic_store_n(&target->notification, &no_signals, __ATOMIC_RELEASE); }
     finish(slot);
 }
 
@@ -152,10 +147,10 @@ void destroy_made_by(Core& core, ObjectRef creator, Slot& other) {
 Status destroy_memory(Core& core, Vcpu& self, Slot& slot) {
     if (slot.memory.parent == 0) { return Status::bad_state; }
     if (!slot.dying) { objects.retire(slot); }
-    Status status = revoke_step(core, self, slot);
-    if (status == Status::ok) { status = free_step(core, self, slot); }
-    if (status == Status::ok) { remove(slot); }
-    return status;
+    TRY(revoke_step(core, self, slot));
+    TRY(free_step(core, self, slot));
+    remove(slot);
+    return Status::ok;
 }
 
 } // namespace
@@ -175,20 +170,12 @@ void finish(Slot& slot) {
 
 Status destroy_step(Core& core, Vcpu& self, Slot& slot) {
     switch (slot.type) {
-    case ObjectType::memory:
-        return destroy_memory(core, self, slot);
-    case ObjectType::partition:
-        return destroy_partition(core, self, slot);
-    case ObjectType::vcpu:
-        return destroy_vcpu(core, self, slot);
-    case ObjectType::endpoint:
-        destroy_endpoint(core, slot);
-        return Status::ok;
-    case ObjectType::notification:
-        destroy_notification(slot);
-        return Status::ok;
-    default:
-        return Status::bad_state;
+    case ObjectType::memory: return destroy_memory(core, self, slot);
+    case ObjectType::partition: return destroy_partition(core, self, slot);
+    case ObjectType::vcpu: return destroy_vcpu(core, self, slot);
+    case ObjectType::endpoint: destroy_endpoint(core, slot); return Status::ok;
+    case ObjectType::notification: destroy_notification(slot); return Status::ok;
+    default: return Status::bad_state;
     }
 }
 

@@ -3,7 +3,6 @@
 #include "cap/memory.hpp"
 #include "cap/destroy.hpp"
 #include "mm/el2_map.hpp"
-#include "mm/pool.hpp"
 
 namespace bulkhead {
 
@@ -17,9 +16,7 @@ constexpr bool overlap(const Memory& memory, PhysAddr base, uint64_t size) {
     return memory.base.value < base.value + size && base.value < memory.base.value + memory.size;
 }
 
-constexpr bool is_mapping(State state) {
-    return state == State::mapping || state == State::mapped || state == State::unmapping;
-}
+constexpr bool is_mapping(State state) { return state == State::mapping || state == State::mapped || state == State::unmapping; }
 
 /// Mapped in a partition that is there, or not gone yet.
 bool reachable(const Memory& memory) {
@@ -68,8 +65,8 @@ Status unmap_step(Core& core, Vcpu& self, Memory& memory) {
     Slot* partition = objects.find(memory.mapped_in);
     if (!partition) {
         if (Slot* dying = objects.find_dying(memory.mapped_in)) {
-            const Status status = destroy_step(core, self, *dying);
-            return status == Status::ok ? more : status;
+            TRY(destroy_step(core, self, *dying));
+            return more;
         }
         become_free(memory); // its tables and translations went with the partition
         return Status::ok;
@@ -79,8 +76,7 @@ Status unmap_step(Core& core, Vcpu& self, Memory& memory) {
         memory.progress = 0;
     }
     if (memory.progress < memory.mapped_size) {
-        memory.progress +=
-            partition->partition->stage2.unmap(memory.ipa + memory.progress, memory.mapped_size - memory.progress);
+        memory.progress += partition->partition->stage2.unmap(memory.ipa + memory.progress, memory.mapped_size - memory.progress);
     }
     if (memory.progress < memory.mapped_size) { return more; }
     become_free(memory);
@@ -156,24 +152,19 @@ Status check_not_donated(const Memory& parent, PhysAddr base, uint64_t size) {
 
 Status map_step(Core& core, Vcpu& self, Slot& slot, Partition& partition, const Mapping& mapping) {
     Memory& memory = slot.memory;
-    const bool same =
-        memory.mapped_in == mapping.partition && memory.ipa == mapping.ipa && memory.access == mapping.access;
+    const bool same = memory.mapped_in == mapping.partition && memory.ipa == mapping.ipa && memory.access == mapping.access;
     switch (memory.state) {
-    case State::free:
-        return begin_mapping(memory, mapping);
-    case State::donated:
-        return Status::bad_state;
+    case State::free: return begin_mapping(memory, mapping);
+    case State::donated: return Status::bad_state;
     case State::mapping:
         if (same) { return continue_mapping(memory, partition); }
         [[fallthrough]];
     case State::mapped:
         if (objects.find(memory.mapped_in)) { return Status::bad_state; }
         [[fallthrough]];
-    default:
-        break;
+    default: break;
     }
-    const Status status = free_step(core, self, slot);
-    if (status != Status::ok) { return status; }
+    TRY(free_step(core, self, slot));
     const auto failure = static_cast<Status>(memory.failure);
     memory.failure = 0;
     return same && failure != Status::ok ? failure : more;
@@ -182,16 +173,12 @@ Status map_step(Core& core, Vcpu& self, Slot& slot, Partition& partition, const 
 Status free_step(Core& core, Vcpu& self, Slot& slot) {
     Memory& memory = slot.memory;
     switch (memory.state) {
-    case State::free:
-        return Status::ok;
+    case State::free: return Status::ok;
     case State::mapping:
     case State::mapped:
-    case State::unmapping:
-        return unmap_step(core, self, memory);
-    case State::donated:
-        return destroy_step(core, self, objects.at(memory.donated_to));
-    default:
-        return return_step(memory);
+    case State::unmapping: return unmap_step(core, self, memory);
+    case State::donated: return destroy_step(core, self, objects.at(memory.donated_to));
+    default: return return_step(memory);
     }
 }
 
@@ -199,15 +186,14 @@ Status donate_step(Core& core, Vcpu& self, Slot& slot) {
     Memory& memory = slot.memory;
     if (memory.state == State::donated) { return Status::bad_state; }
     if (memory.state == State::free) {
-        const Status status = check_exclusive(objects.index(slot));
-        if (status != Status::ok) { return status; }
+        TRY(check_exclusive(objects.index(slot)));
         count_donation(memory, 1);
         memory.state = State::donating;
         memory.progress = 0;
     }
     if (memory.state != State::donating) {
-        const Status status = free_step(core, self, slot);
-        return status == Status::ok ? more : status;
+        TRY(free_step(core, self, slot));
+        return more;
     }
     if (memory.progress == memory.size) { return Status::ok; }
     el2_map::map_donated(memory.base + memory.progress);
@@ -233,8 +219,7 @@ Status revoke_step(Core& core, Vcpu& self, Slot& slot) {
         if (!node->dying) { objects.retire(*node); }
     }
     if (node == &slot) { return Status::ok; }
-    const Status status = free_step(core, self, *node);
-    if (status != Status::ok) { return status; }
+    TRY(free_step(core, self, *node));
     remove(*node);
     return more;
 }

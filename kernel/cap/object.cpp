@@ -8,10 +8,8 @@ namespace bulkhead {
 
 ObjectTable objects;
 
-namespace {
 constexpr uint16_t generations_end = 0x8000; ///< a slot that has come here is never used again
 constexpr uint16_t generation_of_none = 0xffff;
-} // namespace
 
 [[gnu::section(".text.boot")]] void ObjectTable::init(Slot* slots, uint32_t count) {
     ASSERT(count >= 1 && count <= generations_end); // a device page has 15 bits for an index

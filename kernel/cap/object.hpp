@@ -106,8 +106,7 @@ public:
     void init(Slot* slots, uint32_t count);
     /// The live slot that `ref` names, or null.
     Slot* find(ObjectRef ref) const {
-        if (ref.index >= count_) [[unlikely]]
-            return nullptr;
+        if (ref.index >= count_) [[unlikely]] { return nullptr; }
         Slot& slot = slots_[ref.index];
         return slot.generation.load(std::memory_order_acquire) == ref.generation ? &slot : nullptr;
     }

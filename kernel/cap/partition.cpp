@@ -8,10 +8,8 @@
 
 namespace bulkhead {
 
-namespace {
-
 constexpr unsigned vmid_count = 256; // 8 bits; 0 is nobody's
-uint64_t vmids[vmid_count / 64] = {1};
+static uint64_t vmids[vmid_count / 64] = {1};
 
 constexpr uint64_t table_pages(uint32_t slots) { return (slots * sizeof(Capability) + page_mask) / page_size; }
 
@@ -20,8 +18,6 @@ constexpr uint64_t interrupt_pages(abi::PartitionKind kind) {
 }
 
 static_assert(sizeof(Partition) <= page_size);
-
-} // namespace
 
 bool reserve_vmid(unsigned vmid) {
     if (vmid >= vmid_count || vmids[vmid / 64] >> vmid % 64 & 1) { return false; }

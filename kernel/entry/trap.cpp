@@ -66,8 +66,7 @@ inline void note_address(Vcpu& vcpu) {
 [[gnu::cold, gnu::noinline]] Vcpu* refuse_instruction(Core& core, Vcpu& vcpu) {
     leave(core);
     inject_undefined(vcpu);
-    hw::load_el1(vcpu.context, vcpu.eager);
-    return leave_kernel(core);
+    return schedule(core);
 }
 
 Trap system_register_trap(Value<EsrEl2> esr) {
@@ -79,18 +78,20 @@ Trap system_register_trap(Value<EsrEl2> esr) {
 /// WFI, WFE: nothing to wait for if an interrupt can be delivered; a native partition gives up its slice.
 Vcpu* wait(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
     ++vcpu.exits[exits_wfx];
-    if (!vcpu.native && !deliverable(vcpu)) {
-        return route(core, vcpu, esr.get(EsrEl2::ti) & 1 ? Trap::wfe : Trap::wfi);
-    }
+    if (!vcpu.native && !deliverable(vcpu)) { return route(core, vcpu, esr.get(EsrEl2::ti) & 1 ? Trap::wfe : Trap::wfi); }
     leave(core);
     advance(vcpu.context, esr.bits);
-    core.current = nullptr;
     if (vcpu.queued) {
         core.ready.remove(vcpu);
         core.ready.push_back(vcpu);
     }
     return schedule(core);
 }
+
+/// Instructions that partitions do not have, by exception class; the coprocessors are AArch32 EL0's.
+constexpr uint64_t not_offered = 1ull << ec::sve | 1ull << ec::sme | 1ull << ec::pointer_auth | 1ull << ec::ld64b |
+                                 1ull << ec::cp15_32 | 1ull << ec::cp15_64 | 1ull << ec::cp14_32 | 1ull << ec::cp14_load |
+                                 1ull << ec::cp14_64;
 
 /// Everything but data aborts and hypercalls.
 [[gnu::noinline]] Vcpu* other(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
@@ -103,6 +104,7 @@ Vcpu* wait(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
     }
     if (kind == ec::wfx) { return wait(core, vcpu, esr); }
     if (vcpu.native) { return faulted(core, vcpu, FaultReason::synchronous, esr.bits); }
+    if (not_offered >> kind & 1) { return refuse_instruction(core, vcpu); }
     switch (kind) {
     case ec::fp:
         ++vcpu.exits[0];
@@ -110,22 +112,9 @@ Vcpu* wait(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
         return leave_kernel(core);
     case ec::msr: ++vcpu.exits[exits_sysreg]; return route(core, vcpu, system_register_trap(esr));
     case ec::smc64: ++vcpu.exits[exits_smccc]; return route(core, vcpu, Trap::smccc);
-    case ec::sve:
-    case 0x1d: // SME
-    case 0x09: // pointer authentication
-    case 0x0a: // LD64B and the like
-    case 0x03: // AArch32 EL0: CP15, CP14
-    case 0x04:
-    case 0x05:
-    case 0x06:
-    case 0x0c: return refuse_instruction(core, vcpu);
     default: return faulted(core, vcpu, FaultReason::synchronous, esr.bits);
     }
 }
-
-} // namespace
-
-namespace {
 
 /// A hypercall of a native partition; a VM's firmware call, or its `hvc #n`, which is undefined there.
 [[gnu::noinline]] Vcpu* hypervisor_call(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
@@ -139,38 +128,27 @@ namespace {
     return route(core, vcpu, Trap::smccc);
 }
 
+/// One acknowledged physical interrupt; each handler ends it.
+void handle_interrupt(Core& core, uint32_t intid) {
+    switch (intid) {
+    case gic::ipi: gic::end(intid); return serve_inbox(core);
+    case gic::hypervisor_timer: timer_interrupt(core); return gic::end(intid);
+    case gic::virtual_timer: return vtimer_fired(core);
+    case gic::maintenance: return maintenance(core);
+    default: physical(core, intid);
+    }
+}
+
 } // namespace
 
 extern "C" Vcpu* handle_sync(Vcpu* vcpu, Core* core) {
     auto esr = hw::read<EsrEl2>();
     vcpu->esr = esr.bits;
     uint64_t kind = esr.get(EsrEl2::ec);
-    if (kind == ec::data_abort) [[likely]]
-        return abort(*core, *vcpu, esr);
+    if (kind == ec::data_abort) [[likely]] { return abort(*core, *vcpu, esr); }
     if (kind == ec::hvc64) { return hypervisor_call(*core, *vcpu, esr); }
     return other(*core, *vcpu, esr);
 }
-
-namespace {
-
-/// One acknowledged physical interrupt; each handler ends it.
-void handle_interrupt(Core& core, uint32_t intid) {
-    switch (intid) {
-    case gic::ipi:
-        gic::end(intid);
-        serve_inbox(core);
-        break;
-    case gic::hypervisor_timer:
-        timer_interrupt(core);
-        gic::end(intid);
-        break;
-    case gic::virtual_timer: vtimer_fired(core); break;
-    case gic::maintenance: maintenance(core); break;
-    default: physical(core, intid);
-    }
-}
-
-} // namespace
 
 void take_interrupts(Core& core) {
     constexpr uint64_t none = 1020;
@@ -192,11 +170,9 @@ extern "C" Vcpu* handle_irq(Vcpu* vcpu, Core* core) {
 extern "C" [[gnu::cold]] Vcpu* handle_serror(Vcpu* vcpu, Core* core) {
     vcpu->esr = hw::read<EsrEl2>().bits;
     vcpu->registers_saved = true;
-    constexpr unsigned ras_shift = 28;
-    bool has_ras = hw::read<hw::IdAa64Pfr0>().bits >> ras_shift & 15;
-    switch (serror_scope(vcpu->esr, has_ras)) {
+    switch (serror_scope(vcpu->esr, hw::has_ras())) {
     case SerrorScope::partition: return faulted(*core, *vcpu, FaultReason::serror, vcpu->esr);
-    case SerrorScope::machine: panic("an SError that cannot be attributed to a partition", __FILE__, __LINE__);
+    case SerrorScope::machine: panic("\"an SError that cannot be attributed to a partition\"", __FILE__, __LINE__);
     case SerrorScope::none: break;
     }
     return leave_kernel(*core);

@@ -3,33 +3,35 @@
 // stack (TPIDR_EL2) and return the vCPU to enter. From EL2 itself: a panic.
 #include "offsets.h"
 
-.macro save_all_but_x0_x1
-    stp x2, x3, [sp, #16]
-    stp x4, x5, [sp, #32]
-    stp x6, x7, [sp, #48]
-    stp x8, x9, [sp, #64]
-    stp x10, x11, [sp, #80]
-    stp x12, x13, [sp, #96]
-    stp x14, x15, [sp, #112]
-    stp x16, x17, [sp, #128]
-    stp x18, x19, [sp, #144]
-    stp x20, x21, [sp, #160]
-    stp x22, x23, [sp, #176]
-    stp x24, x25, [sp, #192]
-    stp x26, x27, [sp, #208]
-    stp x28, x29, [sp, #224]
+.altmacro
+.macro pair op, kind, first, second, base, bytes
+    \op \kind\()\first, \kind\()\second, [\base, #\first * \bytes]
+.endm
+
+// Stores or loads registers in pairs, from number \from to \to, each at its number times \bytes from \base.
+.macro registers op, kind, bytes, base, from, to
+    pair \op, \kind, \from, %(\from + 1), \base, \bytes
+.if \from + 1 < \to
+    registers \op, \kind, \bytes, \base, %(\from + 2), \to
+.endif
+.endm
+
+// x0 and x1 are saved: saves the others, and calls \handler on the core's stack.
+.macro call_handler handler
+    registers stp, x, 8, sp, 2, 29
     str x30, [sp, #240]
+    mov x0, sp
+    mrs x1, tpidr_el2
+    mov sp, x1
+    bl \handler
 .endm
 
-.macro vector target
-.balign 128
-    b \target
-.endm
-
-.macro vector_from_partition target
+// Fits into its vector.
+.macro vector_from_partition handler
 .balign 128
     stp x0, x1, [sp]
-    b \target
+    call_handler \handler
+    b enter
 .endm
 
 .section .text.vectors, "ax"
@@ -37,7 +39,8 @@
 .global vectors
 vectors:
 .rept 8                             // from EL2: never on purpose
-    vector own_exception
+    .balign 128
+    b own_exception
 .endr
 .rept 2                             // AArch64, then AArch32 EL0
     .balign 128
@@ -47,10 +50,11 @@ vectors:
     cmp x1, #0x16                   // HVC
     b.ne sync
     b from_hvc
-    vector_from_partition irq
-    vector_from_partition irq       // FIQ: physical group 0 is not ours; treated alike
-    vector_from_partition serror
+    vector_from_partition handle_irq
+    vector_from_partition handle_irq // FIQ: physical group 0 is not ours; treated alike
+    vector_from_partition handle_serror
 .endr
+.balign 128
 
 from_hvc:
     ldrb w1, [sp, #VCPU_NATIVE]
@@ -65,50 +69,17 @@ from_hvc:
     b enter
 
 sync:
-    save_all_but_x0_x1
-    mov x0, sp
-    mrs x1, tpidr_el2
-    mov sp, x1
-    bl handle_sync
+    call_handler handle_sync
 // x0: the vCPU whose registers are to be loaded. Everything else of it is in the hardware.
 .global enter
 enter:
     mov sp, x0
-    ldp x2, x3, [sp, #16]
-    ldp x4, x5, [sp, #32]
-    ldp x6, x7, [sp, #48]
-    ldp x8, x9, [sp, #64]
-    ldp x10, x11, [sp, #80]
-    ldp x12, x13, [sp, #96]
-    ldp x14, x15, [sp, #112]
-    ldp x16, x17, [sp, #128]
-    ldp x18, x19, [sp, #144]
-    ldp x20, x21, [sp, #160]
-    ldp x22, x23, [sp, #176]
-    ldp x24, x25, [sp, #192]
-    ldp x26, x27, [sp, #208]
-    ldp x28, x29, [sp, #224]
+    registers ldp, x, 8, sp, 2, 29
     ldr x30, [sp, #240]
     ldp x0, x1, [sp]
     eret
     dsb nsh                         // no speculation past the eret
     isb
-
-irq:
-    save_all_but_x0_x1
-    mov x0, sp
-    mrs x1, tpidr_el2
-    mov sp, x1
-    bl handle_irq
-    b enter
-
-serror:
-    save_all_but_x0_x1
-    mov x0, sp
-    mrs x1, tpidr_el2
-    mov sp, x1
-    bl handle_serror
-    b enter
 
 // An exception at EL2: a fault of the core itself. The stack may be what is broken: the panic has its own.
 own_exception:
@@ -116,20 +87,7 @@ own_exception:
     msr tpidr_el0, x1
     adrp x0, panic_frame
     add x0, x0, :lo12:panic_frame
-    stp x2, x3, [x0, #16]
-    stp x4, x5, [x0, #32]
-    stp x6, x7, [x0, #48]
-    stp x8, x9, [x0, #64]
-    stp x10, x11, [x0, #80]
-    stp x12, x13, [x0, #96]
-    stp x14, x15, [x0, #112]
-    stp x16, x17, [x0, #128]
-    stp x18, x19, [x0, #144]
-    stp x20, x21, [x0, #160]
-    stp x22, x23, [x0, #176]
-    stp x24, x25, [x0, #192]
-    stp x26, x27, [x0, #208]
-    stp x28, x29, [x0, #224]
+    registers stp, x, 8, x0, 2, 29
     mov x1, sp
     stp x30, x1, [x0, #240]
     mrs x1, tpidr_el1
@@ -149,12 +107,7 @@ _ZN8bulkhead5panicEPKcS1_j:
     msr tpidr_el1, x3
     adrp x3, panic_frame
     add x3, x3, :lo12:panic_frame
-    stp x18, x19, [x3, #144]
-    stp x20, x21, [x3, #160]
-    stp x22, x23, [x3, #176]
-    stp x24, x25, [x3, #192]
-    stp x26, x27, [x3, #208]
-    stp x28, x29, [x3, #224]
+    registers stp, x, 8, x3, 18, 29
     mov x4, sp
     stp x30, x4, [x3, #240]
     sub x4, x30, #4                 // the call itself: behind it another function may begin
@@ -164,35 +117,17 @@ _ZN8bulkhead5panicEPKcS1_j:
 // The vCPU FP/SIMD registers: x0 points to FpState.
 .global _ZN8bulkhead2hw7save_fpERNS_7FpStateE
 .global _ZN8bulkhead2hw7load_fpERKNS_7FpStateE
-.macro fp_registers op
-    \op q0, q1, [x0]
-    \op q2, q3, [x0, #32]
-    \op q4, q5, [x0, #64]
-    \op q6, q7, [x0, #96]
-    \op q8, q9, [x0, #128]
-    \op q10, q11, [x0, #160]
-    \op q12, q13, [x0, #192]
-    \op q14, q15, [x0, #224]
-    \op q16, q17, [x0, #256]
-    \op q18, q19, [x0, #288]
-    \op q20, q21, [x0, #320]
-    \op q22, q23, [x0, #352]
-    \op q24, q25, [x0, #384]
-    \op q26, q27, [x0, #416]
-    \op q28, q29, [x0, #448]
-    \op q30, q31, [x0, #480]
-.endm
 .arch_extension fp
 .arch_extension simd
 _ZN8bulkhead2hw7save_fpERNS_7FpStateE:
-    fp_registers stp
+    registers stp, q, 16, x0, 0, 31
     mrs x1, fpcr
     mrs x2, fpsr
     add x0, x0, #512
     stp x1, x2, [x0]
     ret
 _ZN8bulkhead2hw7load_fpERKNS_7FpStateE:
-    fp_registers ldp
+    registers ldp, q, 16, x0, 0, 31
     add x0, x0, #512
     ldp x1, x2, [x0]
     msr fpcr, x1

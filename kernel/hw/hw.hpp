@@ -11,28 +11,16 @@ namespace bulkhead::hw {
 template <class R> Value<R> read();
 template <class R> void write(Value<R> value);
 
-/// Declares how the register type R is accessed.
-#define SYSTEM_REGISTER(R, name)                                                                   \
-    template <> inline Value<R> read<R>() {                                                        \
-        uint64_t bits;                                                                             \
-        asm volatile("mrs %0, " #name : "=r"(bits));                                               \
-        return {bits};                                                                             \
-    }                                                                                              \
-    template <> inline void write<R>(Value<R> value) {                                             \
-        asm volatile("msr " #name ", %x0" : : "rZ"(value.bits) : "memory");                         \
+/// Declares how the register R is accessed: a type of regs/el2.hpp, or, without fields of interest, an incomplete one.
+#define SYSTEM_REGISTER(R, name)                                                                                                   \
+    template <> inline Value<struct R> read<struct R>() {                                                                          \
+        uint64_t bits;                                                                                                             \
+        asm volatile("mrs %0, " #name : "=r"(bits));                                                                               \
+        return {bits};                                                                                                             \
+    }                                                                                                                              \
+    template <> inline void write<struct R>(Value<struct R> value) {                                                               \
+        asm volatile("msr " #name ", %x0" : : "rZ"(value.bits) : "memory");                                                        \
     }
-
-// Registers without fields of interest; those with fields are in regs/el2.hpp.
-// clang-format off
-struct ElrEl2; struct SpsrEl2; struct FarEl2; struct HpfarEl2; struct VttbrEl2; struct VmpidrEl2; struct VpidrEl2;
-struct CntvoffEl2; struct CnthpCtl; struct CnthpCval; struct Cntpct; struct Cntfrq; struct TpidrEl2; struct Ttbr0El2;
-struct MairEl2; struct VbarEl2; struct HstrEl2; struct VsesrEl2; struct ActlrEl2; struct IsrEl1; struct MpidrEl1;
-struct MidrEl1; struct CntvCtl; struct CntvCval; struct IccIar1; struct IccEoir1; struct IccDir; struct IccPmr; struct
-IccIgrpen1; struct IccCtlr; struct IccSgi1r; struct IccSreEl2; struct IccBpr1; struct IccHppir1; struct IchVtr; struct
-IchMisr; struct IchEisr; struct IchElrsr; struct IchVmcr; struct IchAp0r0; struct IchAp1r0; struct ParEl1; struct
-EsrEl1; struct ElrEl1; struct SpsrEl1; struct FarEl1; struct SctlrEl1; struct VbarEl1; struct SpEl0; struct SpEl1;
-struct MdscrEl1; struct PmcrEl0; struct IdAa64Isar0; struct IdAa64Pfr0; struct IdAa64Dfr0; struct IdAa64Mmfr0;
-// clang-format on
 
 SYSTEM_REGISTER(HcrEl2, hcr_el2)
 SYSTEM_REGISTER(VtcrEl2, vtcr_el2)
@@ -44,13 +32,10 @@ SYSTEM_REGISTER(CnthctlEl2, cnthctl_el2)
 SYSTEM_REGISTER(IchHcrEl2, s3_4_c12_c11_0)
 SYSTEM_REGISTER(EsrEl2, esr_el2)
 SYSTEM_REGISTER(ElrEl2, elr_el2)
-SYSTEM_REGISTER(SpsrEl2, spsr_el2)
 SYSTEM_REGISTER(FarEl2, far_el2)
 SYSTEM_REGISTER(HpfarEl2, hpfar_el2)
 SYSTEM_REGISTER(VttbrEl2, vttbr_el2)
-SYSTEM_REGISTER(VmpidrEl2, vmpidr_el2)
 SYSTEM_REGISTER(VpidrEl2, vpidr_el2)
-SYSTEM_REGISTER(CntvoffEl2, cntvoff_el2)
 SYSTEM_REGISTER(CnthpCtl, cnthp_ctl_el2)
 SYSTEM_REGISTER(CnthpCval, cnthp_cval_el2)
 SYSTEM_REGISTER(Cntpct, cntpct_el0)
@@ -58,15 +43,14 @@ SYSTEM_REGISTER(Cntfrq, cntfrq_el0)
 SYSTEM_REGISTER(TpidrEl2, tpidr_el2)
 SYSTEM_REGISTER(Ttbr0El2, ttbr0_el2)
 SYSTEM_REGISTER(MairEl2, mair_el2)
-SYSTEM_REGISTER(VbarEl2, vbar_el2)
 SYSTEM_REGISTER(HstrEl2, hstr_el2)
 SYSTEM_REGISTER(VsesrEl2, s3_4_c5_c2_3)
+SYSTEM_REGISTER(VdisrEl2, s3_4_c12_c1_1)
+SYSTEM_REGISTER(Tpidr2El0, s3_3_c13_c0_5)
 SYSTEM_REGISTER(ActlrEl2, actlr_el2)
 SYSTEM_REGISTER(IsrEl1, isr_el1)
-SYSTEM_REGISTER(MpidrEl1, mpidr_el1)
 SYSTEM_REGISTER(MidrEl1, midr_el1)
 SYSTEM_REGISTER(CntvCtl, cntv_ctl_el0)
-SYSTEM_REGISTER(CntvCval, cntv_cval_el0)
 SYSTEM_REGISTER(IccIar1, s3_0_c12_c12_0)
 SYSTEM_REGISTER(IccEoir1, s3_0_c12_c12_1)
 SYSTEM_REGISTER(IccDir, s3_0_c12_c11_1)
@@ -76,28 +60,16 @@ SYSTEM_REGISTER(IccCtlr, s3_0_c12_c12_4)
 SYSTEM_REGISTER(IccSgi1r, s3_0_c12_c11_5)
 SYSTEM_REGISTER(IccSreEl2, s3_4_c12_c9_5)
 SYSTEM_REGISTER(IccBpr1, s3_0_c12_c12_3)
-SYSTEM_REGISTER(IccHppir1, s3_0_c12_c12_2)
 SYSTEM_REGISTER(IchVtr, s3_4_c12_c11_1)
-SYSTEM_REGISTER(IchMisr, s3_4_c12_c11_2)
-SYSTEM_REGISTER(IchEisr, s3_4_c12_c11_3)
-SYSTEM_REGISTER(IchElrsr, s3_4_c12_c11_5)
 SYSTEM_REGISTER(IchVmcr, s3_4_c12_c11_7)
-SYSTEM_REGISTER(IchAp0r0, s3_4_c12_c8_0)
-SYSTEM_REGISTER(IchAp1r0, s3_4_c12_c9_0)
-SYSTEM_REGISTER(ParEl1, par_el1)
 SYSTEM_REGISTER(EsrEl1, esr_el1)
 SYSTEM_REGISTER(ElrEl1, elr_el1)
-SYSTEM_REGISTER(SpsrEl1, spsr_el1)
-SYSTEM_REGISTER(FarEl1, far_el1)
-SYSTEM_REGISTER(SctlrEl1, sctlr_el1)
-SYSTEM_REGISTER(VbarEl1, vbar_el1)
-SYSTEM_REGISTER(SpEl0, sp_el0)
-SYSTEM_REGISTER(SpEl1, sp_el1)
 SYSTEM_REGISTER(MdscrEl1, mdscr_el1)
 SYSTEM_REGISTER(PmcrEl0, pmcr_el0)
 SYSTEM_REGISTER(IdAa64Isar0, id_aa64isar0_el1)
 SYSTEM_REGISTER(IdAa64Pfr0, id_aa64pfr0_el1)
-SYSTEM_REGISTER(IdAa64Dfr0, id_aa64dfr0_el1)
+SYSTEM_REGISTER(IdAa64Pfr1, id_aa64pfr1_el1)
+SYSTEM_REGISTER(IdAa64Mmfr1, id_aa64mmfr1_el1)
 SYSTEM_REGISTER(IdAa64Mmfr0, id_aa64mmfr0_el1)
 #undef SYSTEM_REGISTER
 
@@ -144,6 +116,18 @@ inline bool interrupt_pending() { return read<IsrEl1>().bits != 0; }
 uint64_t read_lr(unsigned n);
 void write_lr(unsigned n, uint64_t value);
 
+inline bool has_ras() { return (read<IdAa64Pfr0>().bits >> 28 & 15) != 0; }
+inline bool has_sme() { return (read<IdAa64Pfr1>().bits >> 24 & 15) != 0; }
+inline bool has_pan() { return (read<IdAa64Mmfr1>().bits >> 20 & 15) != 0; }
+/// Everything that FEAT_FGT and FEAT_HCX can allow EL1 is refused.
+inline void refuse_new_features() {
+    if (read<IdAa64Mmfr0>().bits >> 56 & 15) {
+        asm volatile("msr s3_4_c1_c1_4, xzr\n msr s3_4_c1_c1_5, xzr\n msr s3_4_c1_c1_6, xzr\n" // HFGRTR, HFGWTR, HFGITR
+                     "msr s3_4_c3_c1_4, xzr\n msr s3_4_c3_c1_5, xzr\n");                       // HDFGRTR, HDFGWTR
+    }
+    if (read<IdAa64Mmfr1>().bits >> 40 & 15) { asm volatile("msr s3_4_c1_c2_2, xzr"); } // HCRX
+}
+
 /// FEAT_CRC32, and eight bytes of IEEE 802.3 CRC-32 by it.
 inline bool has_crc32() { return (read<IdAa64Isar0>().bits >> 16 & 15) != 0; }
 inline uint32_t crc32_step(uint32_t crc, uint64_t data) {
@@ -157,8 +141,10 @@ inline uint64_t smc(uint64_t function, uint64_t a1, uint64_t a2, uint64_t a3) {
     register uint64_t x1 asm("x1") = a1;
     register uint64_t x2 asm("x2") = a2;
     register uint64_t x3 asm("x3") = a3;
-    asm volatile("smc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3) : : "memory", "x4", "x5", "x6", "x7", "x8", "x9", "x10",
-                 "x11", "x12", "x13", "x14", "x15", "x16", "x17");
+    asm volatile("smc #0"
+                 : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)
+                 :
+                 : "memory", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17");
     return x0;
 }
 

@@ -6,57 +6,13 @@
 
 namespace bulkhead::hw {
 
-/// Saves what a VM owns and a native partition could touch; stops its CNTV.
-inline void save_el1(Context& context, EagerState& state) {
-    static_assert(offsetof(Context, pc) == 248 && offsetof(Context, pstate) == 256 && offsetof(Context, sp) == 264);
-    static_assert(offsetof(EagerState, cntv_cval_el0) == 112);
-    asm volatile("mrs x9, elr_el2\n mrs x10, spsr_el2\n mrs x11, sp_el1\n"
-                 "str x9, [%0, #248]\n stp x10, x11, [%0, #256]\n"
-                 "mrs x9, sp_el0\n mrs x10, elr_el1\n stp x9, x10, [%1]\n"
-                 "mrs x9, spsr_el1\n mrs x10, esr_el1\n stp x9, x10, [%1, #16]\n"
-                 "mrs x9, far_el1\n mrs x10, vbar_el1\n stp x9, x10, [%1, #32]\n"
-                 "mrs x9, tpidr_el0\n mrs x10, tpidrro_el0\n stp x9, x10, [%1, #48]\n"
-                 "mrs x9, tpidr_el1\n mrs x10, sctlr_el1\n stp x9, x10, [%1, #64]\n"
-                 "mrs x9, cntkctl_el1\n mrs x10, par_el1\n stp x9, x10, [%1, #80]\n"
-                 "mrs x9, csselr_el1\n mrs x10, cntv_ctl_el0\n stp x9, x10, [%1, #96]\n"
-                 "mrs x9, cntv_cval_el0\n str x9, [%1, #112]\n"
-                 "msr cntv_ctl_el0, xzr\n"
-                 :
-                 : "r"(&context), "r"(&state)
-                 : "x9", "x10", "x11", "memory");
-}
-
-/// Loads them again. CVAL before CTL: an old CVAL must not fire.
-inline void load_el1(const Context& context, const EagerState& state) {
-    asm volatile("ldr x9, [%0, #248]\n ldp x10, x11, [%0, #256]\n"
-                 "msr elr_el2, x9\n msr spsr_el2, x10\n msr sp_el1, x11\n"
-                 "ldp x9, x10, [%1]\n msr sp_el0, x9\n msr elr_el1, x10\n"
-                 "ldp x9, x10, [%1, #16]\n msr spsr_el1, x9\n msr esr_el1, x10\n"
-                 "ldp x9, x10, [%1, #32]\n msr far_el1, x9\n msr vbar_el1, x10\n"
-                 "ldp x9, x10, [%1, #48]\n msr tpidr_el0, x9\n msr tpidrro_el0, x10\n"
-                 "ldp x9, x10, [%1, #64]\n msr tpidr_el1, x9\n msr sctlr_el1, x10\n"
-                 "ldp x9, x10, [%1, #80]\n msr cntkctl_el1, x9\n msr par_el1, x10\n"
-                 "ldp x9, x10, [%1, #96]\n ldr x11, [%1, #112]\n"
-                 "msr csselr_el1, x9\n msr cntv_cval_el0, x11\n msr cntv_ctl_el0, x10\n"
-                 :
-                 : "r"(&context), "r"(&state)
-                 : "x9", "x10", "x11", "memory");
-}
-
-/// A native partition's own three: PC, PSTATE, SP.
+/// What the hardware holds of every partition: PC, PSTATE, SP.
 inline void save_native(Context& context) {
     asm volatile("mrs x9, elr_el2\n mrs x10, spsr_el2\n mrs x11, sp_el1\n"
                  "str x9, [%0, #248]\n stp x10, x11, [%0, #256]\n"
                  :
                  : "r"(&context)
                  : "x9", "x10", "x11", "memory");
-}
-/// Of a server that answers: where it goes on, and its stack; its flags do not matter.
-inline void save_server(Context& context, uint64_t pstate) {
-    asm volatile("mrs x9, elr_el2\n mrs x10, sp_el1\n str x9, [%0, #248]\n stp %1, x10, [%0, #256]\n"
-                 :
-                 : "r"(&context), "r"(pstate)
-                 : "x9", "x10", "memory");
 }
 inline void load_native(const Context& context) {
     asm volatile("ldr x9, [%0, #248]\n ldp x10, x11, [%0, #256]\n"
@@ -66,11 +22,55 @@ inline void load_native(const Context& context) {
                  : "x9", "x10", "x11", "memory");
 }
 
-/// What a native partition finds in the registers that a VM used: nothing of the VM.
+/// Saves what a VM owns and a native partition could touch; stops its CNTV.
+inline void save_el1(Context& context, EagerState& state) {
+    static_assert(offsetof(Context, pc) == 248 && offsetof(Context, pstate) == 256 && offsetof(Context, sp) == 264);
+    static_assert(offsetof(EagerState, cntv_cval_el0) == 112);
+    save_native(context);
+    asm volatile("mrs x9, sp_el0\n mrs x10, elr_el1\n stp x9, x10, [%0]\n"
+                 "mrs x9, spsr_el1\n mrs x10, esr_el1\n stp x9, x10, [%0, #16]\n"
+                 "mrs x9, far_el1\n mrs x10, vbar_el1\n stp x9, x10, [%0, #32]\n"
+                 "mrs x9, tpidr_el0\n mrs x10, tpidrro_el0\n stp x9, x10, [%0, #48]\n"
+                 "mrs x9, tpidr_el1\n mrs x10, sctlr_el1\n stp x9, x10, [%0, #64]\n"
+                 "mrs x9, cntkctl_el1\n mrs x10, par_el1\n stp x9, x10, [%0, #80]\n"
+                 "mrs x9, csselr_el1\n mrs x10, cntv_ctl_el0\n stp x9, x10, [%0, #96]\n"
+                 "mrs x9, cntv_cval_el0\n str x9, [%0, #112]\n"
+                 "msr cntv_ctl_el0, xzr\n"
+                 :
+                 : "r"(&state)
+                 : "x9", "x10", "memory");
+}
+
+/// Loads them again. CVAL before CTL: an old CVAL must not fire.
+inline void load_el1(const Context& context, const EagerState& state) {
+    load_native(context);
+    asm volatile("ldp x9, x10, [%0]\n msr sp_el0, x9\n msr elr_el1, x10\n"
+                 "ldp x9, x10, [%0, #16]\n msr spsr_el1, x9\n msr esr_el1, x10\n"
+                 "ldp x9, x10, [%0, #32]\n msr far_el1, x9\n msr vbar_el1, x10\n"
+                 "ldp x9, x10, [%0, #48]\n msr tpidr_el0, x9\n msr tpidrro_el0, x10\n"
+                 "ldp x9, x10, [%0, #64]\n msr tpidr_el1, x9\n msr sctlr_el1, x10\n"
+                 "ldp x9, x10, [%0, #80]\n msr cntkctl_el1, x9\n msr par_el1, x10\n"
+                 "ldp x9, x10, [%0, #96]\n ldr x11, [%0, #112]\n"
+                 "msr csselr_el1, x9\n msr cntv_cval_el0, x11\n msr cntv_ctl_el0, x10\n"
+                 :
+                 : "r"(&state)
+                 : "x9", "x10", "x11", "memory");
+}
+
+/// Of a server that answers: where it goes on, and its stack; its flags do not matter.
+inline void save_server(Context& context, uint64_t pstate) {
+    asm volatile("mrs x9, elr_el2\n mrs x10, sp_el1\n str x9, [%0, #248]\n stp %1, x10, [%0, #256]\n"
+                 :
+                 : "r"(&context), "r"(pstate)
+                 : "x9", "x10", "memory");
+}
+
+/// What a native partition finds in the registers that others used: nothing of them.
 inline void clear_el1(uint64_t sctlr, uint64_t vbar) {
     asm volatile("msr sctlr_el1, %0\n msr vbar_el1, %1\n"
                  "msr sp_el0, xzr\n msr elr_el1, xzr\n msr spsr_el1, xzr\n msr par_el1, xzr\n"
                  "msr tpidr_el0, xzr\n msr tpidrro_el0, xzr\n msr tpidr_el1, xzr\n msr cntkctl_el1, xzr\n"
+                 "msr csselr_el1, xzr\n msr cntv_cval_el0, xzr\n"
                  :
                  : "r"(sctlr), "r"(vbar)
                  : "memory");

@@ -4,21 +4,17 @@
 
 namespace bulkhead::hypercall {
 
-namespace {
-
 /// Objects whose capabilities can be given a badge, once: who calls, which signals, which interrupt
 /// lines.
 constexpr bool can_be_minted(ObjectType type) {
     return type == ObjectType::endpoint || type == ObjectType::notification || type == ObjectType::partition;
 }
 
-Result<uint64_t> badge_for(const Slot& slot, uint64_t old, uint64_t wanted) {
+static Result<uint64_t> badge_for(const Slot& slot, uint64_t old, uint64_t wanted) {
     if (wanted == 0 || wanted == old) { return old; }
     if (old != 0) { return Status::no_right; }
     return can_be_minted(slot.type) ? Result<uint64_t>(wanted) : Result<uint64_t>(Status::bad_type);
 }
-
-} // namespace
 
 Status delegate(Core& core, Vcpu& self, const Arguments& arguments) {
     const Partition& own = *self.partition;
@@ -37,9 +33,7 @@ Status delegate(Core& core, Vcpu& self, const Arguments& arguments) {
 
 Status drop(Core&, Vcpu& self, const Arguments& arguments) {
     Partition* partition = self.partition;
-    if (arguments.x[1] != 0) {
-        partition = TRY(partition->lookup<Partition>(arguments.x[1], abi::right::delegate)).object;
-    }
+    if (arguments.x[1] != 0) { partition = TRY(partition->lookup<Partition>(arguments.x[1], abi::right::delegate)).object; }
     const uint64_t index = arguments.x[0];
     if (index >= partition->slots || !partition->table[index].object) { return Status::bad_handle; }
     clear_slot(*partition, partition->table[index]);

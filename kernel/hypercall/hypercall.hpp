@@ -15,31 +15,17 @@ struct Arguments {
 constexpr Status restart{0x8000'0000'0000'0000};
 
 /// The status goes to x0. Results, on success only, a handler writes to self.context.x[1..8] itself.
-using HypercallHandler = Status (*)(Core& core, Vcpu& self, const Arguments& arguments);
+using HypercallHandler = Status(Core& core, Vcpu& self, const Arguments& arguments);
 
 namespace hypercall {
-// ipc: call and reply_recv are not in the table's form, see ipc/ipc.hpp
-Status signal(Core&, Vcpu&, const Arguments&);           // hypercall/signal.cpp
-Status delegate(Core&, Vcpu&, const Arguments&);         // hypercall/capability.cpp
-Status drop(Core&, Vcpu&, const Arguments&);
-Status derive(Core&, Vcpu&, const Arguments&);           // hypercall/memory.cpp
-Status revoke(Core&, Vcpu&, const Arguments&);
-Status map(Core&, Vcpu&, const Arguments&);
-Status unmap(Core&, Vcpu&, const Arguments&);
-Status map_device(Core&, Vcpu&, const Arguments&);
-Status create(Core&, Vcpu&, const Arguments&);           // hypercall/objects.cpp
-Status destroy(Core&, Vcpu&, const Arguments&);
-Status bind(Core&, Vcpu&, const Arguments&);
-Status route(Core&, Vcpu&, const Arguments&);
-Status vcpu_control(Core&, Vcpu&, const Arguments&);     // hypercall/vcpu.cpp
-Status vcpu_read(Core&, Vcpu&, const Arguments&);
-Status vcpu_write(Core&, Vcpu&, const Arguments&);
-Status vcpu_schedule(Core&, Vcpu&, const Arguments&);
-Status interrupt_line(Core&, Vcpu&, const Arguments&);   // hypercall/interrupt.cpp
-Status interrupt_state(Core&, Vcpu&, const Arguments&);
-Status interrupt_bind(Core&, Vcpu&, const Arguments&);
-Status interrupt_control(Core&, Vcpu&, const Arguments&);
-Status machine(Core&, Vcpu&, const Arguments&);          // hypercall/machine.cpp
+// call and reply_recv are not of this form, see ipc/ipc.hpp
+HypercallHandler signal;                                                             // hypercall/dispatch.cpp
+HypercallHandler delegate, drop;                                                     // hypercall/capability.cpp
+HypercallHandler derive, revoke, map, unmap, map_device;                             // hypercall/memory.cpp
+HypercallHandler create, destroy, bind, route;                                       // hypercall/objects.cpp
+HypercallHandler vcpu_control, vcpu_read, vcpu_write, vcpu_schedule;                 // hypercall/vcpu.cpp
+HypercallHandler interrupt_line, interrupt_state, interrupt_bind, interrupt_control; // hypercall/interrupt.cpp
+HypercallHandler machine;                                                            // hypercall/machine.cpp
 } // namespace hypercall
 
 } // namespace bulkhead

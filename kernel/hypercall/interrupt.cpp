@@ -133,17 +133,10 @@ Status interrupt_bind(Core& core, Vcpu& self, const Arguments& arguments) {
 Status interrupt_control(Core&, Vcpu& self, const Arguments& arguments) {
     auto interrupt = TRY(self.partition->lookup<Interrupt>(arguments.x[0], abi::right::acknowledge));
     switch (arguments.x[1]) {
-    case 0:
-        acknowledge(*interrupt);
-        return Status::ok;
-    case 1:
-        gic::mask(interrupt->intid);
-        return Status::ok;
-    case 2:
-        gic::unmask(interrupt->intid);
-        return Status::ok;
-    default:
-        return Status::bad_argument;
+    case 0: acknowledge(*interrupt); return Status::ok;
+    case 1: gic::mask(interrupt->intid); return Status::ok;
+    case 2: gic::unmask(interrupt->intid); return Status::ok;
+    default: return Status::bad_argument;
     }
 }
 

@@ -4,8 +4,6 @@
 
 namespace bulkhead::hypercall {
 
-namespace {
-
 namespace right = abi::right;
 
 /// Rights of a memory capability that a mapping with this access needs: the same bits, shifted.
@@ -21,15 +19,13 @@ constexpr bool valid_access(uint64_t access) {
 }
 
 /// A slot for an object that `self`'s partition makes.
-Result<Slot*> take_slot(Core& core, Partition& creator, ObjectType type) {
+static Result<Slot*> take_slot(Core& core, Partition& creator, ObjectType type) {
     if (creator.object_quota == 0) { return Status::no_slot; }
     if (!objects.can_take()) { return objects.reclaim(core) ? restart : Status::no_slot; }
     Slot* slot = objects.take(type);
     charge(creator, *slot);
     return slot;
 }
-
-} // namespace
 
 Status derive(Core& core, Vcpu& self, const Arguments& arguments) {
     Partition& own = *self.partition;
@@ -43,8 +39,7 @@ Status derive(Core& core, Vcpu& self, const Arguments& arguments) {
     if (parent->depth == max_derivation_depth) { return Status::no_slot; }
     Capability* destination = TRY(free_slot(core, own, arguments.x[3]));
     const PhysAddr base = parent->base + offset;
-    const Status status = check_not_donated(*parent, base, size);
-    if (status != Status::ok) { return status; }
+    TRY(check_not_donated(*parent, base, size));
     Slot* slot = TRY(take_slot(core, own, ObjectType::memory));
     slot->memory.base = base;
     slot->memory.size = size;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Hypercalls that make, destroy and bind objects.
 #include "cap/destroy.hpp"
-#include "sched/core.hpp"
 #include "vcpu/switching.hpp"
 
 namespace bulkhead::hypercall {
@@ -33,8 +32,8 @@ Result<Slot*> donated(const Making& making, uint64_t pages) {
     if (memory->memory_type != abi::MemoryType::normal || !memory->donatable) { return Status::bad_argument; }
     if (memory->size / page_size < pages) { return Status::no_memory; }
     if (memory->first_child != 0 || memory->revoking) { return Status::bad_state; }
-    const Status status = run([&] { return donate_step(making.core, making.self, *memory.slot); });
-    return status == Status::ok ? Result<Slot*>(memory.slot) : Result<Slot*>(status);
+    TRY(run([&] { return donate_step(making.core, making.self, *memory.slot); }));
+    return memory.slot;
 }
 
 void name_run_time(Partition& partition) {
@@ -77,9 +76,7 @@ Status create_partition(const Making& making) {
 Status create_vcpu(const Making& making) {
     const uint64_t(&x)[9] = making.arguments.x;
     auto partition = TRY(making.self.partition->lookup<Partition>(x[3], right::create_vcpu));
-    if (x[4] >= max_vcpus_per_partition || x[5] >= core_count || x[6] >= abi::priorities) {
-        return Status::bad_argument;
-    }
+    if (x[4] >= max_vcpus_per_partition || x[5] >= core_count || x[6] >= abi::priorities) { return Status::bad_argument; }
     const bool leaving = objects.find_dying(partition->leaving[x[4]]) != nullptr;
     if (partition->vcpus[x[4]] || leaving) { return Status::no_slot; }
     Slot* donor = TRY(donated(making, 1));
@@ -131,16 +128,11 @@ Status create(Core& core, Vcpu& self, const Arguments& arguments) {
     const Making making{core, self, arguments, destination};
     if (arguments.x[0] > 0xff) { return Status::bad_argument; }
     switch (static_cast<ObjectType>(arguments.x[0])) {
-    case ObjectType::partition:
-        return create_partition(making);
-    case ObjectType::vcpu:
-        return create_vcpu(making);
-    case ObjectType::endpoint:
-        return create_endpoint(making);
-    case ObjectType::notification:
-        return create_notification(making);
-    default:
-        return Status::bad_argument;
+    case ObjectType::partition: return create_partition(making);
+    case ObjectType::vcpu: return create_vcpu(making);
+    case ObjectType::endpoint: return create_endpoint(making);
+    case ObjectType::notification: return create_notification(making);
+    default: return Status::bad_argument;
     }
 }
 

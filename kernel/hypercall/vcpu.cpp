@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Hypercalls on vCPUs: control, inspection, registers, scheduling parameters.
-#include "abi/hypercall.hpp"
 #include "hypercall/hypercall.hpp"
-#include "irq/virtual.hpp"
 #include "sched/cross.hpp"
 #include "sched/scheduler.hpp"
 #include "vcpu/switching.hpp"

@@ -48,8 +48,14 @@ bool closes_cycle(const Core& core, const Vcpu& caller, const Vcpu* server) {
     return server == &caller;
 }
 
-bool lost(const Vcpu& server) {
-    return server.paused || server.state == VcpuState::off || server.state == VcpuState::faulted;
+bool lost(const Vcpu& server) { return server.paused || server.state == VcpuState::off || server.state == VcpuState::faulted; }
+
+/// A message that is nobody's request.
+void tell(Vcpu& server, Kind kind, uint64_t word) {
+    server.state = VcpuState::ready;
+    for (unsigned i = 0; i < 9; ++i) { server.context.x[i] = 0; }
+    server.context.x[1] = Tag::make(kind, 0, 0, 0).bits;
+    server.context.x[2] = word;
 }
 
 } // namespace
@@ -65,19 +71,10 @@ void deliver(Vcpu& caller, Vcpu& server) {
 void deliver_signals(Vcpu& server) {
     server.signals_due = false;
     server.took_signals = true;
-    server.state = VcpuState::ready;
-    server.context.x[0] = 0;
-    server.context.x[1] = Tag::make(Kind::signals, 0, 0, 0).bits;
-    server.context.x[2] = server.notification->pending.exchange(0, std::memory_order_acquire);
-    for (unsigned i = 3; i < 9; ++i) { server.context.x[i] = 0; }
+    tell(server, Kind::signals, server.notification->pending.exchange(0, std::memory_order_acquire));
 }
 
-void deliver_deadline(Vcpu& server) {
-    server.state = VcpuState::ready;
-    server.context.x[1] = Tag::make(Kind::deadline, 0, 0, 0).bits;
-    server.context.x[0] = 0;
-    for (unsigned i = 2; i < 9; ++i) { server.context.x[i] = 0; }
-}
+void deliver_deadline(Vcpu& server) { tell(server, Kind::deadline, 0); }
 
 Vcpu* make_request(Core& core, Vcpu& caller, ObjectRef ref, uint64_t badge) {
     Slot* slot = objects.find(ref);
@@ -196,10 +193,6 @@ void receive(Core& core, Vcpu& server, uint64_t deadline) {
     }
     core.reschedule = true;
 }
-
-} // namespace
-
-namespace {
 
 /// Every answer that has no shortcut. Same arguments as reply_recv, so that it can be jumped to.
 [[gnu::noinline]] Vcpu* reply_generally(uint64_t deadline, uint64_t tag, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3,

@@ -29,6 +29,25 @@ void write_system_register(const Vcpu& caller, Value<EsrEl2> esr, uint64_t (&to)
     to[3] = read ? 0 : source_register(caller, static_cast<unsigned>(esr.get(EsrEl2::rt)));
 }
 
+void write_trap_answer(Vcpu& caller, const uint64_t (&words)[abi::message_words]) {
+    Value<EsrEl2> esr{caller.esr};
+    switch (esr.get(EsrEl2::ec)) {
+    case ec::data_abort:
+        if (!esr.get(EsrEl2::wnr)) { write_loaded(caller, esr.bits, words[0]); }
+        break;
+    case ec::msr:
+        if (esr.get(EsrEl2::read) && esr.get(EsrEl2::rt) != 31) { caller.context.x[esr.get(EsrEl2::rt)] = words[0]; }
+        break;
+    case ec::wfx: break;
+    case ec::hvc64: // the preferred return address is already behind it
+        for (unsigned i = 0; i < 4; ++i) { caller.context.x[i] = words[i]; }
+        return;
+    default:
+        for (unsigned i = 0; i < 4; ++i) { caller.context.x[i] = words[i]; }
+    }
+    advance(caller.context, esr.bits);
+}
+
 } // namespace
 
 void write_message(const Vcpu& caller, uint64_t (&to)[31]) {
@@ -55,29 +74,6 @@ void write_message(const Vcpu& caller, uint64_t (&to)[31]) {
     if (caller.may_repeat) { to[1] |= Tag::repeated_bit; }
 }
 
-namespace {
-
-void write_trap_answer(Vcpu& caller, const uint64_t (&words)[abi::message_words]) {
-    Value<EsrEl2> esr{caller.esr};
-    switch (esr.get(EsrEl2::ec)) {
-    case ec::data_abort:
-        if (!esr.get(EsrEl2::wnr)) { write_loaded(caller, esr.bits, words[0]); }
-        break;
-    case ec::msr:
-        if (esr.get(EsrEl2::read) && esr.get(EsrEl2::rt) != 31) { caller.context.x[esr.get(EsrEl2::rt)] = words[0]; }
-        break;
-    case ec::wfx: break;
-    case ec::hvc64: // the preferred return address is already behind it
-        for (unsigned i = 0; i < 4; ++i) { caller.context.x[i] = words[i]; }
-        return;
-    default:
-        for (unsigned i = 0; i < 4; ++i) { caller.context.x[i] = words[i]; }
-    }
-    advance(caller.context, esr.bits);
-}
-
-} // namespace
-
 void write_answer(Vcpu& caller, uint64_t tag, const uint64_t (&words)[abi::message_words]) {
     ReplyTag reply{tag};
     if (caller.native) {
@@ -101,10 +97,9 @@ void write_answer(Vcpu& caller, uint64_t tag, const uint64_t (&words)[abi::messa
     }
 }
 
-bool cpu_has_pan = false;
-
 void inject(Vcpu& vcpu, uint64_t esr_el1, uint64_t far_el1) {
-    constexpr uint64_t el1h_masked = 0x3c5, pan = 1u << 22, span = 1u << 23, flags = 0xf000'0000;
+    constexpr uint64_t el1h_masked = 0x3c5, pan = 1u << 22, span = 1u << 23, flags = 0xf000'0000, dit = 1u << 24, ssbs = 1u << 12,
+                       dssbs = 1ull << 44;
     Context& context = vcpu.context;
     vcpu.eager.esr_el1 = esr_el1;
     vcpu.eager.far_el1 = far_el1;
@@ -112,8 +107,9 @@ void inject(Vcpu& vcpu, uint64_t esr_el1, uint64_t far_el1) {
     vcpu.eager.spsr_el1 = context.pstate;
     uint64_t mode = context.pstate & 0x1f;
     uint64_t offset = mode & 0x10 ? 0x600 : mode == 0x5 ? 0x200 : mode == 0x4 ? 0 : 0x400;
-    uint64_t keep = context.pstate & (flags | pan);
-    if (cpu_has_pan && !(vcpu.eager.sctlr_el1 & span)) { keep |= pan; }
+    uint64_t keep = context.pstate & (flags | pan | (mode & 0x10 ? 0 : dit));
+    if (hw::has_pan() && !(vcpu.eager.sctlr_el1 & span)) { keep |= pan; }
+    if (vcpu.eager.sctlr_el1 & dssbs) { keep |= ssbs; }
     context.pc = (vcpu.eager.vbar_el1 & ~0x7ffull) + offset;
     context.pstate = keep | el1h_masked;
 }

@@ -25,8 +25,7 @@ inline void write_loaded(Vcpu& vcpu, uint64_t esr, uint64_t value) {
         if (!(esr & sf)) { value = static_cast<uint32_t>(value); }
     }
     unsigned rt = esr >> 16 & 31;
-    if (rt != 31) [[likely]]
-        vcpu.context.x[rt] = value;
+    if (rt != 31) [[likely]] { vcpu.context.x[rt] = value; }
 }
 /// Past the trapped instruction: PC, and what an executed instruction clears in PSTATE (Arm ARM, D1: SS, BTYPE, IT).
 inline void advance(Context& context, uint64_t esr) {
@@ -45,6 +44,5 @@ inline void advance(Context& context, uint64_t esr) {
 /// Takes an exception to EL1 in the vCPU, whose state is in memory: Arm ARM, AArch64.TakeException.
 void inject(Vcpu& vcpu, uint64_t esr_el1, uint64_t far_el1);
 void inject_undefined(Vcpu& vcpu);
-extern bool cpu_has_pan; ///< FEAT_PAN: an exception sets PSTATE.PAN unless SCTLR_EL1.SPAN
 
 } // namespace bulkhead

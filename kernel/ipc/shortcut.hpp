@@ -29,8 +29,9 @@ namespace bulkhead {
 [[gnu::always_inline]] inline Vcpu* device_request(Core& core, Vcpu& guest, uint64_t esr, DevicePage page) {
     Slot* slot = objects.find(page.endpoint());
     Vcpu* server = slot ? slot->endpoint.server[core.index] : nullptr;
-    if (!server || server->standing != Vcpu::just_waiting) [[unlikely]]
+    if (!server || server->standing != Vcpu::just_waiting || guest.leaves_slowly) [[unlikely]] {
         return make_request(core, guest, page.endpoint(), page.badge());
+    }
     guest.endpoint = page.endpoint();
     guest.badge = page.badge();
     guest.state = VcpuState::calling;
@@ -62,7 +63,7 @@ inline bool is_device_answer(const Vcpu& caller, uint64_t tag) {
     close_request(server, guest);
     if (!(esr & wnr)) { write_loaded(guest, esr, value); }
     advance(guest.context, esr);
-    enter_vcpu(core, guest, false);
+    enter_vcpu(core, guest);
     return &guest;
 }
 
@@ -74,7 +75,7 @@ struct Words {
     Vcpu& caller = *server.caller;
     close_request(server, caller);
     write_answer(caller, tag, words.word);
-    enter_vcpu(core, caller, false);
+    enter_vcpu(core, caller);
     return &caller;
 }
 

@@ -8,8 +8,8 @@ namespace bulkhead::gic {
 namespace {
 
 // Offsets that the distributor and a redistributor's SGI frame share
-constexpr uint64_t igroupr = 0x80, isenabler = 0x100, icenabler = 0x180, icpendr = 0x280, isactiver = 0x300,
-                   icactiver = 0x380, ipriorityr = 0x400, icfgr = 0xc00;
+constexpr uint64_t igroupr = 0x80, isenabler = 0x100, icenabler = 0x180, icpendr = 0x280, isactiver = 0x300, icactiver = 0x380,
+                   ipriorityr = 0x400, icfgr = 0xc00;
 constexpr uint64_t gicd_ctlr = 0, gicd_typer = 4, gicd_irouter = 0x6000;
 constexpr uint64_t gicr_typer_affinity = 0xc, gicr_waker = 0x14, gicr_sgi = 0x1'0000;
 /// EnableGrp1 with one Security state, EnableGrp1A as the Non-secure state of two; ARE likewise.
@@ -33,9 +33,7 @@ PhysAddr redistributor(uint64_t core) { return redistributors + core * stride; }
 uint32_t affinity(uint64_t core) { return hw::load32(redistributor(core) + gicr_typer_affinity); }
 
 /// The 32-bit register that has one bit per INTID, and that bit.
-void store_bit(uint64_t bank, uint32_t intid) {
-    hw::store32(distributor + (bank + intid / 32 * 4ull), 1u << intid % 32);
-}
+void store_bit(uint64_t bank, uint32_t intid) { hw::store32(distributor + (bank + intid / 32 * 4ull), 1u << intid % 32); }
 
 /// 32 INTIDs: masked, in group 1, inactive, at the one priority that we use.
 [[gnu::section(".text.boot")]] void init_bank(PhysAddr frame, uint32_t first) {
@@ -111,8 +109,8 @@ void send_ipi(unsigned core) {
     uint64_t target = affinities[core];
     uint64_t aff0 = target & 0xff, aff1 = target >> 8 & 0xff, aff2 = target >> 16 & 0xff;
     hw::dsb_ishst(); // what the other core is to see, before it is told to look
-    hw::write<hw::IccSgi1r>({(target >> 24) << 48 | (aff0 / 16) << 44 | aff2 << 32 | aff1 << 16 |
-                             static_cast<uint64_t>(ipi) << 24 | 1ull << aff0 % 16});
+    hw::write<hw::IccSgi1r>({(target >> 24) << 48 | (aff0 / 16) << 44 | aff2 << 32 | aff1 << 16 | static_cast<uint64_t>(ipi) << 24 |
+                             1ull << aff0 % 16});
     hw::isb();
 }
 

@@ -2,7 +2,6 @@
 // The physical GICv3: distributor, redistributors and CPU interface, with one Security state or as
 // the Non-secure state of two.
 #pragma once
-#include "hw.hpp"
 #include "sched/core.hpp"
 
 namespace bulkhead::gic {

@@ -27,8 +27,7 @@ void take_back(InterruptUpdate& update, Vcpu& vcpu, unsigned intid, Value<IchLr>
         w = w.with(VI::held, linked);
         if (!linked) { gic::deactivate(static_cast<uint32_t>(pintid)); } // it was, till now
     }
-    constexpr Word away =
-        VI::listed(1) | VI::loaded_latch(1) | VI::loaded_active(1) | VI::cancel_latch(1) | VI::cancel_active(1);
+    constexpr Word away = VI::listed(1) | VI::loaded_latch(1) | VI::loaded_active(1) | VI::cancel_latch(1) | VI::cancel_active(1);
     w.bits &= ~away.bits;
     w = w | Word{}.with(VI::latch, latch).with(VI::active, active).with(VI::parked, active);
     update.place(&vcpu, intid, w);
@@ -82,8 +81,7 @@ void load(InterruptUpdate& update, Vcpu& vcpu, unsigned intid) {
     bool takes_latch = is(w, VI::latch) && is_open(w) && group1_enabled(vcpu);
     uint64_t latch = takes_latch ? 1 : 0;
     uint64_t state = active ? latch ? IchLr::pending_active : IchLr::active : IchLr::pending;
-    auto lr =
-        (Value<IchLr>{intid} | IchLr::group(1)).with(IchLr::priority, w.get(VI::priority)).with(IchLr::state, state);
+    auto lr = (Value<IchLr>{intid} | IchLr::group(1)).with(IchLr::priority, w.get(VI::priority)).with(IchLr::state, state);
     if (is(w, VI::held) && state != IchLr::pending_active) {
         lr = lr.with(IchLr::hw, 1).with(IchLr::pintid, w.get(VI::pintid));
         w = w.with(VI::held, 0); // the list register holds it; the guest's EOI lets it go
@@ -103,9 +101,7 @@ void load(InterruptUpdate& update, Vcpu& vcpu, unsigned intid) {
 Value<IchHcrEl2> fill(const Core& core, InterruptUpdate& update, Vcpu& vcpu) {
     auto& own = vcpu.interrupts;
     bool some = group1_enabled(vcpu) && !own.queue.empty();
-    while (own.used + some < core.list_registers && !own.parked.empty()) {
-        load(update, vcpu, best_parked(update, vcpu));
-    }
+    while (own.used + some < core.list_registers && !own.parked.empty()) { load(update, vcpu, best_parked(update, vcpu)); }
     while (own.used < core.list_registers && some) {
         load(update, vcpu, own.queue.best());
         some = !own.queue.empty();
@@ -162,10 +158,7 @@ void before_guest(Core& core, Vcpu& vcpu) {
     zero(vcpu.interrupts.used, stale);
     vcpu.controls.ich_hcr = control.bits;
     hw::write<IchHcrEl2>(control);
-    constexpr unsigned ras_shift = 28;
-    if (vcpu.controls.hcr & HcrEl2::vse.mask && hw::read<hw::IdAa64Pfr0>().bits >> ras_shift & 15) {
-        hw::write<hw::VsesrEl2>({vcpu.interrupts.serror_syndrome});
-    }
+    if (vcpu.controls.hcr & HcrEl2::vse.mask && hw::has_ras()) { hw::write<hw::VsesrEl2>({vcpu.interrupts.serror_syndrome}); }
     vcpu.interrupts.dirty.store(false, std::memory_order_relaxed);
 }
 
@@ -233,7 +226,29 @@ void reset_interrupts(Core& core, Vcpu& vcpu) {
 void inject_serror(Vcpu& vcpu, uint64_t syndrome) {
     vcpu.interrupts.serror_syndrome = syndrome;
     vcpu.controls.hcr |= HcrEl2::vse.mask;
+    vcpu.leaves_slowly = true;
     vcpu.interrupts.dirty.store(true, std::memory_order_relaxed);
+}
+
+bool has_extra_registers() { return hw::has_ras() || hw::has_sme(); }
+
+void load_extra(const Vcpu& vcpu) {
+    if (hw::has_ras()) { hw::write<hw::VdisrEl2>({vcpu.extra.vdisr_el2}); }
+    if (hw::has_sme()) { hw::write<hw::Tpidr2El0>({vcpu.extra.tpidr2_el0}); }
+}
+
+void leave_slowly(Vcpu& vcpu) {
+    // Taking the vSError has cleared its bit.
+    if (vcpu.controls.hcr & HcrEl2::vse.mask) { vcpu.controls.hcr &= hw::read<HcrEl2>().bits | ~HcrEl2::vse.mask; }
+    if (hw::has_ras()) {
+        vcpu.extra.vdisr_el2 = hw::read<hw::VdisrEl2>().bits;
+        hw::write<hw::VdisrEl2>({});
+    }
+    if (hw::has_sme()) {
+        vcpu.extra.tpidr2_el0 = hw::read<hw::Tpidr2El0>().bits;
+        hw::write<hw::Tpidr2El0>({});
+    }
+    Core::self().loaded = nullptr;
 }
 
 /// Asks the cores of the vCPUs that have some of these in their list registers, once; then waits.

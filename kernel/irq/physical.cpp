@@ -9,13 +9,11 @@ namespace bulkhead {
 
 using VI = VirtualInterrupt;
 
-namespace {
-
-ObjectRef owners[gic::last_intid + 1]; ///< Interrupt objects, by INTID
+static ObjectRef owners[gic::last_intid + 1]; ///< Interrupt objects, by INTID
 
 /// Its line is masked, so that nobody looks at the bindings meanwhile; an interrupt in progress is
 /// over.
-void unbind(Core& core, Interrupt& interrupt) {
+static void unbind(Core& core, Interrupt& interrupt) {
     gic::mask(interrupt.intid);
     Slot* vm = objects.find(interrupt.vm);
     if (interrupt.vm && vm) {
@@ -27,7 +25,7 @@ void unbind(Core& core, Interrupt& interrupt) {
 }
 
 /// Fires for a notification: stays active, and so silent, until it is acknowledged.
-bool signal(Core& core, Interrupt& interrupt) {
+static bool signal(Core& core, Interrupt& interrupt) {
     Slot* slot = objects.find(interrupt.notification);
     if (!interrupt.notification || !slot) { return false; }
     __atomic_store_n(&interrupt.active, true, __ATOMIC_RELEASE);
@@ -36,15 +34,13 @@ bool signal(Core& core, Interrupt& interrupt) {
 }
 
 /// Fires for a VM: stays active until the guest ends the virtual one.
-bool raise(Core& core, Interrupt& interrupt) {
+static bool raise(Core& core, Interrupt& interrupt) {
     Slot* slot = objects.find(interrupt.vm);
     if (!interrupt.vm || !slot) { return false; }
     InterruptUpdate update(core, *slot->partition);
     update.change(nullptr, interrupt.signal, {}, VI::latch(1) | VI::held(1));
     return true;
 }
-
-} // namespace
 
 void acknowledge(Interrupt& interrupt) {
     if (__atomic_exchange_n(&interrupt.active, false, __ATOMIC_ACQ_REL)) { gic::deactivate(interrupt.intid); }

@@ -8,24 +8,18 @@ namespace bulkhead {
 
 using VI = VirtualInterrupt;
 
-namespace {
-
 constexpr uint64_t nobody = max_vcpus_per_partition;
 
 /// The physical SPI may fire again when the virtual one is neither pending nor active.
-void settle(unsigned intid, Word& w) {
+static void settle(unsigned intid, Word& w) {
     bool busy = is(w, VI::latch) || is(w, VI::active) || is(w, VI::listed);
     if (intid < VirtualInterrupts::first_spi || !is(w, VI::held) || busy) { return; }
     gic::deactivate(static_cast<uint32_t>(w.get(VI::pintid)));
     w = w.with(VI::held, 0);
 }
 
-} // namespace
-
 InterruptUpdate::InterruptUpdate(Core& core, Partition& vm) : core_(core), vm_(vm) { vm.interrupts->lock.lock(); }
-InterruptUpdate::InterruptUpdate(Core& core, Vcpu& here) : InterruptUpdate(core, *here.partition) {
-    silent_ = 1u << here.index;
-}
+InterruptUpdate::InterruptUpdate(Core& core, Vcpu& here) : InterruptUpdate(core, *here.partition) { silent_ = 1u << here.index; }
 InterruptUpdate::~InterruptUpdate() {
     vm_.interrupts->lock.unlock();
     for (uint32_t left = asked_ & ~silent_; left; left &= left - 1) {

@@ -87,11 +87,13 @@ void physical(Core& core, uint32_t intid); ///< an SPI, or one that is not ours
 
 /// A virtual SError; `syndrome` for VSESR_EL2. The vCPU does not run.
 void inject_serror(Vcpu& vcpu, uint64_t syndrome);
-/// On the way out of a guest, before HCR_EL2 changes: taking the vSError has cleared its bit there.
+/// Does this CPU have registers of ExtraState?
+bool has_extra_registers();
+void load_extra(const Vcpu& vcpu);
+void leave_slowly(Vcpu& vcpu);
+/// On the way out of a guest, before HCR_EL2 changes.
 inline void after_guest(Vcpu& vcpu) {
-    if (vcpu.controls.hcr & HcrEl2::vse.mask) [[unlikely]] {
-        vcpu.controls.hcr &= hw::read<HcrEl2>().bits | ~HcrEl2::vse.mask;
-    }
+    if (vcpu.leaves_slowly) [[unlikely]] { leave_slowly(vcpu); }
 }
 
 } // namespace bulkhead

@@ -5,8 +5,7 @@
 
 namespace bulkhead {
 
-struct VirtualInterrupt {
-    template <unsigned lsb, unsigned width = 1> using F = Field<VirtualInterrupt, lsb, width>;
+struct VirtualInterrupt : Fields<VirtualInterrupt> {
     static constexpr F<0> line{};   ///< level of the input
     static constexpr F<1> latch{};  ///< pending whatever the line: an edge, or set by software
     static constexpr F<2> active{}; ///< ... and not in a list register

@@ -7,42 +7,26 @@
 
 namespace bulkhead {
 
-/// Taken for the length of a scope, or not at all.
-class TryLock {
-  public:
-    explicit TryLock(std::atomic<bool>& flag) : flag_(flag), held_(!flag.exchange(true, std::memory_order_acquire)) {}
-    ~TryLock() {
-        if (held_) { flag_.store(false, std::memory_order_release); }
-    }
-    TryLock(const TryLock&) = delete;
-    TryLock& operator=(const TryLock&) = delete;
-    explicit operator bool() const { return held_; }
-
-  private:
-    std::atomic<bool>& flag_;
-    bool held_;
-};
-
 /// Held for a few hundred instructions at most, interrupts masked: the holder always runs.
 class SpinLock {
-  public:
+public:
     void lock() {
         while (flag_.exchange(true, std::memory_order_acquire)) { hw::yield(); }
     }
     void unlock() { flag_.store(false, std::memory_order_release); }
 
-  private:
+private:
     std::atomic<bool> flag_{false};
 };
 
 class SpinGuard {
-  public:
+public:
     explicit SpinGuard(SpinLock& lock) : lock_(lock) { lock_.lock(); }
     ~SpinGuard() { lock_.unlock(); }
     SpinGuard(const SpinGuard&) = delete;
     SpinGuard& operator=(const SpinGuard&) = delete;
 
-  private:
+private:
     SpinLock& lock_;
 };
 

@@ -15,10 +15,10 @@ struct Sink {
     uint32_t capacity = 0;
     uint16_t object = 0;
     unsigned signal = 0;
-    PhysAddr pl011;
     SpinLock lock;
 };
 constinit Sink sink;
+constexpr PhysAddr pl011{0x0900'0000}; // boards/qemu-virt
 
 void write_ring(const char* text, unsigned length) {
     SpinGuard guard(sink.lock);
@@ -28,6 +28,16 @@ void write_ring(const char* text, unsigned length) {
     char* data = reinterpret_cast<char*>(sink.ring + 1);
     for (unsigned i = 0; i < length; ++i) { data[(head + i) & (sink.capacity - 1)] = text[i]; }
     __atomic_store_n(&sink.ring->head, head + length, __ATOMIC_RELEASE);
+}
+
+void write_uart(const char* text, unsigned length) {
+    constexpr uint64_t flags = 0x18;
+    constexpr uint32_t full = 1u << 5;
+    for (unsigned i = 0; i < length; ++i) {
+        if (text[i] == '\n') { hw::store32(pl011, '\r'); }
+        for (unsigned n = 0; n < 1'000'000 && (hw::load32(pl011 + flags) & full); ++n) { hw::yield(); }
+        hw::store32(pl011, static_cast<uint8_t>(text[i]));
+    }
 }
 
 } // namespace
@@ -41,43 +51,29 @@ void init(PhysAddr ring, uint64_t size, uint16_t object, unsigned signal) {
     sink.signal = signal;
 }
 
-void use_uart_directly(PhysAddr pl011) {
+void leave_console() {
     sink.ring = nullptr;
-    sink.pl011 = pl011;
-}
-
-void write_uart(const char* text, unsigned length) {
-    constexpr uint64_t data = 0, flags = 0x18;
-    constexpr uint32_t full = 1u << 5;
-    for (unsigned i = 0; i < length; ++i) {
-        if (text[i] == '\n') { hw::store32(sink.pl011, '\r'); }
-        for (unsigned n = 0; n < 1'000'000 && (hw::load32(sink.pl011 + flags) & full); ++n) { hw::yield(); }
-        hw::store32(sink.pl011 + data, static_cast<uint8_t>(text[i]));
-    }
+    char nothing[300] = {}; // ends a frame that console may have begun
+    nothing[sizeof(nothing) - 1] = '\n';
+    write_uart(nothing, sizeof(nothing));
 }
 
 } // namespace log
 
 LogLine::LogLine(const char* source, const char* event, const char* suffix) {
     uint64_t ticks = hw::read<hw::Cntpct>().bits, frequency = hw::read<hw::Cntfrq>().bits;
-    put('[');
     uint64_t seconds = ticks / frequency;
-    for (uint64_t limit = 1000; limit > seconds && limit > 1; limit /= 10) { put(' '); }
-    decimal(seconds);
-    put('.');
-    decimal(ticks % frequency * 1'000'000 / frequency, 6);
-    put("] ");
-    put(source);
-    put(": ");
-    put(event);
-    put(suffix);
+    put("[");
+    for (uint64_t limit = 1000; limit > seconds && limit > 1; limit /= 10) { put(" "); }
+    decimal(seconds).put(".").decimal(ticks % frequency * 1'000'000 / frequency, 6);
+    put("] ").put(source).put(": ").put(event).put(suffix);
 }
 
 LogLine::~LogLine() {
-    put('\n');
+    put("\n");
     text_[length_ - 1] = '\n';
     if (!sink.ring) {
-        log::write_uart(text_, length_);
+        write_uart(text_, length_);
         return;
     }
     write_ring(text_, length_);
@@ -85,47 +81,30 @@ LogLine::~LogLine() {
     if (slot && slot->type == ObjectType::notification) { notify(Core::self(), slot->notification, 1ull << sink.signal); }
 }
 
-LogLine& LogLine::field(const char* name, const char* value) {
-    key(name);
-    put(value);
+LogLine& LogLine::put(const char* text) {
+    while (*text && length_ < sizeof(text_)) { text_[length_++] = *text++; }
     return *this;
 }
 
-LogLine& LogLine::field(const char* name, uint64_t value) {
-    key(name);
-    decimal(value);
-    return *this;
-}
-
-LogLine& LogLine::hex(const char* name, uint64_t value) {
-    key(name);
-    put("0x");
-    unsigned shift = 60;
-    while (shift > 0 && value >> shift == 0) { shift -= 4; }
-    for (;; shift -= 4) {
-        put("0123456789abcdef"[value >> shift & 15]);
-        if (shift == 0) { return *this; }
+LogLine& LogLine::hexadecimal(uint64_t value) {
+    char digits[] = "0x0000000000000000";
+    unsigned n = 2;
+    for (unsigned shift = value ? (63 - static_cast<unsigned>(__builtin_clzll(value))) & ~3u : 0; shift < 64; shift -= 4) {
+        digits[n++] = "0123456789abcdef"[value >> shift & 15];
     }
+    digits[n] = 0;
+    return put(digits);
 }
 
-void LogLine::put(const char* text) {
-    while (*text) { put(*text++); }
-}
-
-void LogLine::key(const char* name) {
-    put(' ');
-    put(name);
-    put('=');
-}
-
-void LogLine::decimal(uint64_t value, unsigned width) {
-    char digits[20];
-    unsigned n = 0;
+LogLine& LogLine::decimal(uint64_t value, unsigned width) {
+    char digits[21];
+    char* first = digits + sizeof(digits) - 1;
+    *first = 0;
     do {
-        digits[n++] = static_cast<char>('0' + value % 10);
+        *--first = static_cast<char>('0' + value % 10);
         value /= 10;
-    } while (value != 0 || n < width);
-    while (n > 0) { put(digits[--n]); }
+    } while (value != 0 || first > digits + sizeof(digits) - 1 - width);
+    return put(first);
 }
 
 } // namespace bulkhead

@@ -7,31 +7,30 @@ namespace bulkhead {
 
 /// Builds one line; its destructor hands it over whole, or drops it whole if the ring is full.
 class LogLine {
-  public:
+public:
     LogLine(const char* source, const char* event, const char* suffix = "");
     ~LogLine();
     LogLine(const LogLine&) = delete;
     LogLine& operator=(const LogLine&) = delete;
-    LogLine& field(const char* key, const char* value);
-    LogLine& field(const char* key, uint64_t value);
-    LogLine& hex(const char* key, uint64_t value);
+    LogLine& field(const char* key, const char* value) { return name(key).put(value); }
+    LogLine& field(const char* key, uint64_t value) { return name(key).decimal(value); }
+    LogLine& hex(const char* key, uint64_t value) { return name(key).hexadecimal(value); }
+    LogLine& word(uint64_t value) { return put(" ").hexadecimal(value); }
 
-  private:
-    void put(char c) {
-        if (length_ < sizeof(text_)) { text_[length_++] = c; }
-    }
-    void put(const char* text);
-    void decimal(uint64_t value, unsigned width = 1);
-    void key(const char* name);
+private:
+    LogLine& put(const char* text);
+    LogLine& decimal(uint64_t value, unsigned width = 1);
+    LogLine& hexadecimal(uint64_t value);
+    LogLine& name(const char* key) { return put(" ").put(key).put("="); }
     char text_[320];
     unsigned length_ = 0;
 };
 
 namespace log {
-/// Before init, and when the console cannot run any more, lines go to the PL011 directly.
+/// Before init lines go to the PL011 directly.
 void init(PhysAddr ring, uint64_t size, uint16_t object, unsigned signal);
-void use_uart_directly(PhysAddr pl011);
-void write_uart(const char* text, unsigned length);
+/// And again when the console cannot run any more.
+void leave_console();
 } // namespace log
 
 } // namespace bulkhead

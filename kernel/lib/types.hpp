@@ -14,6 +14,7 @@ using abi::Status;
 /// An address in the machine's physical address space.
 struct PhysAddr {
     uint64_t value = 0;
+    // NOLINTNEXTLINE(modernize-use-nullptr): the 0 is the compiler's
     constexpr auto operator<=>(const PhysAddr&) const = default;
     constexpr PhysAddr operator+(uint64_t offset) const { return {value + offset}; }
 };
@@ -51,24 +52,24 @@ template <class T> struct Ref {
 };
 
 constexpr Status status_of(Status status) { return status; }
+constexpr void value_of(Status) {}
 template <class T> constexpr Status status_of(const Result<T>& result) { return result.status(); }
+template <class T> constexpr T& value_of(Result<T>& result) { return result.value(); }
 
-/// Evaluates to the value, or returns the status to the caller.
-#define TRY(expression)                                                                            \
-    ({                                                                                             \
-        auto try_result = (expression);                                                            \
-        if (!try_result.ok()) [[unlikely]]                                                         \
-            return try_result.status();                                                            \
-        try_result.value();                                                                        \
+/// Evaluates to the value, if any, or returns the status to the caller.
+#define TRY(expression)                                                                                                            \
+    ({                                                                                                                             \
+        auto try_result = (expression);                                                                                            \
+        if (status_of(try_result) != Status::ok) [[unlikely]] { return status_of(try_result); }                                    \
+        value_of(try_result);                                                                                                      \
     })
 
 [[noreturn]] void panic(const char* violated, const char* file, unsigned line);
 
 /// A broken invariant of the core itself ends the machine; it is never a way to treat bad input.
-#define ASSERT(condition)                                                                          \
-    do {                                                                                           \
-        if (!(condition)) [[unlikely]]                                                             \
-            ::bulkhead::panic(#condition, __builtin_FILE(), __LINE__);                                \
+#define ASSERT(condition)                                                                                                          \
+    do {                                                                                                                           \
+        if (!(condition)) [[unlikely]] { ::bulkhead::panic("\"" #condition "\"", __builtin_FILE(), __LINE__); }                    \
     } while (false)
 
 } // namespace bulkhead

@@ -20,14 +20,10 @@ constexpr uint64_t attributes(Permission permission) {
     constexpr uint64_t device = 1 << 2, res1_ap1 = 1 << 6, xn = 1ull << 54;
     constexpr uint64_t common = page | af | inner_shareable | res1_ap1;
     switch (permission) {
-    case Permission::text:
-        return common | read_only;
-    case Permission::rodata:
-        return common | read_only | xn;
-    case Permission::data:
-        return common | xn;
-    default:
-        return common | xn | device;
+    case Permission::text: return common | read_only;
+    case Permission::rodata: return common | read_only | xn;
+    case Permission::data: return common | xn;
+    default: return common | xn | device;
     }
 }
 
@@ -59,17 +55,14 @@ uint64_t& entry_of(PhysAddr page, bool make) {
 
 [[gnu::section(".text.boot")]] void prepare(PhysAddr base, uint64_t size) {
     constexpr uint64_t table_span = 512 * page_size;
-    for (uint64_t at = base.value & ~(table_span - 1); at < base.value + size; at += table_span) {
-        entry_of({at}, true);
-    }
+    for (uint64_t at = base.value & ~(table_span - 1); at < base.value + size; at += table_span) { entry_of({at}, true); }
 }
 
 [[gnu::section(".text.boot")]] uint64_t root() { return hw::physical(&level1).value; }
 
 [[gnu::section(".text.boot")]] Value<TcrEl2> control() {
     const uint64_t pa_range = std::min<uint64_t>(hw::read<hw::IdAa64Mmfr0>().bits & 0xf, 5);
-    return (TcrEl2::t0sz(25) | TcrEl2::irgn0(1) | TcrEl2::orgn0(1) | TcrEl2::sh0(3) | TcrEl2::res1_23(1) |
-            TcrEl2::res1_31(1))
+    return (TcrEl2::t0sz(25) | TcrEl2::irgn0(1) | TcrEl2::orgn0(1) | TcrEl2::sh0(3) | Value<TcrEl2>{TcrEl2::res1})
         .with(TcrEl2::ps, pa_range);
 }
 

@@ -17,9 +17,8 @@ constexpr uint64_t leaf_attributes(uint64_t access, abi::MemoryType type) {
     constexpr uint64_t normal = 0b1111 << 2 | 0b11 << 8, device_ngnre = 0b0001 << 2;
     constexpr uint64_t s2ap_read = 1 << 6, s2ap_write = 1 << 7, af = 1 << 10, xn = 1ull << 54;
     const bool executable = access & abi::access::execute && type == abi::MemoryType::normal;
-    return (type == abi::MemoryType::normal ? normal : device_ngnre) | af |
-           (access & abi::access::read ? s2ap_read : 0) | (access & abi::access::write ? s2ap_write : 0) |
-           (executable ? 0 : xn);
+    return (type == abi::MemoryType::normal ? normal : device_ngnre) | af | (access & abi::access::read ? s2ap_read : 0) |
+           (access & abi::access::write ? s2ap_write : 0) | (executable ? 0 : xn);
 }
 
 constexpr bool in_range(GuestAddr ipa, uint64_t size) {
@@ -79,8 +78,7 @@ uint64_t Stage2::unmap(GuestAddr ipa, uint64_t size) {
     const Place place = find(ipa);
     const uint64_t rest = place.span - ipa.value % place.span;
     if (!(place.entry & 1)) { return std::min(size, rest); }
-    const uint64_t count =
-        std::min({step_entries, entries_per_table - place.index, (size + place.span - 1) / place.span});
+    const uint64_t count = std::min({step_entries, entries_per_table - place.index, (size + place.span - 1) / place.span});
     uint64_t done = 0;
     for (; done < count; ++done) {
         const PhysAddr entry = place.table + (place.index + done) * 8;

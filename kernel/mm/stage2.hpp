@@ -51,8 +51,7 @@ public:
     /// The descriptor that translates ipa, or zero. No lock: used on the way from a guest's access
     /// to its service.
     uint64_t descriptor(GuestAddr ipa) const {
-        if (ipa.value >= ipa_limit) [[unlikely]]
-            return 0;
+        if (ipa.value >= ipa_limit) [[unlikely]] { return 0; }
         uint64_t entry = load(root_ + (ipa.value >> 30) * 8);
         if ((entry & 3) != table) { return entry; }
         entry = load(next(entry) + (ipa.value >> 21 & 511) * 8);

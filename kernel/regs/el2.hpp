@@ -5,8 +5,7 @@
 
 namespace bulkhead {
 
-struct HcrEl2 {
-    template <unsigned lsb, unsigned width = 1> using F = Field<HcrEl2, lsb, width>;
+struct HcrEl2 : Fields<HcrEl2> {
     static constexpr F<0> vm{};
     static constexpr F<1> swio{};
     static constexpr F<3> fmo{};
@@ -30,8 +29,7 @@ struct HcrEl2 {
     static constexpr F<36> terr{};
 };
 
-struct VtcrEl2 {
-    template <unsigned lsb, unsigned width = 1> using F = Field<VtcrEl2, lsb, width>;
+struct VtcrEl2 : Fields<VtcrEl2> {
     static constexpr F<0, 6> t0sz{};
     static constexpr F<6, 2> sl0{};
     static constexpr F<8, 2> irgn0{};
@@ -41,19 +39,16 @@ struct VtcrEl2 {
     static constexpr F<31> res1{};
 };
 
-struct TcrEl2 {
-    template <unsigned lsb, unsigned width = 1> using F = Field<TcrEl2, lsb, width>;
+struct TcrEl2 : Fields<TcrEl2> {
     static constexpr F<0, 6> t0sz{};
     static constexpr F<8, 2> irgn0{};
     static constexpr F<10, 2> orgn0{};
     static constexpr F<12, 2> sh0{};
     static constexpr F<16, 3> ps{};
-    static constexpr F<23> res1_23{};
-    static constexpr F<31> res1_31{};
+    static constexpr uint64_t res1 = 1u << 31 | 1u << 23;
 };
 
-struct SctlrEl2 {
-    template <unsigned lsb, unsigned width = 1> using F = Field<SctlrEl2, lsb, width>;
+struct SctlrEl2 : Fields<SctlrEl2> {
     static constexpr F<0> m{};
     static constexpr F<1> a{};
     static constexpr F<2> c{};
@@ -63,36 +58,32 @@ struct SctlrEl2 {
     static constexpr uint64_t res1 = 0x30c5'0830;
 };
 
-struct CptrEl2 {
-    template <unsigned lsb, unsigned width = 1> using F = Field<CptrEl2, lsb, width>;
+struct CptrEl2 : Fields<CptrEl2> {
     static constexpr F<8> tz{};
     static constexpr F<10> tfp{};
     static constexpr F<12> tsm{};
     static constexpr F<20> tta{};
     static constexpr F<30> tam{};
     static constexpr F<31> tcpac{};
-    static constexpr F<0, 8> res1_low{};
-    static constexpr F<9> res1_9{};
-    static constexpr F<13> res1_13{};
+    static constexpr uint64_t res1 = 0x22ff;
 };
 
-struct MdcrEl2 {
-    template <unsigned lsb, unsigned width = 1> using F = Field<MdcrEl2, lsb, width>;
+struct MdcrEl2 : Fields<MdcrEl2> {
     static constexpr F<0, 5> hpmn{};
     static constexpr F<5> tpmcr{};
     static constexpr F<6> tpm{};
     static constexpr F<9> tda{};
     static constexpr F<10> tdosa{};
     static constexpr F<11> tdra{};
+    static constexpr F<14> tpms{};
+    static constexpr F<19> ttrf{};
 };
 
-struct CnthctlEl2 {
-    template <unsigned lsb, unsigned width = 1> using F = Field<CnthctlEl2, lsb, width>;
+struct CnthctlEl2 : Fields<CnthctlEl2> {
     static constexpr F<0> el1pcten{};
 };
 
-struct IchHcrEl2 {
-    template <unsigned lsb, unsigned width = 1> using F = Field<IchHcrEl2, lsb, width>;
+struct IchHcrEl2 : Fields<IchHcrEl2> {
     static constexpr F<0> en{};
     static constexpr F<1> uie{};
     static constexpr F<2> lrenpie{};
@@ -103,8 +94,7 @@ struct IchHcrEl2 {
     static constexpr F<27, 5> eoi_count{};
 };
 
-struct IchLr {
-    template <unsigned lsb, unsigned width = 1> using F = Field<IchLr, lsb, width>;
+struct IchLr : Fields<IchLr> {
     static constexpr F<0, 32> vintid{};
     static constexpr F<32, 10> pintid{};
     static constexpr F<41> eoi{}; ///< when hw is 0
@@ -116,8 +106,7 @@ struct IchLr {
 };
 
 /// ESR_EL2, ESR_EL1: exception class and the ISS forms that the core decodes.
-struct EsrEl2 {
-    template <unsigned lsb, unsigned width = 1> using F = Field<EsrEl2, lsb, width>;
+struct EsrEl2 : Fields<EsrEl2> {
     static constexpr F<26, 6> ec{};
     static constexpr F<25> il{};
     static constexpr F<0, 25> iss{};
@@ -137,8 +126,9 @@ struct EsrEl2 {
 };
 
 namespace ec {
-constexpr uint64_t wfx = 0x01, fp = 0x07, hvc32 = 0x12, smc32 = 0x13, hvc64 = 0x16, smc64 = 0x17, msr = 0x18, sve = 0x19,
-                   instruction_abort = 0x20, data_abort = 0x24, data_abort_same = 0x25;
+constexpr uint64_t wfx = 0x01, cp15_32 = 0x03, cp15_64 = 0x04, cp14_32 = 0x05, cp14_load = 0x06, fp = 0x07, pointer_auth = 0x09,
+                   ld64b = 0x0a, cp14_64 = 0x0c, hvc64 = 0x16, smc64 = 0x17, msr = 0x18, sve = 0x19, sme = 0x1d,
+                   instruction_abort = 0x20, data_abort = 0x24;
 } // namespace ec
 
 } // namespace bulkhead

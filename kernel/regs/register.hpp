@@ -15,6 +15,7 @@ template <class R> struct Value {
     constexpr bool operator==(const Value&) const = default;
     template <class F> constexpr Value with(F, uint64_t value) const {
         static_assert(F::template belongs_to<R>);
+        // NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): it holds a shifted zero for undefined
         return {(bits & ~F::mask) | (value << F::shift & F::mask)};
     }
     template <class F> constexpr uint64_t get(F) const {
@@ -33,5 +34,8 @@ template <class R, unsigned lsb, unsigned width = 1> struct Field {
         return {value << lsb};
     }
 };
+
+/// Base of R: gives it the short name F for its fields.
+template <class R> struct Fields { template <unsigned lsb, unsigned width = 1> using F = Field<R, lsb, width>; };
 
 } // namespace bulkhead

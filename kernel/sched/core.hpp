@@ -1,21 +1,18 @@
 // SPDX-License-Identifier: MIT
 // What one physical core knows: who runs, who is ready, which deadlines are next. Only its own core touches it, except the inbox.
 #pragma once
-#include "hw.hpp"
 #include "vcpu/vcpu.hpp"
 
 namespace bulkhead {
 
 /// 64 priorities, first-in first-out within one, constant time.
 class ReadyQueue {
-  public:
+public:
     void push_back(Vcpu& vcpu);
-    void push_front(Vcpu& vcpu);
     void remove(Vcpu& vcpu);
     Vcpu* best() const { return bitmap_ ? first_[63 - __builtin_clzll(bitmap_)] : nullptr; }
-    bool only_one_at(unsigned priority) const { return first_[priority] == last_[priority]; }
 
-  private:
+private:
     uint64_t bitmap_ = 0;
     Vcpu* first_[abi::priorities] = {};
     Vcpu* last_[abi::priorities] = {};
@@ -23,12 +20,12 @@ class ReadyQueue {
 
 /// The core's deadlines, soonest first.
 class TimerQueue {
-  public:
+public:
     void arm(Vcpu& vcpu, uint64_t at);
     void cancel(Vcpu& vcpu);
     Vcpu* first() const { return first_; }
 
-  private:
+private:
     Vcpu* first_ = nullptr;
 };
 
@@ -37,13 +34,14 @@ struct Core {
     Vcpu* current = nullptr;  ///< whose registers entry code saves and restores; null while idle
     Vcpu* account = nullptr;  ///< whose time is used: current itself, or a caller that waits for current
     Vcpu* resident = nullptr; ///< VM vCPU whose EL1 state is in the hardware
+    Vcpu* loaded = nullptr;   ///< resident, with nothing left to do when it is entered
     Vcpu* fp_owner = nullptr; ///< VM vCPU whose FP/SIMD state is in the hardware
     bool reschedule = false;
     uint64_t account_since = 0; ///< CNTPCT when account began to run
     uint64_t slice_end = 0;
     ReadyQueue ready;
     TimerQueue timers;
-    Vcpu* parked = nullptr;     ///< list by ready_next
+    Vcpu* parked = nullptr;           ///< list by ready_next
     std::atomic<bool> recheck{false}; ///< another core asks to look at the parked ones again
     std::atomic<Vcpu*> inbox{nullptr};
     std::atomic<uint64_t> quiescent{0}; ///< the last quiescence request that this core has answered

@@ -4,6 +4,7 @@
 #include "ipc/ipc.hpp"
 #include "irq/gic.hpp"
 #include "irq/virtual.hpp"
+#include "mm/el2_map.hpp"
 #include "sched/scheduler.hpp"
 #include "vcpu/switching.hpp"
 
@@ -14,11 +15,7 @@ namespace {
 std::atomic<uint64_t> tickets{0};
 
 void stop(Core& core, Vcpu& vcpu) {
-    if (core.current == &vcpu) {
-        leave(core);
-        core.current = nullptr;
-    }
-    if (vcpu.parked) { unpark(core, vcpu); }
+    if (core.current == &vcpu) { leave(core); }
     core.timers.cancel(vcpu);
     vcpu.state = VcpuState::off;
     vcpu.paused = vcpu.throttled = vcpu.signals_due = false;
@@ -32,18 +29,11 @@ void stop(Core& core, Vcpu& vcpu) {
 }
 
 void pause(Core& core, Vcpu& vcpu) {
-    if (core.current == &vcpu) {
-        leave(core);
-        core.current = nullptr;
-    }
-    if (vcpu.parked) { unpark(core, vcpu); }
+    if (core.current == &vcpu) { leave(core); }
     vcpu.paused = true;
+    if (vcpu.parked) { unpark_all(core); } // the others wait again
     make_unready(core, vcpu);
-    if (vcpu.callee) {
-        Vcpu* leaf = vcpu.callee;
-        while (leaf->callee) { leaf = leaf->callee; }
-        ensure_progress(core, *leaf);
-    }
+    if (vcpu.callee) { ensure_progress(core, leaf_of(vcpu)); }
     core.reschedule = true;
 }
 
@@ -135,10 +125,9 @@ bool stopped(Core& core, Vcpu& vcpu) {
         }
         return true;
     }
-    if (__atomic_load_n(&vcpu.state, __ATOMIC_ACQUIRE) == VcpuState::off &&
-        vcpu.requests.load(std::memory_order_acquire) == 0) {
-        return true;
-    }
+    VcpuState state{};
+    __atomic_load(&vcpu.state, &state, __ATOMIC_ACQUIRE);
+    if (state == VcpuState::off && vcpu.requests.load(std::memory_order_acquire) == 0) { return true; }
     ask(core, vcpu, request::stop);
     return false;
 }
@@ -156,6 +145,18 @@ bool quiescent(Core& core, uint64_t& ticket) {
         }
     }
     return true;
+}
+
+extern "C" [[noreturn]] void enter(Vcpu* vcpu); // entry/vectors.S
+
+void begin_scheduling(Core& core, PhysAddr init, PhysAddr init_end) {
+    core.online.store(true, std::memory_order_release);
+    for (uint32_t i = 0; i < core_count && init < init_end; ++i) {
+        while (!cores[i]->online.load(std::memory_order_acquire)) { hw::yield(); }
+    }
+    for (; init < init_end; init = init + page_size) { el2_map::unmap(init); }
+    serve_inbox(core); // requests made before this core was online sent no interrupt
+    enter(schedule(core));
 }
 
 } // namespace bulkhead

@@ -22,4 +22,8 @@ void leave_core(Core& core, Vcpu& vcpu);
 /// Does `requests` to a vCPU of this core.
 void serve_requests(Core& core, Vcpu& vcpu, uint32_t requests);
 
+/// The end of the boot on every core. The boot core waits for the others, and then takes the boot code [init, init_end) out of
+/// EL2's address space.
+[[noreturn]] void begin_scheduling(Core& core, PhysAddr init, PhysAddr init_end);
+
 } // namespace bulkhead

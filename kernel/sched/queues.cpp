@@ -14,16 +14,6 @@ void ReadyQueue::push_back(Vcpu& vcpu) {
     vcpu.queued = true;
 }
 
-void ReadyQueue::push_front(Vcpu& vcpu) {
-    unsigned p = vcpu.priority;
-    vcpu.ready_previous = nullptr;
-    vcpu.ready_next = first_[p];
-    (first_[p] ? first_[p]->ready_previous : last_[p]) = &vcpu;
-    first_[p] = &vcpu;
-    bitmap_ |= 1ull << p;
-    vcpu.queued = true;
-}
-
 void ReadyQueue::remove(Vcpu& vcpu) {
     unsigned p = vcpu.priority;
     (vcpu.ready_previous ? vcpu.ready_previous->ready_next : first_[p]) = vcpu.ready_next;

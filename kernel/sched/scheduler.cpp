@@ -16,13 +16,6 @@ constexpr uint64_t slice_us = 5'000;
 
 uint64_t now() { return hw::read<hw::Cntpct>().bits; }
 
-/// The last vCPU of the account's chain of delivered requests.
-Vcpu& leaf_of(Vcpu& account) {
-    Vcpu* leaf = &account;
-    while (leaf->callee) { leaf = leaf->callee; }
-    return *leaf;
-}
-
 void refill(Vcpu& vcpu, uint64_t time) {
     vcpu.budget_left = vcpu.budget_ticks;
     vcpu.period_end = time + vcpu.period_ticks;
@@ -159,17 +152,6 @@ void unpark_all(Core& core) {
     }
 }
 
-void unpark(Core& core, Vcpu& vcpu) {
-    for (Vcpu** place = &core.parked; *place; place = &(*place)->ready_next) {
-        if (*place == &vcpu) {
-            *place = vcpu.ready_next;
-            vcpu.ready_next = nullptr;
-            vcpu.parked = false;
-            return;
-        }
-    }
-}
-
 void wait_until(Core& core, Vcpu& vcpu, uint64_t at) {
     vcpu.state = VcpuState::waiting;
     lift_throttle(core, vcpu);
@@ -187,9 +169,7 @@ void wake_for_interrupt(Core& core, Vcpu& vcpu) {
 
 void program_timer(Core& core) {
     uint64_t next = core.account ? core.slice_end : ~0ull;
-    if (core.account && core.account->budget_ticks) {
-        next = std::min(next, core.account_since + core.account->budget_left);
-    }
+    if (core.account && core.account->budget_ticks) { next = std::min(next, core.account_since + core.account->budget_left); }
     if (Vcpu* first = core.timers.first()) { next = std::min(next, first->timer_at); }
     hw::write<hw::CnthpCval>({next});
 }
@@ -217,10 +197,7 @@ Vcpu* schedule(Core& core) {
         core.reschedule = false;
         Vcpu* account = core.ready.best();
         if (!account) {
-            if (core.current) {
-                leave(core);
-                core.current = nullptr;
-            }
+            leave(core);
             idle(core);
             continue;
         }

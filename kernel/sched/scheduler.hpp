@@ -11,6 +11,12 @@ inline bool runnable(const Vcpu& vcpu) {
            (vcpu.state == VcpuState::ready || vcpu.state == VcpuState::calling ||
             (vcpu.state == VcpuState::waiting && vcpu.signals_due));
 }
+/// The last vCPU of its chain of delivered requests.
+inline Vcpu& leaf_of(Vcpu& account) {
+    Vcpu* leaf = &account;
+    while (leaf->callee) { leaf = leaf->callee; }
+    return *leaf;
+}
 /// Puts a runnable account in the ready queue, if it is not, and has the core look again if it is more urgent than who runs.
 void make_ready(Core& core, Vcpu& vcpu);
 /// Takes it out; if it is the account that runs, the core chooses anew.
@@ -32,7 +38,6 @@ void wake_for_interrupt(Core& core, Vcpu& vcpu);
 /// Puts all parked accounts back: a server has come back.
 void unpark_all(Core& core);
 void park(Core& core, Vcpu& account);
-void unpark(Core& core, Vcpu& account);
 /// (Re)programs CNTHP for the next deadline.
 void program_timer(Core& core);
 /// Charges the account that runs for its time up to now and makes `next` (or nobody) the account.

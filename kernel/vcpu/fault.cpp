@@ -9,36 +9,27 @@
 
 namespace bulkhead {
 
-namespace {
-
-const char* access_name(uint64_t esr) {
+static const char* access_name(uint64_t esr) {
     Value<EsrEl2> value{esr};
     if (value.get(EsrEl2::ec) == ec::instruction_abort) { return "execute"; }
     return value.get(EsrEl2::wnr) ? "write" : "read";
 }
 
-void log_fault(const Vcpu& vcpu) {
+static void log_fault(const Vcpu& vcpu) {
     LogLine line("core", "fault.", abi::name(vcpu.fault.reason));
     line.field("partition", vcpu.partition->name).field("vcpu", vcpu.index);
     switch (vcpu.fault.reason) {
     case FaultReason::stage2:
     case FaultReason::permission:
-    case FaultReason::undecodable:
-        line.hex("ipa", vcpu.fault.detail[1]).field("access", access_name(vcpu.fault.detail[0]));
-        break;
+    case FaultReason::undecodable: line.hex("ipa", vcpu.fault.detail[1]).field("access", access_name(vcpu.fault.detail[0])); break;
     case FaultReason::exception: line.hex("esr_el1", vcpu.fault.detail[2]).hex("elr_el1", vcpu.fault.detail[1]); break;
     default: line.hex("detail", vcpu.fault.detail[2]);
     }
     line.hex("pc", vcpu.context.pc).hex("esr", vcpu.fault.detail[0]);
 }
 
-} // namespace
-
 void fault(Core& core, Vcpu& vcpu, FaultReason reason, uint64_t detail) {
-    if (core.current == &vcpu) {
-        leave(core);
-        core.current = nullptr;
-    }
+    if (core.current == &vcpu) { leave(core); }
     bool address = reason == FaultReason::exception;
     vcpu.fault = {reason, {vcpu.esr, address ? vcpu.eager.elr_el1 : vcpu.ipa, detail}};
     vcpu.state = VcpuState::faulted;
@@ -57,9 +48,9 @@ SerrorScope serror_scope(uint64_t esr, bool has_ras) {
     if (!has_ras || esr & ids) { return SerrorScope::machine; } // nothing says whose it is
     if ((esr & 0x3f) != 0x11) { return SerrorScope::machine; }  // DFSC: not an asynchronous SError with AET
     switch (esr >> 10 & 7) {
-    case 0: return SerrorScope::machine;   // UC: uncontainable
-    case 2:                                // UEO: restartable
-    case 6: return SerrorScope::none;      // CE: corrected
+    case 0: return SerrorScope::machine;    // UC: uncontainable
+    case 2:                                 // UEO: restartable
+    case 6: return SerrorScope::none;       // CE: corrected
     default: return SerrorScope::partition; // UEU unrecoverable, UER recoverable: contained to the context it was taken from
     }
 }

@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: MIT
 // The slower parts of switching: another VM's registers, FP/SIMD on demand, reset.
 #include "vcpu/switching.hpp"
-#include "irq/virtual.hpp"
 
 namespace bulkhead {
 
-namespace {
-
 /// Two vCPUs of one VM share a VMID: this core's TLB may hold the other's translations.
-void forget_translations(Core& core, Vcpu& vcpu) {
+static void forget_translations(Core& core, Vcpu& vcpu) {
     Vcpu*& last = vcpu.partition->last_vcpu[core.index];
     if (last != &vcpu && last) {
         hw::write<hw::VttbrEl2>({vcpu.controls.vttbr});
@@ -21,12 +18,10 @@ void forget_translations(Core& core, Vcpu& vcpu) {
     last = &vcpu;
 }
 
-void set_fp_trap(Vcpu& vcpu, bool trap) {
+static void set_fp_trap(Vcpu& vcpu, bool trap) {
     Value<CptrEl2> value{vcpu.controls.cptr};
     vcpu.controls.cptr = value.with(CptrEl2::tfp, trap).bits;
 }
-
-} // namespace
 
 void enter_vm(Core& core, Vcpu& vcpu) {
     if (core.resident != &vcpu) {
@@ -40,7 +35,21 @@ void enter_vm(Core& core, Vcpu& vcpu) {
         hw::load_lazy(vcpu.lazy);
         switch_in(core, vcpu);
     }
+    if (core.loaded != &vcpu && vcpu.leaves_slowly) { load_extra(vcpu); }
+    core.loaded = &vcpu;
     if (vcpu.interrupts.dirty.load(std::memory_order_acquire)) { before_guest(core, vcpu); }
+}
+
+void leave(Core& core) {
+    Vcpu* vcpu = core.current;
+    core.current = nullptr;
+    if (!vcpu) { return; }
+    if (vcpu->native) {
+        hw::save_native(vcpu->context);
+    } else {
+        hw::save_el1(vcpu->context, vcpu->eager);
+        after_guest(*vcpu);
+    }
 }
 
 void switch_to(Core& core, Vcpu& next) {
@@ -48,9 +57,8 @@ void switch_to(Core& core, Vcpu& next) {
         if (!next.native && next.interrupts.dirty.load(std::memory_order_relaxed)) { before_guest(core, next); }
         return;
     }
-    bool from_vm = !core.current || !core.current->native;
     leave(core);
-    enter_vcpu(core, next, from_vm);
+    enter_vcpu(core, next);
 }
 
 void write_back(Core& core, Vcpu& vcpu) {
@@ -65,7 +73,7 @@ void write_back(Core& core, Vcpu& vcpu) {
     if (core.resident == &vcpu) {
         hw::save_lazy(vcpu.lazy);
         switch_out(core, vcpu);
-        core.resident = nullptr;
+        core.resident = core.loaded = nullptr;
     }
 }
 
@@ -82,8 +90,8 @@ void take_fp(Core& core, Vcpu& vcpu) {
 }
 
 void init_vcpu(Vcpu& vcpu, Partition& partition, unsigned index, unsigned core, unsigned priority) {
-    constexpr auto cptr = CptrEl2::res1_low(0xff) | CptrEl2::res1_9(1) | CptrEl2::res1_13(1) | CptrEl2::tfp(1) | CptrEl2::tz(1) |
-                          CptrEl2::tsm(1) | CptrEl2::tta(1) | CptrEl2::tam(1);
+    constexpr auto cptr =
+        Value<CptrEl2>{CptrEl2::res1} | CptrEl2::tfp(1) | CptrEl2::tz(1) | CptrEl2::tsm(1) | CptrEl2::tta(1) | CptrEl2::tam(1);
     constexpr auto common = HcrEl2::vm(1) | HcrEl2::swio(1) | HcrEl2::fmo(1) | HcrEl2::imo(1) | HcrEl2::amo(1) | HcrEl2::twi(1) |
                             HcrEl2::tidcp(1) | HcrEl2::tacr(1) | HcrEl2::tsc(1) | HcrEl2::rw(1) | HcrEl2::tlor(1) | HcrEl2::terr(1);
     constexpr auto guest = common | HcrEl2::fb(1) | HcrEl2::bsu(1);
@@ -107,6 +115,7 @@ void init_vcpu(Vcpu& vcpu, Partition& partition, unsigned index, unsigned core, 
         vcpu.controls.hcr = Value<HcrEl2>{guest.bits}.with(HcrEl2::twe, trap_wfe).bits;
         vcpu.controls.cptr = cptr.bits;
         vcpu.controls.ich_hcr = IchHcrEl2::en(1).bits;
+        vcpu.leaves_slowly = has_extra_registers();
         init_interrupts(vcpu);
     }
     partition.vcpus[index] = &vcpu;
@@ -122,6 +131,7 @@ void reset_vcpu(Vcpu& vcpu, uint64_t entry, uint64_t x0, uint64_t x1, uint64_t s
     vcpu.eager = {};
     vcpu.eager.sctlr_el1 = native_sctlr;
     vcpu.lazy = {};
+    vcpu.extra = {};
     vcpu.fp = {};
     vcpu.controls.hcr = Value<HcrEl2>{vcpu.controls.hcr}.with(HcrEl2::vse, 0).bits;
     vcpu.standing = static_cast<uint64_t>(VcpuState::off);

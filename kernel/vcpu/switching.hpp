@@ -7,25 +7,15 @@
 namespace bulkhead {
 
 /// What a native partition runs with (docs/registers.md).
-constexpr uint64_t native_sctlr = 0x30d0'0800; ///< stage 1 off, little-endian, RES1 bits
+constexpr uint64_t native_sctlr = 0x30d0'0800;   ///< stage 1 off, little-endian, RES1 bits
 constexpr uint64_t native_vbar = 0x7f'ffff'f800; ///< never mapped: an exception at EL1 becomes an instruction abort here
-constexpr uint64_t native_pstate = 0x3c5;      ///< EL1h, all masked
+constexpr uint64_t native_pstate = 0x3c5;        ///< EL1h, all masked
 
-/// Moves what runs in the hardware to memory; its general registers are there already.
-inline void leave(Core& core) {
-    Vcpu* vcpu = core.current;
-    if (!vcpu) { return; }
-    if (vcpu->native) {
-        hw::save_native(vcpu->context);
-    } else {
-        hw::save_el1(vcpu->context, vcpu->eager);
-        after_guest(*vcpu);
-    }
-}
-/// From a VM's vCPU, which runs, to a server, which waits: the way of every trapped access.
-inline void enter_server_from_vm(Core& core, Vcpu& guest, Vcpu& server) {
+/// Moves what runs in the hardware, if anything, to memory (its general registers are there already): nobody runs then.
+void leave(Core& core);
+/// From a VM's vCPU, which runs and does not leave slowly, to a server, which waits: the way of every trapped access.
+[[gnu::always_inline]] inline void enter_server_from_vm(Core& core, Vcpu& guest, Vcpu& server) {
     hw::save_el1(guest.context, guest.eager);
-    after_guest(guest);
     core.current = &server;
     hw::load_native(server.context);
     hw::load_controls(server.controls);
@@ -33,16 +23,15 @@ inline void enter_server_from_vm(Core& core, Vcpu& guest, Vcpu& server) {
 }
 void enter_vm(Core& core, Vcpu& vcpu); ///< slow part: another VM's state is resident, or its list registers changed
 /// Makes `next` the vCPU that runs. What ran before has been left.
-inline void enter_vcpu(Core& core, Vcpu& next, bool from_vm) {
+[[gnu::always_inline]] inline void enter_vcpu(Core& core, Vcpu& next) {
     core.current = &next;
     if (next.native) {
         hw::load_native(next.context);
         hw::load_controls(next.controls);
-        if (from_vm) { hw::clear_el1(native_sctlr, native_vbar); }
+        hw::clear_el1(native_sctlr, native_vbar);
         return;
     }
-    if (core.resident != &next || next.interrupts.dirty.load(std::memory_order_relaxed)) [[unlikely]]
-        enter_vm(core, next);
+    if (core.loaded != &next || next.interrupts.dirty.load(std::memory_order_relaxed)) [[unlikely]] { enter_vm(core, next); }
     hw::load_controls(next.controls);
     hw::load_el1(next.context, next.eager);
 }

@@ -48,11 +48,12 @@ struct Vcpu {
 
     Context context;
     bool native;
-    uint8_t index;            ///< in its partition
-    uint8_t core;             ///< where it runs
+    uint8_t index; ///< in its partition
+    uint8_t core;  ///< where it runs
     uint8_t priority;
-    bool serves;              ///< some endpoint: it stays on its core
-    bool may_repeat;          ///< its open request was delivered before, to a server that was lost
+    bool serves;        ///< some endpoint: it stays on its core
+    bool leaves_slowly; ///< a VM's: leave_slowly() has something to look at
+    bool may_repeat;    ///< its open request was delivered before, to a server that was lost
     union {
         struct {
             VcpuState state;
@@ -64,7 +65,7 @@ struct Vcpu {
             bool took_signals;    ///< the last delivery was of signals: calls go first now
             bool registers_saved; ///< a native one: entry code saved x9..x30, which its next message must not show
         };
-        uint64_t standing;        ///< all of these, for the shortest way: a server that just waits, or just serves
+        uint64_t standing; ///< all of these, for the shortest way: a server that just waits, or just serves
     };
     static constexpr uint64_t just_waiting = static_cast<uint64_t>(VcpuState::waiting);
     static constexpr uint64_t just_serving = static_cast<uint64_t>(VcpuState::ready);
@@ -75,28 +76,28 @@ struct Vcpu {
     uint16_t object_index;
 
     // The open trapped access or call
-    uint64_t esr;             ///< syndrome of the trap that left last
-    uint64_t far;             ///< of an abort: the guest's virtual address
-    uint64_t ipa;             ///< of an abort
-    uint64_t sequence;        ///< of the open, or last, request
-    uint64_t badge;           ///< that the open request carries
-    ObjectRef endpoint;       ///< that the open request goes to
-    Vcpu* callee;             ///< server that has its request; null while it is not delivered
-    Vcpu* caller;             ///< whose request this server handles
+    uint64_t esr;               ///< syndrome of the trap that left last
+    uint64_t far;               ///< of an abort: the guest's virtual address
+    uint64_t ipa;               ///< of an abort
+    uint64_t sequence;          ///< of the open, or last, request
+    uint64_t badge;             ///< that the open request carries
+    ObjectRef endpoint;         ///< that the open request goes to
+    Vcpu* callee;               ///< server that has its request; null while it is not delivered
+    Vcpu* caller;               ///< whose request this server handles
     Notification* notification; ///< whose signals it takes
 
     // Scheduling
     Vcpu* ready_next;
     Vcpu* ready_previous;
     Vcpu* timer_next;
-    uint64_t timer_at;        ///< CNTPCT: deadline of a wait, or replenishment; no_deadline: not in the core's timer queue
+    uint64_t timer_at; ///< CNTPCT: deadline of a wait, or replenishment; no_deadline: not in the core's timer queue
     bool timer_armed() const { return timer_at != abi::no_deadline; }
     uint64_t budget_ticks, period_ticks; ///< 0: unlimited
     uint64_t budget_left, period_end;
-    uint64_t slice_left;      ///< of its turn among equals, when somebody more urgent came
+    uint64_t slice_left; ///< of its turn among equals, when somebody more urgent came
     uint64_t cpu_ticks;
-    uint64_t watch_ticks, watch_used;    ///< watchdog: bound, and time used by the request with...
-    uint64_t watch_sequence;             ///< ...this sequence number
+    uint64_t watch_ticks, watch_used; ///< watchdog: bound, and time used by the request with...
+    uint64_t watch_sequence;          ///< ...this sequence number
     Vcpu* watch_caller;
 
     // Requests from other cores
@@ -104,11 +105,12 @@ struct Vcpu {
     Vcpu* inbox_next;
 
     FaultRecord fault;
-    uint64_t exits[6];        ///< others, MMIO, system registers, SMCCC, WFx, interrupts
+    uint64_t exits[6]; ///< others, MMIO, system registers, SMCCC, WFx, interrupts
 
     uint64_t start_entry, start_x0, start_x1, start_stack; ///< arguments of a start made by another core
 
     LazyState lazy;
+    ExtraState extra;
     VcpuInterrupts interrupts;
     FpState fp;
 };

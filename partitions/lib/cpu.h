@@ -8,16 +8,14 @@ namespace guest {
 
 constexpr unsigned max_cpus = 2;
 
-#define SYSTEM_REGISTER(Name, encoding)                                                            \
-    struct Name {                                                                                  \
-        static uint64_t read() {                                                                   \
-            uint64_t value;                                                                        \
-            asm volatile("mrs %0, " encoding : "=r"(value) : : "memory");                          \
-            return value;                                                                          \
-        }                                                                                          \
-        static void write(uint64_t value) {                                                        \
-            asm volatile("msr " encoding ", %0" : : "r"(value) : "memory");                        \
-        }                                                                                          \
+#define SYSTEM_REGISTER(Name, encoding)                                                                                            \
+    struct Name {                                                                                                                  \
+        static uint64_t read() {                                                                                                   \
+            uint64_t value;                                                                                                        \
+            asm volatile("mrs %0, " encoding : "=r"(value) : : "memory");                                                          \
+            return value;                                                                                                          \
+        }                                                                                                                          \
+        static void write(uint64_t value) { asm volatile("msr " encoding ", %0" : : "r"(value) : "memory"); }                      \
     };
 
 SYSTEM_REGISTER(MpidrEl1, "mpidr_el1")

@@ -9,9 +9,7 @@ namespace {
 
 enum Token : uint32_t { begin_node = 1, end_node = 2, prop = 3, nop = 4 };
 
-uint32_t big_endian(const uint8_t* at) {
-    return uint32_t{at[0]} << 24 | uint32_t{at[1]} << 16 | uint32_t{at[2]} << 8 | at[3];
-}
+uint32_t big_endian(const uint8_t* at) { return uint32_t{at[0]} << 24 | uint32_t{at[1]} << 16 | uint32_t{at[2]} << 8 | at[3]; }
 
 uint32_t text_size(const uint8_t* text) {
     uint32_t size = 1;

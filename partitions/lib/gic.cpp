@@ -108,8 +108,7 @@ void Gic::send_sgi(uint32_t intid, uint64_t affinity) {
     uint64_t aff0 = affinity & 0xff, aff1 = affinity >> 8 & 0xff, aff2 = affinity >> 16 & 0xff;
     uint64_t aff3 = affinity >> 32 & 0xff;
     dsb(); // what the other CPU is to see comes first
-    IccSgi1rEl1::write(aff3 << 48 | (aff0 / 16) << 44 | aff2 << 32 | uint64_t{intid} << 24 | aff1 << 16 |
-                       1ull << aff0 % 16);
+    IccSgi1rEl1::write(aff3 << 48 | (aff0 / 16) << 44 | aff2 << 32 | uint64_t{intid} << 24 | aff1 << 16 | 1ull << aff0 % 16);
     isb();
 }
 

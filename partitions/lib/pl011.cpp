@@ -89,8 +89,7 @@ void Pl011::put_polled(char c) const {
 }
 
 void Pl011::send(unsigned limit) {
-    for (; limit && !waiting_.empty() && !(get(fr) & fr_tx_full); --limit)
-        set(dr, static_cast<uint8_t>(waiting_.pop()));
+    for (; limit && !waiting_.empty() && !(get(fr) & fr_tx_full); --limit) set(dr, static_cast<uint8_t>(waiting_.pop()));
 }
 
 void Pl011::write(const char* text, size_t size) {

@@ -25,8 +25,7 @@ int32_t call(uint64_t function, uint64_t first = 0, uint64_t second = 0, uint64_
     asm volatile("cbz %w4, 1f; hvc #0; b 2f; 1: smc #0; 2:"
                  : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)
                  : "r"(static_cast<uint32_t>(method == PsciMethod::hvc))
-                 : "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17",
-                   "memory");
+                 : "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17", "memory");
     return static_cast<int32_t>(x0);
 }
 

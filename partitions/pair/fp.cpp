@@ -87,8 +87,8 @@ bool print_fp(unsigned cpu, const FpVerdict& verdict) {
         print("cpu{} fp: corrupted v{} FAILED in round {}: expected {x}, found {x}", cpu, verdict.bad, verdict.rounds,
               verdict.expected, verdict.found);
     else
-        print("cpu{} fp: corrupted {} FAILED in round {}: expected {x}, found {x}", cpu, name, verdict.rounds,
-              verdict.expected, verdict.found);
+        print("cpu{} fp: corrupted {} FAILED in round {}: expected {x}, found {x}", cpu, name, verdict.rounds, verdict.expected,
+              verdict.found);
     return false;
 }
 

@@ -39,8 +39,7 @@ bool expect(const char* what, int32_t status, int32_t wanted) {
 }
 
 void print_affinity(unsigned cpu, uint64_t affinity) {
-    print("cpu{} affinity={}.{}.{}.{}", cpu, affinity >> 32 & 0xff, affinity >> 16 & 0xff, affinity >> 8 & 0xff,
-          affinity & 0xff);
+    print("cpu{} affinity={}.{}.{}.{}", cpu, affinity >> 32 & 0xff, affinity >> 16 & 0xff, affinity >> 8 & 0xff, affinity & 0xff);
 }
 
 bool arrived(uint32_t times) {

@@ -54,8 +54,7 @@ bool check_timer(const char* name, Timer& timer, Timer& guard) {
     uint32_t fired = timer.fired();
     sleep_until(guard, 2 * period_us, [] { return false; });
     if (early || timer.fired() != fired || timer.spurious() != 0) {
-        print("{} FAILED: early={} ticks after stop={} spurious={}", name, early, timer.fired() - fired,
-              timer.spurious());
+        print("{} FAILED: early={} ticks after stop={} spurious={}", name, early, timer.fired() - fired, timer.spurious());
         return false;
     }
     print("{} ok", name);

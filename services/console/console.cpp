@@ -28,9 +28,9 @@ State& find_state(service::Environment const& environment) {
 } // namespace
 
 Console::Console(service::Environment const& environment)
-    : state_(find_state(environment)), framed_(environment.string_or("format", "text") == "framed"),
-      text_(streams_, state_.queue), framed_output_(streams_, state_.queue),
-      output_(framed_ ? static_cast<Output&>(framed_output_) : text_), keyboard_(streams_, output_, framed_) {
+    : state_(find_state(environment)), framed_(environment.string_or("format", "text") == "framed"), text_(streams_, state_.queue),
+      framed_output_(streams_, state_.queue), output_(framed_ ? static_cast<Output&>(framed_output_) : text_),
+      keyboard_(streams_, output_, framed_) {
     find_streams(environment);
     device_ = Device(environment.region("device.pl011").address);
     interrupt_ = environment.handle("interrupt.pl011");
@@ -76,9 +76,7 @@ bool Console::take_input() {
         holding_ = !keyboard_.take(held_);
         if (holding_) { break; }
     }
-    if (unsigned const id = keyboard_.take_dropped(); id != 0) {
-        service::log("input.dropped", {{"stream", streams_[id].name}});
-    }
+    if (unsigned const id = keyboard_.take_dropped(); id != 0) { service::log("input.dropped", {{"stream", streams_[id].name}}); }
     device_.want_input(!holding_);
     return !holding_;
 }

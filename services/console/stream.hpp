@@ -41,9 +41,7 @@ public:
     /// `out` was read: if its producer waits for room and has it now, it is to be signalled.
     void made_room(unsigned id) {
         auto& stream = streams_[id];
-        if (stream.out.used() <= stream.out.capacity() / 2 && stream.out.take_request_for_room()) {
-            stream.wake = true;
-        }
+        if (stream.out.used() <= stream.out.capacity() / 2 && stream.out.take_request_for_room()) { stream.wake = true; }
     }
 
 private:

@@ -16,9 +16,7 @@ public:
     /// RAZ/WI.
     uint64_t read(uint64_t ipa, unsigned size) {
         if (ipa & (size - 1)) { return 0; }
-        if (ipa - vm_.distributor < frame_size) {
-            return distributor().read(static_cast<uint32_t>(ipa - vm_.distributor), size);
-        }
+        if (ipa - vm_.distributor < frame_size) { return distributor().read(static_cast<uint32_t>(ipa - vm_.distributor), size); }
         const uint64_t offset = ipa - vm_.redistributor;
         if (offset >= vm_.vcpus * redistributor_size) { return 0; }
         return redistributor(offset).read(offset % redistributor_size, size);

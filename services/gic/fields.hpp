@@ -28,9 +28,7 @@ public:
         if (field.reg == Register::priority) { return write_priority(field.first, size, value); }
         if (size != 4) { return; }
         if (field.reg == Register::group) { return configure(block_.group, field, value); }
-        if (field.reg == Register::config) {
-            return configure(block_.config[field.first % 32 / 16], field, value & config_mask);
-        }
+        if (field.reg == Register::config) { return configure(block_.config[field.first % 32 / 16], field, value & config_mask); }
         if (value != 0) { core_.write(field.reg, vcpu_, field.first, value); }
     }
 

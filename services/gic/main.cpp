@@ -70,9 +70,7 @@ struct Service {
     /// does not have.
     Answer on(service::SysregWrite const& m) const {
         auto* client = client_of(m);
-        if (!client || (m.reg != icc_sgi1r && m.reg != icc_asgi1r && m.reg != icc_sgi0r)) {
-            return Answer::undefined();
-        }
+        if (!client || (m.reg != icc_sgi1r && m.reg != icc_asgi1r && m.reg != icc_sgi0r)) { return Answer::undefined(); }
         if (client->state->was_done(m.vcpu, m.repeated, m.sequence)) { return Answer::advance(); }
         client->controller().send_sgi(m.reg == icc_sgi1r, m.vcpu, m.value);
         client->state->note_done(m.vcpu, m.sequence);

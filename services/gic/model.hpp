@@ -47,9 +47,7 @@ struct VmState {
 static_assert(sizeof(VmState) % 8 == 0);
 
 /// MPIDR_EL1 or GICD_IROUTER to Aff3.Aff2.Aff1.Aff0.
-constexpr uint32_t affinity_of(uint64_t mpidr) {
-    return static_cast<uint32_t>((mpidr >> 8 & 0xff00'0000) | (mpidr & 0x00ff'ffff));
-}
+constexpr uint32_t affinity_of(uint64_t mpidr) { return static_cast<uint32_t>((mpidr >> 8 & 0xff00'0000) | (mpidr & 0x00ff'ffff)); }
 
 /// Every word is independent of the others: order comes from the lock, or from the guest's own
 /// barriers.

@@ -8,8 +8,7 @@ namespace gic {
 
 template <typename Core> class Redistributor {
 public:
-    Redistributor(Core core, const Vm& vm, VmState& state, unsigned vcpu)
-        : core_(core), vm_(vm), state_(state), vcpu_(vcpu) {}
+    Redistributor(Core core, const Vm& vm, VmState& state, unsigned vcpu) : core_(core), vm_(vm), state_(state), vcpu_(vcpu) {}
 
     /// Offsets run over both frames.
     uint64_t read(uint32_t offset, unsigned size) {
@@ -47,9 +46,7 @@ private:
         }
     }
 
-    static bool is_private_field(uint32_t offset) {
-        return in_banks(offset) && field_at(offset).first < private_intids;
-    }
+    static bool is_private_field(uint32_t offset) { return in_banks(offset) && field_at(offset).first < private_intids; }
 
     uint64_t read_private(uint32_t offset, unsigned size) {
         if (!is_private_field(offset)) { return 0; }

@@ -58,8 +58,8 @@ struct Field {
     Register reg;
     unsigned first; ///< INTID of its lowest field
 };
-constexpr uint32_t bank_begin = 0x080, priority_begin = 0x400, priority_end = 0x800, config_begin = 0xc00,
-                   config_end = 0xd00, bank_bytes = 0x080;
+constexpr uint32_t bank_begin = 0x080, priority_begin = 0x400, priority_end = 0x800, config_begin = 0xc00, config_end = 0xd00,
+                   bank_bytes = 0x080;
 
 /// Offset to field. The banks of one bit per INTID follow one another in the order of
 /// abi::VirtualInterruptRegister.
@@ -74,8 +74,8 @@ constexpr Field field_at(uint32_t offset) {
 static_assert(field_at(0x080).reg == Register::group && field_at(0x104).reg == Register::enable_set &&
               field_at(0x184).reg == Register::enable_clear && field_at(0x204).reg == Register::pending_set &&
               field_at(0x284).reg == Register::pending_clear && field_at(0x304).reg == Register::active_set &&
-              field_at(0x384).reg == Register::active_clear && field_at(0x384).first == 32 &&
-              field_at(0x420).first == 32 && field_at(0xc08).first == 32);
+              field_at(0x384).reg == Register::active_clear && field_at(0x384).first == 32 && field_at(0x420).first == 32 &&
+              field_at(0xc08).first == 32);
 
 /// One bit per INTID, where writing a one acts and a zero does nothing.
 constexpr bool write_one_acts(Register reg) { return reg >= Register::enable_set && reg <= Register::active_clear; }
@@ -84,7 +84,7 @@ constexpr Register to_read(Register reg) {
     auto number = static_cast<unsigned>(reg);
     return write_one_acts(reg) && number % 2 == 0 ? static_cast<Register>(number - 1) : reg;
 }
-static_assert(to_read(Register::active_clear) == Register::active_set &&
-              to_read(Register::enable_set) == Register::enable_set && to_read(Register::group) == Register::group);
+static_assert(to_read(Register::active_clear) == Register::active_set && to_read(Register::enable_set) == Register::enable_set &&
+              to_read(Register::group) == Register::group);
 
 } // namespace gic

@@ -14,9 +14,7 @@ struct Region {
     void* address = nullptr;
     uint64_t size = 0;
 
-    template <typename T> T* as(uint64_t offset = 0) const {
-        return reinterpret_cast<T*>(static_cast<uint8_t*>(address) + offset);
-    }
+    template <typename T> T* as(uint64_t offset = 0) const { return reinterpret_cast<T*>(static_cast<uint8_t*>(address) + offset); }
     RingProducer producer() const { return {address, size}; }
     RingConsumer consumer() const { return {address, size}; }
 };

@@ -32,8 +32,7 @@ void put_text(LogLine& line, std::string_view text) {
 
 } // namespace
 
-LogLine format_log_line(uint64_t time_us, std::string_view source, std::string_view event,
-                        std::initializer_list<Field> fields) {
+LogLine format_log_line(uint64_t time_us, std::string_view source, std::string_view event, std::initializer_list<Field> fields) {
     LogLine line;
     line.put('[').put_number(time_us / 1'000'000).put('.').put_number(time_us % 1'000'000, 6);
     line.put("] ").put(source).put(": ").put(event);

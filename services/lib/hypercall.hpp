@@ -28,8 +28,7 @@ struct Value {
 };
 
 /// Any hypercall. Arguments that are not given hold what the registers happen to hold.
-template <Hypercall number, typename... Arguments>
-[[gnu::always_inline]] inline Returned hypercall(Arguments... arguments) {
+template <Hypercall number, typename... Arguments> [[gnu::always_inline]] inline Returned hypercall(Arguments... arguments) {
     constexpr size_t count = sizeof...(Arguments);
     static_assert(count <= 8);
     uint64_t const in[8] = {static_cast<uint64_t>(arguments)...};
@@ -86,9 +85,7 @@ inline CallAnswer call(Handle endpoint, uint16_t label, CallWords words = {}) {
     return {r.status, static_cast<uint16_t>(v[0]), {v[1], v[2], v[3], v[4], v[5], v[6]}};
 }
 
-inline Status signal(Handle notification, uint64_t set) {
-    return hypercall<Hypercall::signal>(notification, set).status;
-}
+inline Status signal(Handle notification, uint64_t set) { return hypercall<Hypercall::signal>(notification, set).status; }
 
 // Capabilities
 
@@ -129,13 +126,11 @@ constexpr Handle nothing_donated = ~0ull;
 /// `supervisor` is signalled with bit `signal` when a vCPU of it faults; 0: the creator's own.
 inline Status create_partition(Handle donated, uint64_t slot, abi::PartitionKind kind, uint64_t capability_slots,
                                Handle supervisor = 0, unsigned signal = 0) {
-    return hypercall<Hypercall::create>(abi::ObjectType::partition, donated, slot, kind, capability_slots, supervisor,
-                                        signal)
+    return hypercall<Hypercall::create>(abi::ObjectType::partition, donated, slot, kind, capability_slots, supervisor, signal)
         .status;
 }
 
-inline Status create_vcpu(Handle donated, uint64_t slot, Handle partition, uint64_t index, uint64_t core,
-                          uint64_t priority) {
+inline Status create_vcpu(Handle donated, uint64_t slot, Handle partition, uint64_t index, uint64_t core, uint64_t priority) {
     return hypercall<Hypercall::create>(abi::ObjectType::vcpu, donated, slot, partition, index, core, priority).status;
 }
 

@@ -11,8 +11,7 @@ using LogLine = Text<400>;
 
 /// The text of one line, without its newline. Values that hold blanks, quotes or control characters
 /// are quoted.
-LogLine format_log_line(uint64_t time_us, std::string_view source, std::string_view event,
-                        std::initializer_list<Field> fields);
+LogLine format_log_line(uint64_t time_us, std::string_view source, std::string_view event, std::initializer_list<Field> fields);
 
 /// Writes one line in one piece, or drops it when the ring is full or the other vCPUs keep it busy:
 /// it never waits. What was dropped is counted and told by a line `log.dropped n=...` when there is

@@ -60,9 +60,7 @@ struct Answer {
     /// The instruction runs again: something (a lock) was not to be had just now.
     static constexpr Answer retry() { return {0, abi::ReplyTag::make(abi::Action::retry)}; }
     /// Advance, and block until an interrupt or this time in CNTPCT ticks.
-    static constexpr Answer wait(uint64_t until = abi::no_deadline) {
-        return {until, abi::ReplyTag::make(abi::Action::wait)};
-    }
+    static constexpr Answer wait(uint64_t until = abi::no_deadline) { return {until, abi::ReplyTag::make(abi::Action::wait)}; }
     static constexpr Answer undefined() { return {0, abi::ReplyTag::make(abi::Action::undefined)}; }
     static constexpr Answer abort() { return {0, abi::ReplyTag::make(abi::Action::abort)}; }
     /// Suspends the vCPU and tells its supervisor.
@@ -77,8 +75,7 @@ struct LongAnswer {
     uint64_t words[abi::message_words] = {};
 
     constexpr LongAnswer() = default;
-    constexpr LongAnswer(abi::Status status)
-        : tag(abi::ReplyTag::make(abi::Action::advance, static_cast<uint16_t>(status))) {}
+    constexpr LongAnswer(abi::Status status) : tag(abi::ReplyTag::make(abi::Action::advance, static_cast<uint16_t>(status))) {}
     constexpr LongAnswer(Answer answer) : tag(answer.tag), words{answer.value, answer.value} {}
 
     /// A label (most protocols: an abi::Status) and words.

@@ -20,8 +20,8 @@ class Ring {
 public:
     constexpr Ring() = default;
     Ring(void* memory, uint64_t size)
-        : header_(static_cast<abi::RingHeader*>(memory)),
-          data_(static_cast<uint8_t*>(memory) + sizeof(abi::RingHeader)), mask_(abi::ring_capacity(size) - 1) {}
+        : header_(static_cast<abi::RingHeader*>(memory)), data_(static_cast<uint8_t*>(memory) + sizeof(abi::RingHeader)),
+          mask_(abi::ring_capacity(size) - 1) {}
 
     bool valid() const { return header_ != nullptr; }
     uint32_t capacity() const { return mask_ + 1; }

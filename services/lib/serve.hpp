@@ -78,9 +78,7 @@ template <typename T> [[gnu::noinline]] LongAnswer dispatch(T& object, abi::Mess
     auto const reg = static_cast<uint32_t>(w[0]);
     switch (m.tag.kind()) {
     case abi::Kind::call:
-        if constexpr (Handles<T, Call>) {
-            return object.on(Call{request(m), m.tag.label(), {w[0], w[1], w[2], w[3], w[4], w[5]}});
-        }
+        if constexpr (Handles<T, Call>) { return object.on(Call{request(m), m.tag.label(), {w[0], w[1], w[2], w[3], w[4], w[5]}}); }
         return abi::Status::unsupported;
     case abi::Kind::smccc:
         if constexpr (Handles<T, Smccc>) {
@@ -137,8 +135,8 @@ template <typename T> [[gnu::always_inline]] inline uint64_t deadline_of(T& obje
     asm volatile("hvc %9"
                  : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), "=r"(x4), "=r"(x5), "=r"(x6), "=r"(x7), "=r"(x8)
                  : "i"(static_cast<unsigned>(Hypercall::reply_recv))
-                 : "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17", "x18", "x19", "x20", "x21", "x22",
-                   "x23", "x24", "x25", "x26", "x27", "x28", "x29", "x30", "cc", "memory");
+                 : "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17", "x18", "x19", "x20", "x21", "x22", "x23", "x24",
+                   "x25", "x26", "x27", "x28", "x29", "x30", "cc", "memory");
     m = {x0, {x1}, {x2, x3, x4, x5, x6, x7}, x8};
 }
 
@@ -156,8 +154,8 @@ template <typename T> [[gnu::always_inline]] inline uint64_t deadline_of(T& obje
     asm volatile("hvc %9"
                  : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), "+r"(x4), "+r"(x5), "+r"(x6), "+r"(x7), "=r"(x8)
                  : "i"(static_cast<unsigned>(Hypercall::reply_recv))
-                 : "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17", "x18", "x19", "x20", "x21", "x22",
-                   "x23", "x24", "x25", "x26", "x27", "x28", "x29", "x30", "cc", "memory");
+                 : "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17", "x18", "x19", "x20", "x21", "x22", "x23", "x24",
+                   "x25", "x26", "x27", "x28", "x29", "x30", "cc", "memory");
     m = {x0, {x1}, {x2, x3, x4, x5, x6, x7}, x8};
 }
 

@@ -34,8 +34,7 @@ private:
     [[gnu::noinline]] bool wait(unsigned tries) {
         for (; tries > 0; --tries) {
             relax();
-            if (__atomic_load_n(&word_, __ATOMIC_RELAXED) == 0 &&
-                __atomic_exchange_n(&word_, 1, __ATOMIC_ACQUIRE) == 0) {
+            if (__atomic_load_n(&word_, __ATOMIC_RELAXED) == 0 && __atomic_exchange_n(&word_, 1, __ATOMIC_ACQUIRE) == 0) {
                 return true;
             }
         }
@@ -48,8 +47,7 @@ private:
 /// Holds a SpinLock for a scope; false if it was not to be had.
 class Guard {
 public:
-    explicit Guard(SpinLock& lock, unsigned tries = SpinLock::default_tries)
-        : lock_(lock), held_(lock.try_lock(tries)) {}
+    explicit Guard(SpinLock& lock, unsigned tries = SpinLock::default_tries) : lock_(lock), held_(lock.try_lock(tries)) {}
     ~Guard() {
         if (held_) { lock_.unlock(); }
     }

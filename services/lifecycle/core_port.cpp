@@ -11,8 +11,7 @@ namespace lifecycle {
 CorePort::CorePort(service::Environment const& environment)
     : self_(environment.handle("partition.self")),
       own_notification_(environment.property("cores") > 1 ? environment.handle("notify.lifecycle") : 0),
-      console_(environment.handle_or_none("call.console")),
-      console_notification_(environment.handle_or_none("console.notify")),
+      console_(environment.handle_or_none("call.console")), console_notification_(environment.handle_or_none("console.notify")),
       console_signal_(1ull << (environment.property_or("log.signal", 0) & 63)),
       input_signal_(environment.has("input.signal") ? 1ull << (environment.property("input.signal") & 63) : 0),
       window_(environment.property("window")), window_size_(environment.property("window.size")),
@@ -25,15 +24,12 @@ abi::Status CorePort::start(abi::Handle vcpu, Start const& where) {
     return service::vcpu_start(vcpu, where.entry, where.x0, where.x1, where.stack);
 }
 
-abi::Status CorePort::control(abi::Handle vcpu, abi::VcpuOperation operation) {
-    return service::vcpu_control(vcpu, operation);
-}
+abi::Status CorePort::control(abi::Handle vcpu, abi::VcpuOperation operation) { return service::vcpu_control(vcpu, operation); }
 
 VcpuStatus CorePort::status(abi::Handle vcpu) {
     const auto [status, words] = service::vcpu_read(vcpu, abi::VcpuGroup::status);
     if (status != abi::Status::ok) { return {}; }
-    return {static_cast<abi::VcpuState>(words[0]), static_cast<abi::FaultReason>(words[1]), words[2], words[3],
-            words[5]};
+    return {static_cast<abi::VcpuState>(words[0]), static_cast<abi::FaultReason>(words[1]), words[2], words[3], words[5]};
 }
 
 uint64_t CorePort::pc(abi::Handle vcpu) { return service::vcpu_read(vcpu, abi::VcpuGroup::pc).words[0]; }
@@ -75,8 +71,7 @@ void CorePort::wake() {
 
 void CorePort::write(std::string_view text) {
     for (const char c : text) {
-        if (backlog_head_ - backlog_tail_ == backlog_size && !drain() &&
-            backlog_head_ - backlog_tail_ == backlog_size) {
+        if (backlog_head_ - backlog_tail_ == backlog_size && !drain() && backlog_head_ - backlog_tail_ == backlog_size) {
             return; // console has stopped taking anything
         }
         backlog_[backlog_head_++ % backlog_size] = c;
@@ -102,9 +97,7 @@ std::optional<char> CorePort::read() {
     if (!in_.valid() || in_.empty()) { return std::nullopt; }
     const auto c = static_cast<char>(in_.peek()[0]);
     in_.consume(1);
-    if (in_.take_request_for_room() && console_notification_ != 0) {
-        service::signal(console_notification_, console_signal_);
-    }
+    if (in_.take_request_for_room() && console_notification_ != 0) { service::signal(console_notification_, console_signal_); }
     return c;
 }
 

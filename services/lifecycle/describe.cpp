@@ -58,8 +58,7 @@ void describe_vm(Environment const& e, unsigned i, Vm& vm) {
     vm.dtb = e.property_or(Name("vm.%u.dtb.address", i), 0);
     vm.payload_count = count(e, Name("vm.%u.loads", i), max_payloads);
     for (unsigned n = 0; n < vm.payload_count; ++n) {
-        vm.payloads[n] = {bytes_of(e.region(Name("vm.%u.load.%u", i, n))),
-                          e.property(Name("vm.%u.load.%u.address", i, n))};
+        vm.payloads[n] = {bytes_of(e.region(Name("vm.%u.load.%u", i, n))), e.property(Name("vm.%u.load.%u.address", i, n))};
     }
     vm.service_count = count(e, Name("vm.%u.services", i), max_services);
     for (unsigned n = 0; n < vm.service_count; ++n) {
@@ -74,8 +73,7 @@ void describe_native(Environment const& e, unsigned k, Native& native) {
     while (e.has(Name("partition.%u.data.%u", k, native.data_count))) {
         const unsigned n = native.data_count++;
         if (n == max_data) { service::missing("lifecycle.bounds"); }
-        native.data[n] = {e.handle(Name("partition.%u.data.%u", k, n)),
-                          e.property(Name("partition.%u.data.%u.size", k, n)),
+        native.data[n] = {e.handle(Name("partition.%u.data.%u", k, n)), e.property(Name("partition.%u.data.%u.size", k, n)),
                           bytes_of(e.region_or_none(Name("partition.%u.data.%u.pristine", k, n)))};
     }
 }

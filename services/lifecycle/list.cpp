@@ -14,8 +14,8 @@ Row& column(Row& row, size_t position) {
     return row;
 }
 
-constexpr size_t kind_column = 14, state_column = 23, vcpus_column = 33, cores_column = 40, time_column = 47,
-                 restarts_column = 58, exits_column = 68;
+constexpr size_t kind_column = 14, state_column = 23, vcpus_column = 33, cores_column = 40, time_column = 47, restarts_column = 58,
+                 exits_column = 68;
 
 void put_cores(Row& row, Supervised const& partition) {
     uint64_t seen = 0;

@@ -33,8 +33,7 @@ Loader::Progress Loader::fail(std::string_view why) {
 bool Loader::payloads_fit() const {
     return std::ranges::all_of(std::span(vm_->payloads, vm_->payload_count), [&](Payload const& payload) {
         const uint64_t offset = payload.address - vm_->ram_base;
-        return payload.address >= vm_->ram_base && offset <= vm_->ram_size &&
-               payload.bytes.size() <= vm_->ram_size - offset;
+        return payload.address >= vm_->ram_base && offset <= vm_->ram_size && payload.bytes.size() <= vm_->ram_size - offset;
     });
 }
 

@@ -61,9 +61,7 @@ void Prompt::execute(std::string_view line) {
     const auto word = next_word(line);
     if (word.empty()) { return; }
     const auto command = std::ranges::find(commands, word, &Command::name);
-    if (command == std::end(commands)) {
-        return terminal_.print(Message().put("no command '").put(word).put("'; try help"));
-    }
+    if (command == std::end(commands)) { return terminal_.print(Message().put("no command '").put(word).put("'; try help")); }
     const auto argument = next_word(line);
     const auto excess = command->takes_name ? next_word(line) : argument;
     if (!excess.empty()) {

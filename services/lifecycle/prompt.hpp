@@ -9,8 +9,7 @@ namespace lifecycle {
 
 class Prompt {
 public:
-    Prompt(Port& port, System& system, Terminal& terminal, Journal& journal, Ending& ending, Vms& vms,
-           Supervisor& supervisor)
+    Prompt(Port& port, System& system, Terminal& terminal, Journal& journal, Ending& ending, Vms& vms, Supervisor& supervisor)
         : port_(port), system_(system), terminal_(terminal), journal_(journal), ending_(ending), vms_(vms),
           supervisor_(supervisor) {}
 

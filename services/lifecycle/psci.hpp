@@ -11,12 +11,12 @@ namespace psci {
 constexpr uint32_t smccc_version = 0x8000'0000, smccc_arch_features = 0x8000'0001;
 constexpr uint32_t version = 0x8400'0000, cpu_suspend = 0x8400'0001, cpu_off = 0x8400'0002, cpu_on = 0x8400'0003,
                    affinity_info = 0x8400'0004, migrate = 0x8400'0005, migrate_info_type = 0x8400'0006,
-                   migrate_info_up_cpu = 0x8400'0007, system_off = 0x8400'0008, system_reset = 0x8400'0009,
-                   features = 0x8400'000a, system_reset2 = 0x8400'0012;
+                   migrate_info_up_cpu = 0x8400'0007, system_off = 0x8400'0008, system_reset = 0x8400'0009, features = 0x8400'000a,
+                   system_reset2 = 0x8400'0012;
 constexpr uint32_t smc64 = 0x4000'0000; ///< bit of the function identifier: 64-bit arguments
 
-constexpr int64_t success = 0, not_supported = -1, invalid_parameters = -2, denied = -3, already_on = -4,
-                  on_pending = -5, internal_failure = -6, invalid_address = -9;
+constexpr int64_t success = 0, not_supported = -1, invalid_parameters = -2, denied = -3, already_on = -4, on_pending = -5,
+                  internal_failure = -6, invalid_address = -9;
 constexpr int64_t affinity_on = 0, affinity_off = 1, affinity_on_pending = 2;
 } // namespace psci
 

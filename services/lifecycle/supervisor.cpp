@@ -22,8 +22,7 @@ bool Supervisor::log_faults(Supervised const& partition, std::string_view event,
         const auto status = port_.status(handle);
         if (status.state != abi::VcpuState::faulted) { continue; }
         any = true;
-        const bool access = status.reason == abi::FaultReason::stage2 ||
-                            status.reason == abi::FaultReason::permission ||
+        const bool access = status.reason == abi::FaultReason::stage2 || status.reason == abi::FaultReason::permission ||
                             status.reason == abi::FaultReason::undecodable;
         journal_.event(event, {{key, partition.name},
                                {"vcpu", n},
@@ -61,17 +60,13 @@ void Supervisor::native_faulted(Native& native) {
 }
 
 void Supervisor::stop(Native& native) {
-    for (unsigned n = 0; n < native.vcpu_count; ++n) {
-        port_.control(native.vcpus[n].handle, abi::VcpuOperation::stop);
-    }
+    for (unsigned n = 0; n < native.vcpu_count; ++n) { port_.control(native.vcpus[n].handle, abi::VcpuOperation::stop); }
     native.stopped = true;
     journal_.event("partition.stop", {{"partition", native.name}});
 }
 
 void Supervisor::restart(Native& native, Cause cause) {
-    for (unsigned n = 0; n < native.vcpu_count; ++n) {
-        port_.control(native.vcpus[n].handle, abi::VcpuOperation::stop);
-    }
+    for (unsigned n = 0; n < native.vcpu_count; ++n) { port_.control(native.vcpus[n].handle, abi::VcpuOperation::stop); }
     vms_.release_window();
     bool good = true;
     for (auto const& data : std::span(native.data, native.data_count)) { good = restore(data) && good; }
@@ -82,8 +77,7 @@ void Supervisor::restart(Native& native, Cause cause) {
     if (!good) { return stop(native); }
     native.stopped = false;
     ++native.restarts;
-    journal_.event("partition.restart",
-                   {{"partition", native.name}, {"count", native.restarts}, {"cause", name(cause)}});
+    journal_.event("partition.restart", {{"partition", native.name}, {"count", native.restarts}, {"cause", name(cause)}});
 }
 
 bool Supervisor::restore(DataMemory const& data) {

@@ -33,9 +33,7 @@ bool Terminal::in_escape_sequence(char c) {
     case Escape::none:
         if (c == escape) { escape_ = Escape::started; }
         return c == escape;
-    case Escape::started:
-        escape_ = c == '[' || c == 'O' ? Escape::bracket : Escape::none;
-        return escape_ == Escape::bracket;
+    case Escape::started: escape_ = c == '[' || c == 'O' ? Escape::bracket : Escape::none; return escape_ == Escape::bracket;
     case Escape::bracket:
         if (c >= 0x40 && c <= 0x7e) { escape_ = Escape::none; } // the final byte
         return true;

@@ -130,8 +130,8 @@ void Vms::log_undefined(Vm& vm) {
         if (encoding == 0) { return; }
         ++vm.undefined_logged;
         service::Text<24> text;
-        text.put_pattern("%u_%u_%u_%u_%u", encoding >> 20 & 3, encoding >> 14 & 7, encoding >> 10 & 15,
-                         encoding >> 1 & 15, encoding >> 17 & 7);
+        text.put_pattern("%u_%u_%u_%u_%u", encoding >> 20 & 3, encoding >> 14 & 7, encoding >> 10 & 15, encoding >> 1 & 15,
+                         encoding >> 17 & 7);
         journal_.event("vm.undefined", {{"vm", vm.name}, {"register", text.view()}});
     }
 }
@@ -162,9 +162,7 @@ void Vms::load_step() {
     switch (loader_.step()) {
     case Loader::Progress::more:
         // Half of the time is left to the VMs that run already.
-        if (std::ranges::any_of(system_.all_vms(), is_running)) {
-            load_next_ = port_.ticks() + (port_.ticks() - begin);
-        }
+        if (std::ranges::any_of(system_.all_vms(), is_running)) { load_next_ = port_.ticks() + (port_.ticks() - begin); }
         break;
     case Loader::Progress::later: load_next_ = port_.in_microseconds(1000); break;
     case Loader::Progress::done: finish_load(); break;

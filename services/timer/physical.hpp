@@ -21,9 +21,7 @@ struct Physical {
     constexpr bool condition(uint64_t now) const { return (control & enable) && now >= cval; }
     constexpr bool line(uint64_t now) const { return condition(now) && !(control & imask); }
     /// When the line will rise by itself.
-    constexpr uint64_t deadline(uint64_t now) const {
-        return control == enable && now < cval ? cval : abi::no_deadline;
-    }
+    constexpr uint64_t deadline(uint64_t now) const { return control == enable && now < cval ? cval : abi::no_deadline; }
 
     constexpr uint64_t read(uint64_t reg, uint64_t now) const {
         if (reg == cntp_cval) { return cval; }

@@ -88,9 +88,8 @@ void Pl011::write_control(uint32_t value, uint64_t now) {
     uint32_t const before = modem();
     set(Register::cr, value);
     uint32_t const changed = before ^ modem();
-    uint32_t const events =
-        ((changed & flag::ri) != 0 ? interrupt::ri : 0) | ((changed & flag::cts) != 0 ? interrupt::cts : 0) |
-        ((changed & flag::dcd) != 0 ? interrupt::dcd : 0) | ((changed & flag::dsr) != 0 ? interrupt::dsr : 0);
+    uint32_t const events = ((changed & flag::ri) != 0 ? interrupt::ri : 0) | ((changed & flag::cts) != 0 ? interrupt::cts : 0) |
+                            ((changed & flag::dcd) != 0 ? interrupt::dcd : 0) | ((changed & flag::dsr) != 0 ? interrupt::dsr : 0);
     if (events != 0) { raise(events); }
     choose_path();
     receive(now);

@@ -38,8 +38,8 @@ constexpr uint32_t overrun_status = 1 << 3; // in RSR
 } // namespace data
 
 namespace flag { // FR
-constexpr uint32_t cts = 1 << 0, dsr = 1 << 1, dcd = 1 << 2, busy = 1 << 3, rx_empty = 1 << 4, tx_full = 1 << 5,
-                   rx_full = 1 << 6, tx_empty = 1 << 7, ri = 1 << 8;
+constexpr uint32_t cts = 1 << 0, dsr = 1 << 1, dcd = 1 << 2, busy = 1 << 3, rx_empty = 1 << 4, tx_full = 1 << 5, rx_full = 1 << 6,
+                   tx_empty = 1 << 7, ri = 1 << 8;
 } // namespace flag
 
 namespace line { // LCR_H
@@ -47,8 +47,8 @@ constexpr uint32_t send_break = 1 << 0, fifos = 1 << 4, eight_bits = 3 << 5;
 } // namespace line
 
 namespace control { // CR
-constexpr uint32_t enable = 1 << 0, loopback = 1 << 7, transmit = 1 << 8, receive = 1 << 9, dtr = 1 << 10,
-                   rts = 1 << 11, out1 = 1 << 12, out2 = 1 << 13;
+constexpr uint32_t enable = 1 << 0, loopback = 1 << 7, transmit = 1 << 8, receive = 1 << 9, dtr = 1 << 10, rts = 1 << 11,
+                   out1 = 1 << 12, out2 = 1 << 13;
 } // namespace control
 
 namespace interrupt { // IMSC, RIS, MIS, ICR

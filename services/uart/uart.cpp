@@ -27,8 +27,7 @@ Uart::Uart(service::Environment const& environment) {
     }
     auto const probe = arm_crash(environment, state.as<StateHeader>()->crash);
     for (unsigned i = 0; i < count; ++i) {
-        add_client(environment, i,
-                   {state.as<void>(sizeof(StateHeader) + i * sizeof(pl011::State)), sizeof(pl011::State)});
+        add_client(environment, i, {state.as<void>(sizeof(StateHeader) + i * sizeof(pl011::State)), sizeof(pl011::State)});
         if (probe != nullptr) { clients_[i].device.set_probe(probe); }
     }
     count_ = count;
@@ -56,12 +55,9 @@ void Uart::add_client(service::Environment const& environment, unsigned index, s
 /// True: signal it.
 bool Uart::settle(Client& client, uint32_t effects) {
     if ((effects & pl011::effect::line) != 0) {
-        service::interrupt_line(client.vm, client.intid,
-                                client.device.line() ? service::Line::high : service::Line::low);
+        service::interrupt_line(client.vm, client.intid, client.device.line() ? service::Line::high : service::Line::low);
     }
-    if ((effects & pl011::effect::timer) != 0 && client.device.rx_deadline() != 0) {
-        wake_by(client.device.rx_deadline());
-    }
+    if ((effects & pl011::effect::timer) != 0 && client.device.rx_deadline() != 0) { wake_by(client.device.rx_deadline()); }
     return (effects & pl011::effect::wake) != 0;
 }
 
@@ -105,8 +101,8 @@ Answer Uart::on(service::MmioWrite const& m) {
 /// Lets this vCPU wake at this time or before.
 void Uart::wake_by(uint64_t ticks) {
     uint64_t current = __atomic_load_n(&deadline_, __ATOMIC_RELAXED);
-    while (ticks < current &&
-           !__atomic_compare_exchange_n(&deadline_, &current, ticks, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {}
+    while (ticks < current && !__atomic_compare_exchange_n(&deadline_, &current, ticks, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+    }
 }
 
 /// A client whose lock is not to be had is looked at again soon.

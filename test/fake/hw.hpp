@@ -101,6 +101,13 @@ struct MdscrEl1;
 struct ActlrEl2;
 struct VsesrEl2;
 struct IdAa64Isar0;
+struct IdAa64Pfr1;
+struct IdAa64Mmfr1;
+struct VdisrEl2;
+struct Tpidr2El0;
+inline bool has_ras() { return (read<IdAa64Pfr0>().bits >> 28 & 15) != 0; }
+inline bool has_sme() { return (read<IdAa64Pfr1>().bits >> 24 & 15) != 0; }
+inline bool has_pan() { return (read<IdAa64Mmfr1>().bits >> 20 & 15) != 0; }
 
 inline void note(Op op, uint64_t address = 0, uint64_t value = 0) { log.push_back({op, address, value, 0}); }
 inline void note_tlbi(Op op, uint64_t address = 0) { log.push_back({op, address, 0, read<VttbrEl2>().bits}); }
@@ -180,9 +187,7 @@ inline uint64_t smc(uint64_t function, uint64_t a1, uint64_t, uint64_t) {
 
 inline bool has_crc32() { return false; }
 inline uint32_t crc32_step(uint32_t crc, uint64_t data) {
-    for (unsigned bit = 0; bit < 64; ++bit, data >>= 1) {
-        crc = (crc ^ (data & 1)) & 1 ? crc >> 1 ^ 0xedb8'8320 : crc >> 1;
-    }
+    for (unsigned bit = 0; bit < 64; ++bit, data >>= 1) { crc = (crc ^ (data & 1)) & 1 ? crc >> 1 ^ 0xedb8'8320 : crc >> 1; }
     return crc;
 }
 

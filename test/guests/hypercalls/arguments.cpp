@@ -54,8 +54,7 @@ void check_memory() {
     check("map_device.beyond", bad, map_device(cast.vm, ipa_end, 1, cast.endpoint, 0));
     check("map_device.across_end", bad, map_device(cast.vm, ipa_end - page, 2, cast.endpoint, 0));
     check("map_device.too_many", bad, map_device(cast.vm, somewhere, 1ull << 52, cast.endpoint, 0));
-    check("map_device.badge", bad,
-          hypercall<Hypercall::map_device>(cast.vm, somewhere, 1, cast.endpoint, 1ull << 32).status);
+    check("map_device.badge", bad, hypercall<Hypercall::map_device>(cast.vm, somewhere, 1, cast.endpoint, 1ull << 32).status);
     check("map_device.overlap", Status::overlap, map_device(cast.partition, 0x40'0000, 1, cast.endpoint, 0));
     check("map.over_device", Status::overlap, [] {
         map_device(cast.vm, somewhere, 1, cast.endpoint, 3);
@@ -167,8 +166,7 @@ void check_interrupts() {
     check("interrupt_line.above", Status::no_right, interrupt_line(cast.vm_lines, 51, Line::high));
     check("interrupt_line.level", bad, hypercall<Hypercall::interrupt_line>(cast.vm_lines, 41, 0, 3).status);
     check("interrupt_line.intid", bad, interrupt_line(cast.vm_lines, 256, Line::high));
-    check("interrupt_line.intid_huge", bad,
-          hypercall<Hypercall::interrupt_line>(cast.vm_lines, 1ull << 32 | 41, 0, 1).status);
+    check("interrupt_line.intid_huge", bad, hypercall<Hypercall::interrupt_line>(cast.vm_lines, 1ull << 32 | 41, 0, 1).status);
     check("interrupt_line.sgi", bad, interrupt_line(cast.vm_lines, 5, Line::high));
     check("interrupt_line.no_vcpu", bad, interrupt_line(cast.vm_lines, 20, Line::high, 5));
     check("interrupt_line.native", bad, interrupt_line(cast.partition, 41, Line::high));
@@ -186,14 +184,12 @@ void check_interrupts() {
     check("interrupt_state.vcpu_huge", bad, state(1, 1ull << 32, 0));
     check("interrupt_state.route_ppi", bad, state(9, 0, 16));
     check("interrupt_bind.bit", bad, interrupt_to_signal(cast.interrupt, cast.notification, 64));
-    check("interrupt_bind.how", bad,
-          hypercall<Hypercall::interrupt_bind>(cast.interrupt, cast.notification, 0, 2).status);
+    check("interrupt_bind.how", bad, hypercall<Hypercall::interrupt_bind>(cast.interrupt, cast.notification, 0, 2).status);
     check("interrupt_bind.vm.ppi", bad, interrupt_to_vm(cast.interrupt, cast.vm, 20));
     check("interrupt_bind.vm.beyond", bad, interrupt_to_vm(cast.interrupt, cast.vm, 256));
     check("interrupt_bind.vm.native", bad, interrupt_to_vm(cast.interrupt, cast.partition, 60));
     for (uint64_t operation : {3ull, 0x100ull}) {
-        check("interrupt_control.operation", bad,
-              hypercall<Hypercall::interrupt_control>(cast.interrupt, operation).status);
+        check("interrupt_control.operation", bad, hypercall<Hypercall::interrupt_control>(cast.interrupt, operation).status);
     }
 }
 

@@ -8,13 +8,13 @@ namespace test {
 constexpr uint64_t page = 4096;
 
 struct Cast {
-    Handle partition;    ///< a native one, a crew's
-    Handle vcpu;         ///< of it, off
-    Handle memory;       ///< two pages, not mapped, donatable
+    Handle partition; ///< a native one, a crew's
+    Handle vcpu;      ///< of it, off
+    Handle memory;    ///< two pages, not mapped, donatable
     Handle endpoint, notification, interrupt;
-    Handle vm, vm_vcpu;  ///< vCPU 0, off
-    Handle vm_lines;     ///< the same VM, minted for INTIDs 40..50
-    Handle stale;        ///< named an endpoint that is gone
+    Handle vm, vm_vcpu; ///< vCPU 0, off
+    Handle vm_lines;    ///< the same VM, minted for INTIDs 40..50
+    Handle stale;       ///< named an endpoint that is gone
 };
 
 inline constinit Cast cast{};

@@ -55,9 +55,7 @@ void check_vcpus() {
     check("vcpu_schedule.unlimited", Status::ok, vcpu_schedule(cast.vcpu, 63, 0, 0));
 }
 
-uint64_t value(Register reg, uint32_t first, uint64_t write = 0) {
-    return interrupt_state(cast.vm, reg, 0, first, write).value;
-}
+uint64_t value(Register reg, uint32_t first, uint64_t write = 0) { return interrupt_state(cast.vm, reg, 0, first, write).value; }
 
 void check_interrupts() {
     constexpr uint64_t bit = 1u << (41 - 32);
@@ -74,8 +72,11 @@ void check_interrupts() {
         Register reg;
         uint32_t first;
         uint64_t written;
-    } const assigned[] = {{Register::group, 32, 0xffff'0001}, {Register::priority, 40, 0x80a0'40c0},
-                          {Register::config, 48, 0x8000'0002}, {Register::route, 41, 0}, {Register::ctlr, 0, 3}};
+    } const assigned[] = {{Register::group, 32, 0xffff'0001},
+                          {Register::priority, 40, 0x80a0'40c0},
+                          {Register::config, 48, 0x8000'0002},
+                          {Register::route, 41, 0},
+                          {Register::ctlr, 0, 3}};
     for (auto const& each : assigned) {
         value(each.reg, each.first, each.written);
         Name const name("interrupt_state.read.%u", static_cast<unsigned>(each.reg));

@@ -21,23 +21,24 @@ constexpr struct {
     std::string_view name;
     Handle Cast::*handle;
 } types[] = {
-    {ObjectType::memory, "memory", &Cast::memory},       {ObjectType::partition, "partition", &Cast::partition},
-    {ObjectType::vcpu, "vcpu", &Cast::vcpu},             {ObjectType::endpoint, "endpoint", &Cast::endpoint},
-    {ObjectType::interrupt, "interrupt", &Cast::interrupt}, {ObjectType::notification, "notification", &Cast::notification},
+    {ObjectType::memory, "memory", &Cast::memory},
+    {ObjectType::partition, "partition", &Cast::partition},
+    {ObjectType::vcpu, "vcpu", &Cast::vcpu},
+    {ObjectType::endpoint, "endpoint", &Cast::endpoint},
+    {ObjectType::interrupt, "interrupt", &Cast::interrupt},
+    {ObjectType::notification, "notification", &Cast::notification},
 };
 
 constexpr uint64_t somewhere = 0x1000'0000, free_slot = 200;
 
 constexpr Argument arguments[] = {
     {"call.endpoint", ObjectType::endpoint, &Cast::endpoint, right::call, [](Handle h) { return call(h, 0).status; }},
-    {"signal.notification", ObjectType::notification, &Cast::notification, right::signal,
-     [](Handle h) { return signal(h, 1); }},
+    {"signal.notification", ObjectType::notification, &Cast::notification, right::signal, [](Handle h) { return signal(h, 1); }},
     {"delegate.partition", ObjectType::partition, &Cast::partition, right::delegate,
      [](Handle h) { return delegate(h, 20, cast.endpoint, right::call); }},
     {"drop.partition", ObjectType::partition, &Cast::partition, right::delegate,
      [](Handle h) { return h == 0 ? Status::bad_handle : drop_from(h, slot_main_notification); }},
-    {"derive.memory", ObjectType::memory, &Cast::memory, right::derive,
-     [](Handle h) { return derive(h, 0, page, free_slot, 0); }},
+    {"derive.memory", ObjectType::memory, &Cast::memory, right::derive, [](Handle h) { return derive(h, 0, page, free_slot, 0); }},
     {"revoke.memory", ObjectType::memory, &Cast::memory, right::derive, [](Handle h) { return revoke(h); }},
     {"map.partition", ObjectType::partition, &Cast::partition, right::map_into,
      [](Handle h) { return map(h, cast.memory, somewhere, access::read); }},
@@ -74,8 +75,7 @@ constexpr Argument arguments[] = {
      [](Handle h) { return vcpu_read(h, abi::VcpuGroup::status).status; }},
     {"vcpu_write.vcpu", ObjectType::vcpu, &Cast::vcpu, right::control,
      [](Handle h) { return vcpu_write(h, abi::VcpuRegister::x0, 1); }},
-    {"vcpu_schedule.vcpu", ObjectType::vcpu, &Cast::vcpu, right::control,
-     [](Handle h) { return vcpu_schedule(h, 1, 0, 0); }},
+    {"vcpu_schedule.vcpu", ObjectType::vcpu, &Cast::vcpu, right::control, [](Handle h) { return vcpu_schedule(h, 1, 0, 0); }},
     {"interrupt_line.partition", ObjectType::partition, &Cast::vm_lines, right::interrupt_line,
      [](Handle h) { return interrupt_line(h, 41, Line::low); }},
     {"interrupt_state.partition", ObjectType::partition, &Cast::vm, right::configure_interrupts,
@@ -133,11 +133,11 @@ void check_any_type() {
         check(name, Status::no_right, with_rights(cast.*type.handle, rights, [](Handle h) { return destroy(h); }));
     }
     check("delegate.no_right", Status::no_right, with_rights(cast.endpoint, right::call, [](Handle h) {
-        return delegate(cast.partition, 20, h, right::call | right::serve);
-    }));
+              return delegate(cast.partition, 20, h, right::call | right::serve);
+          }));
     check("derive.no_right", Status::no_right, with_rights(cast.memory, right::derive | right::read, [](Handle h) {
-        return derive(h, 0, page, free_slot, right::read | right::write);
-    }));
+              return derive(h, 0, page, free_slot, right::read | right::write);
+          }));
 }
 
 } // namespace

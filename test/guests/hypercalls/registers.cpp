@@ -24,8 +24,8 @@ template <unsigned number> [[gnu::noinline]] Seen marked(uint64_t argument) {
                  "mov x1, x8\n"
                  : "+r"(x0), "+r"(x1)
                  : "i"(number)
-                 : "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17",
-                   "x18", "x19", "x20", "x21", "x22", "x23", "x24", "x25", "x26", "x27", "x28", "x30", "memory", "cc");
+                 : "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17", "x18",
+                   "x19", "x20", "x21", "x22", "x23", "x24", "x25", "x26", "x27", "x28", "x30", "memory", "cc");
     return {x0, x1};
 }
 

@@ -18,10 +18,10 @@ class Injector {
     void on(Deadline) {
         using abi::VcpuOperation;
         at_ = abi::no_deadline;
-        auto const running = hypercall::vcpu_control(vcpu_, VcpuOperation::inject_serror, 0x155);
-        auto const pause = hypercall::vcpu_control(vcpu_, VcpuOperation::pause);
-        auto const inject = hypercall::vcpu_control(vcpu_, VcpuOperation::inject_serror, 0x155);
-        auto const resume = hypercall::vcpu_control(vcpu_, VcpuOperation::resume);
+        auto const running = vcpu_control(vcpu_, VcpuOperation::inject_serror, 0x155);
+        auto const pause = vcpu_control(vcpu_, VcpuOperation::pause);
+        auto const inject = vcpu_control(vcpu_, VcpuOperation::inject_serror, 0x155);
+        auto const resume = vcpu_control(vcpu_, VcpuOperation::resume);
         log("injected", {{"running", abi::name(running)}, {"pause", abi::name(pause)}, {"inject", abi::name(inject)},
                          {"resume", abi::name(resume)}});
     }

@@ -12,8 +12,8 @@ void serve_script(uint64_t flag) {
         auto const m = receive(abi::no_deadline, answer);
         if (flag == 0) { facts().message[facts().messages++ % 64] = m; }
         uint16_t const label = m.tag.label();
-        answer = LongAnswer::make(label + 1, m.words[0] + 10, m.words[1] + 10, m.words[2] + 10, m.words[3] + 10,
-                                  m.words[4] + 10, m.words[5] + 10);
+        answer = LongAnswer::make(label + 1, m.words[0] + 10, m.words[1] + 10, m.words[2] + 10, m.words[3] + 10, m.words[4] + 10,
+                                  m.words[5] + 10);
         if (label == Script::spin) { spin_us(m.words[0]), put_note(50, m.words[0]); }
         if (label == Script::fault) { asm volatile("brk #1"); }
         if (label == Script::nest) { answer.words[0] = static_cast<uint64_t>(call_script(m.words[0], Script::plain).status); }

@@ -77,8 +77,8 @@ uint64_t place_of(uint64_t what) {
 Handles const& own() {
     if (the.own.self == 0) {
         auto const& e = Environment::get();
-        the.own = {e.handle("partition.self"), e.handle("memory.pages"), e.handle("memory.shared"),
-                     e.handle("notification.self"), e.handle_or_none("vcpu.self.0"), e.handle_or_none("memory.blocks")};
+        the.own = {e.handle("partition.self"),    e.handle("memory.pages"),        e.handle("memory.shared"),
+                   e.handle("notification.self"), e.handle_or_none("vcpu.self.0"), e.handle_or_none("memory.blocks")};
         the.window = e.property("window");
         the.next_slot = e.property("slots.free");
     }
@@ -148,8 +148,8 @@ Status Crew::prepare(unsigned index, unsigned core, unsigned priority) {
 Status Crew::start(unsigned index, Body body, uint64_t argument) {
     auto const top = address(&facts()) + stacks_at + (number_ % 2 * crew_size + index + 1) * stack_size;
     auto const entry = reinterpret_cast<uint64_t>(&crew_start);
-    return hypercall<Hypercall::vcpu_control>(vcpu_[index], abi::VcpuOperation::start, entry,
-                                              reinterpret_cast<uint64_t>(body), argument, top)
+    return hypercall<Hypercall::vcpu_control>(vcpu_[index], abi::VcpuOperation::start, entry, reinterpret_cast<uint64_t>(body),
+                                              argument, top)
         .status;
 }
 

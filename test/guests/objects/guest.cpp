@@ -91,8 +91,7 @@ void check_guest() {
     check("guest.unroute", Status::ok, destroy(endpoint));
     check("guest.start_again", Status::ok, vcpu_start(vcpu, ram, device, ram, ram + 17 * page));
     check("guest.no_endpoint", wait_for([=] { return vcpu_read(vcpu, abi::VcpuGroup::status).words[0] == 5; }));
-    check("guest.reason", static_cast<uint64_t>(abi::FaultReason::no_endpoint),
-          vcpu_read(vcpu, abi::VcpuGroup::status).words[1]);
+    check("guest.reason", static_cast<uint64_t>(abi::FaultReason::no_endpoint), vcpu_read(vcpu, abi::VcpuGroup::status).words[1]);
     check("guest.destroy", Status::ok, destroy(vm));
 }
 

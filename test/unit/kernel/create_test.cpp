@@ -12,8 +12,8 @@ constexpr uint64_t at = 0x4000'0000, none = ~0ull;
 constexpr uint64_t memory = 30, made = 40, vcpu_memory = 31, vcpu = 41;
 constexpr uint64_t native = 0, vm = 1;
 
-Status create(World& w, ObjectType type, uint64_t donated, uint64_t to, uint64_t x3 = 0, uint64_t x4 = 0,
-              uint64_t x5 = 0, uint64_t x6 = 0) {
+Status create(World& w, ObjectType type, uint64_t donated, uint64_t to, uint64_t x3 = 0, uint64_t x4 = 0, uint64_t x5 = 0,
+              uint64_t x6 = 0) {
     return w.call(hypercall::create, {static_cast<uint64_t>(type), donated, to, x3, x4, x5, x6});
 }
 bool at_el2(PhysAddr page) {

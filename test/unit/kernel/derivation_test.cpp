@@ -9,8 +9,7 @@ namespace right = abi::right;
 namespace {
 constexpr uint64_t at = 0x4000'0000;
 
-Status derive(World& w, uint64_t from, uint64_t to, uint64_t offset = 0, uint64_t size = page_size,
-              uint64_t rights = right::all) {
+Status derive(World& w, uint64_t from, uint64_t to, uint64_t offset = 0, uint64_t size = page_size, uint64_t rights = right::all) {
     return w.call(hypercall::derive, {from, offset, size, to, rights});
 }
 } // namespace
@@ -71,8 +70,7 @@ TEST_CASE("revoke ends everything derived, mapped or not, and unmaps the memory 
             REQUIRE(derive(w, from, to, 0, 16 * page_size) == Status::ok);
             const uint64_t partition = depth % 2 ? handle::self : handle::other;
             if (depth % 3 == 0) {
-                REQUIRE(w.call(hypercall::map, {partition, to, at + (branch * 30 + depth) * 16 * page_size, rw}) ==
-                        Status::ok);
+                REQUIRE(w.call(hypercall::map, {partition, to, at + (branch * 30 + depth) * 16 * page_size, rw}) == Status::ok);
             }
             made.push_back(from = to);
         }

@@ -37,9 +37,7 @@ struct Physical : World {
         return on;
     }
     /// The core has yet to end the physical interrupt.
-    bool held(unsigned spi) const {
-        return is(a.interrupts.spi[spi - VirtualInterrupts::first_spi], VirtualInterrupt::held);
-    }
+    bool held(unsigned spi) const { return is(a.interrupts.spi[spi - VirtualInterrupts::first_spi], VirtualInterrupt::held); }
     void fire() {
         physical(here(), intid);
         CHECK(hw::read<hw::IccEoir1>().bits == intid);
@@ -119,8 +117,7 @@ TEST_CASE("interrupt_state: goes on after a physical interrupt, without acting t
     CHECK(x[4] == 0xffff'0000);
     CHECK(once() == restart);
     hw::looks_before_interrupt = -1;
-    CHECK(world.call(hypercall::interrupt_state, {1, static_cast<uint64_t>(Register::pending_set), 0, 64, x[4]}) ==
-          Status::ok);
+    CHECK(world.call(hypercall::interrupt_state, {1, static_cast<uint64_t>(Register::pending_set), 0, 64, x[4]}) == Status::ok);
     World::enter();
     for (unsigned intid = 80; intid < 96; ++intid) { CHECK(guest.handle() == intid); }
     CHECK(guest.handle() == spurious);

@@ -59,8 +59,7 @@ TEST_CASE("a mapping that meets another is undone and says so", "[memory][hyperc
     const bool interrupted = GENERATE(false, true);
     const uint64_t hole = World::ram_size - 5 * page_size; // fills up to a page before the end
     REQUIRE(map(w, handle::device, at + hole + page_size) == Status::ok);
-    REQUIRE(w.call(hypercall::derive, {handle::ram, page_size, World::ram_size - page_size, 30, right::all}) ==
-            Status::ok);
+    REQUIRE(w.call(hypercall::derive, {handle::ram, page_size, World::ram_size - page_size, 30, right::all}) == Status::ok);
     w.interrupt_always(interrupted);
     CHECK(map(w, 30, at + page_size) == Status::overlap);
     CHECK((w.restarts > 10) == interrupted);

@@ -21,8 +21,7 @@ struct Tables {
         stage2.init(core_pool.take(1).value(), 7);
         stage2.pool().init(core_pool.take(table_pages).value(), table_pages);
     }
-    Status map(uint64_t ipa, uint64_t pa, uint64_t size, uint64_t access = rw,
-               abi::MemoryType type = abi::MemoryType::normal) {
+    Status map(uint64_t ipa, uint64_t pa, uint64_t size, uint64_t access = rw, abi::MemoryType type = abi::MemoryType::normal) {
         for (uint64_t done = 0; done < size;) {
             auto step = stage2.map({ipa + done}, {pa + done}, size - done, access, type);
             if (!step.ok()) { return step.status(); }
@@ -98,9 +97,7 @@ TEST_CASE("a range of every size is translated page by page as asked", "[mm][sta
     const uint64_t ipa = 4 * mib - 3 * page_size, pa = 0x8000'0000 + 4 * mib - 3 * page_size;
     const uint64_t size = 3 * page_size + 6 * mib + 5 * page_size;
     REQUIRE(t.map(ipa, pa, size) == Status::ok);
-    for (uint64_t offset = 0; offset < size; offset += page_size) {
-        REQUIRE(translate(t.stage2, {ipa + offset}) == pa + offset);
-    }
+    for (uint64_t offset = 0; offset < size; offset += page_size) { REQUIRE(translate(t.stage2, {ipa + offset}) == pa + offset); }
     CHECK(t.stage2.descriptor({ipa - 1}) == 0);
     CHECK(t.stage2.descriptor({ipa + size}) == 0);
     t.unmap(ipa, size);
@@ -150,8 +147,8 @@ TEST_CASE("unmapping breaks, then invalidates stage 2, then what combines it", "
     REQUIRE(t.map(0x3000, 0x9000'0000, 2 * page_size) == Status::ok);
     hw::log.clear();
     t.unmap(0x3000, 2 * page_size);
-    CHECK(operations() == std::vector{Op::store, Op::store, Op::dsb_ishst, Op::isb, Op::tlbi_ipa, Op::tlbi_ipa,
-                                      Op::dsb_ish, Op::tlbi_vmid_stage1, Op::dsb_ish, Op::isb});
+    CHECK(operations() == std::vector{Op::store, Op::store, Op::dsb_ishst, Op::isb, Op::tlbi_ipa, Op::tlbi_ipa, Op::dsb_ish,
+                                      Op::tlbi_vmid_stage1, Op::dsb_ish, Op::isb});
     CHECK(hw::log[0].value == 0);
     CHECK(hw::log[4].address == 0x3000);
     CHECK(hw::log[5].address == 0x4000);

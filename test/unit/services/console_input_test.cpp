@@ -11,8 +11,7 @@ using namespace console;
 namespace {
 
 struct Tool : Machine {
-    Tool()
-        : Machine({"core", "console", "guest", "lifecycle"}), output(streams, *queue), keyboard(streams, output, true) {
+    Tool() : Machine({"core", "console", "guest", "lifecycle"}), output(streams, *queue), keyboard(streams, output, true) {
         streams.focus = 3;
         streams.prompt = 4;
     }

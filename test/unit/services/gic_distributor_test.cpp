@@ -48,8 +48,8 @@ TEST_CASE("both frames carry the identification of an Arm GICv3", "[gic][identif
 
 TEST_CASE("what a VM without LPIs, security and message interrupts does not have is RAZ/WI", "[gic][reserved]") {
     Machine machine;
-    const auto offset = GENERATE(0x00c, 0x010, 0x040, 0x048, 0x050, 0x058, 0x804, 0x820, 0x87c, 0xd04, 0xd00, 0xe00,
-                                 0xe08, 0xf00, 0xf10, 0xf20, 0xfffc - 0x40);
+    const auto offset = GENERATE(0x00c, 0x010, 0x040, 0x048, 0x050, 0x058, 0x804, 0x820, 0x87c, 0xd04, 0xd00, 0xe00, 0xe08, 0xf00,
+                                 0xf10, 0xf20, 0xfffc - 0x40);
     CAPTURE(offset);
     machine.write(gicd + offset, 0xffff'ffff);
     CHECK(machine.read(gicd + offset) == 0);
@@ -80,8 +80,8 @@ TEST_CASE("set and clear registers act on ones and read the same state", "[gic][
         uint64_t base;
         unsigned vcpu, first;
     };
-    const auto frame = GENERATE(Frame{gicd + 4, 0, 32}, Frame{gicd + 8, 0, 64}, Frame{sgi, 0, 0},
-                                Frame{sgi + stride, 1, 0}, Frame{sgi + 2 * stride, 2, 0});
+    const auto frame = GENERATE(Frame{gicd + 4, 0, 32}, Frame{gicd + 8, 0, 64}, Frame{sgi, 0, 0}, Frame{sgi + stride, 1, 0},
+                                Frame{sgi + 2 * stride, 2, 0});
     machine.write(frame.base + pair.set, 0x8000'0011);
     CHECK(machine.read(frame.base + pair.set) == 0x8000'0011);
     CHECK(machine.read(frame.base + pair.clear) == 0x8000'0011);
@@ -89,8 +89,8 @@ TEST_CASE("set and clear registers act on ones and read the same state", "[gic][
     CHECK(machine.read(frame.base + pair.set) == 0x8000'0001);
     machine.write(frame.base + pair.set, 0);
     machine.write(frame.base + pair.clear, 0);
-    CHECK(machine.take() == Writes{{pair.set_register, frame.vcpu, frame.first, 0x8000'0011},
-                                   {pair.clear_register, frame.vcpu, frame.first, 0x10}});
+    CHECK(machine.take() ==
+          Writes{{pair.set_register, frame.vcpu, frame.first, 0x8000'0011}, {pair.clear_register, frame.vcpu, frame.first, 0x10}});
     for (unsigned size : {1u, 2u, 8u}) {
         machine.write(frame.base + pair.clear, 1, size);
         CHECK(machine.read(frame.base + pair.set, size) == 0);
@@ -112,8 +112,7 @@ TEST_CASE("IGROUPR reads back what was written", "[gic][fields]") {
 
 TEST_CASE("IPRIORITYR takes words and bytes and keeps five bits", "[gic][priority]") {
     Machine machine;
-    const auto [base, vcpu, first] =
-        GENERATE(std::tuple(gicd + 0x424, 0u, 36u), std::tuple(sgi + stride + 0x41c, 1u, 28u));
+    const auto [base, vcpu, first] = GENERATE(std::tuple(gicd + 0x424, 0u, 36u), std::tuple(sgi + stride + 0x41c, 1u, 28u));
     machine.write(base, 0xffa7'0811);
     CHECK(machine.read(base) == 0xf8a0'0810);
     machine.write(base + 1, 0x5f, 1);
@@ -121,8 +120,7 @@ TEST_CASE("IPRIORITYR takes words and bytes and keeps five bits", "[gic][priorit
     CHECK(machine.read(base + 0, 1) == 0x10);
     CHECK(machine.read(base + 1, 1) == 0x58);
     CHECK(machine.read(base + 3, 1) == 0xf8);
-    CHECK(machine.take() ==
-          Writes{{Register::priority, vcpu, first, 0xf8a0'0810}, {Register::priority, vcpu, first, 0xf8a0'5810}});
+    CHECK(machine.take() == Writes{{Register::priority, vcpu, first, 0xf8a0'0810}, {Register::priority, vcpu, first, 0xf8a0'5810}});
     for (unsigned size : {2u, 8u}) {
         machine.write(base, 0, size);
         CHECK(machine.read(base, size) == 0);

@@ -19,8 +19,8 @@ struct Written {
     bool operator==(const Written&) const = default;
 };
 inline std::ostream& operator<<(std::ostream& out, const Written& w) {
-    return out << "{register " << unsigned(w.reg) << " vcpu " << w.vcpu << " first " << w.first << " value 0x"
-               << std::hex << w.value << std::dec << "}";
+    return out << "{register " << unsigned(w.reg) << " vcpu " << w.vcpu << " first " << w.first << " value 0x" << std::hex
+               << w.value << std::dec << "}";
 }
 
 /// Remembers every write; keeps enabled, pending and active bits as the core does.

@@ -81,8 +81,7 @@ TEST_CASE("an SGI goes to the vCPUs of the target list", "[gic][sgi]") {
         return machine.take();
     };
     CHECK(send(sgi_value(3, 0b10)) == Writes{{Register::pending_set, 1, 0, 1 << 3}});
-    CHECK(send(sgi_value(15, 0b11)) ==
-          Writes{{Register::pending_set, 0, 0, 1 << 15}, {Register::pending_set, 1, 0, 1 << 15}});
+    CHECK(send(sgi_value(15, 0b11)) == Writes{{Register::pending_set, 0, 0, 1 << 15}, {Register::pending_set, 1, 0, 1 << 15}});
     CHECK(send(sgi_value(0, 0)).empty());
     CHECK(send(sgi_value(0, 0xfffc)).empty());                                                     // nobody has these
     CHECK(send(sgi_value(7, 0b10, 0x010203, 1)) == Writes{{Register::pending_set, 2, 0, 1 << 7}}); // Aff0 17

@@ -40,15 +40,14 @@ TEST_CASE("the versions are PSCI 1.1 and SMCCC 1.1", "[psci]") {
 
 TEST_CASE("PSCI_FEATURES tells the truth", "[psci]") {
     Guest guest;
-    for (uint64_t function :
-         {psci::version + 0ul, psci::cpu_suspend + 0ul, cpu_suspend64, psci::cpu_off + 0ul, psci::cpu_on + 0ul,
-          cpu_on64, psci::affinity_info + 0ul, affinity_info64, psci::migrate_info_type + 0ul, psci::system_off + 0ul,
-          psci::system_reset + 0ul, psci::features + 0ul, psci::smccc_version + 0ul}) {
+    for (uint64_t function : {psci::version + 0ul, psci::cpu_suspend + 0ul, cpu_suspend64, psci::cpu_off + 0ul, psci::cpu_on + 0ul,
+                              cpu_on64, psci::affinity_info + 0ul, affinity_info64, psci::migrate_info_type + 0ul,
+                              psci::system_off + 0ul, psci::system_reset + 0ul, psci::features + 0ul, psci::smccc_version + 0ul}) {
         INFO(std::hex << function);
         CHECK(guest.value(psci::features, function) == psci::success);
     }
-    for (uint64_t function : {psci::migrate, psci::migrate_info_up_cpu, psci::system_reset2,
-                              psci::version | psci::smc64, 0x8400'000bu, 0x8400'0014u, 0u}) {
+    for (uint64_t function : {psci::migrate, psci::migrate_info_up_cpu, psci::system_reset2, psci::version | psci::smc64,
+                              0x8400'000bu, 0x8400'0014u, 0u}) {
         INFO(std::hex << function);
         CHECK(guest.value(psci::features, function) == psci::not_supported);
         if (function != 0) { CHECK(guest.value(function) == psci::not_supported); }

@@ -20,8 +20,7 @@ TEST_CASE("names of the environment are made from patterns", "[lib]") {
 }
 
 TEST_CASE("a log line is logfmt", "[lib]") {
-    CHECK(format_log_line(12'000'345, "uart", "x.y", {{"n", 5u}, {"a", Hex{0x80}}}).view() ==
-          "[12.000345] uart: x.y n=5 a=0x80");
+    CHECK(format_log_line(12'000'345, "uart", "x.y", {{"n", 5u}, {"a", Hex{0x80}}}).view() == "[12.000345] uart: x.y n=5 a=0x80");
     CHECK(format_log_line(0, "s", "e", {{"t", "two words"}, {"q", "a\"b\\"}, {"none", ""}}).view() ==
           "[0.000000] s: e t=\"two words\" q=\"a\\\"b\\\\\" none=\"\"");
     CHECK(format_log_line(7, "s", "e", {{"h", Hex{0}}, {"l", "a\nb"}}).view() == "[0.000007] s: e h=0x0 l=\"a\\nb\"");

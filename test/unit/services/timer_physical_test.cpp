@@ -84,6 +84,6 @@ TEST_CASE("only the three CNTP registers are ours", "[timer][decode]") {
     CHECK(timer::is_register(abi::sysreg(3, 3, 14, 2, 1)));
     CHECK(timer::is_register(abi::sysreg(3, 3, 14, 2, 2)));
     for (unsigned op2 = 0; op2 < 3; ++op2) { CHECK_FALSE(timer::is_register(abi::sysreg(3, 7, 14, 2, op2))); } // CNTPS
-    CHECK_FALSE(timer::is_register(abi::sysreg(3, 3, 14, 3, 1))); // CNTV_CTL
+    CHECK_FALSE(timer::is_register(abi::sysreg(3, 3, 14, 3, 1)));                                              // CNTV_CTL
     CHECK_FALSE(timer::is_register(0));
 }

@@ -70,11 +70,10 @@ TEST_CASE("the modem outputs come back as inputs, and their changes interrupt", 
     uart.write(Register::icr, interrupt::all);
     auto const modem = flag::cts | flag::dsr | flag::dcd | flag::ri;
     CHECK((uart.flags() & modem) == 0);
-    auto const [output, input, event] =
-        GENERATE(table<uint32_t, uint32_t, uint32_t>({{control::rts, flag::cts, interrupt::cts},
-                                                      {control::dtr, flag::dsr, interrupt::dsr},
-                                                      {control::out1, flag::dcd, interrupt::dcd},
-                                                      {control::out2, flag::ri, interrupt::ri}}));
+    auto const [output, input, event] = GENERATE(table<uint32_t, uint32_t, uint32_t>({{control::rts, flag::cts, interrupt::cts},
+                                                                                      {control::dtr, flag::dsr, interrupt::dsr},
+                                                                                      {control::out1, flag::dcd, interrupt::dcd},
+                                                                                      {control::out2, flag::ri, interrupt::ri}}));
     uart.write(Register::cr, on | control::loopback | output);
     CHECK((uart.flags() & modem) == input);
     CHECK(uart.raw() == event);

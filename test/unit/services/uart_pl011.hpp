@@ -14,8 +14,8 @@ struct Device {
     static constexpr uint32_t tick_rate = 1'000'000; ///< a tick is a microsecond
 
     explicit Device(size_t ring_size = 4096)
-        : tx_memory(ring_size / 8), rx_memory(ring_size / 8), state(new pl011::State()),
-          console_tx(tx_memory.data(), ring_size), console_rx(rx_memory.data(), ring_size), ring_bytes(ring_size) {
+        : tx_memory(ring_size / 8), rx_memory(ring_size / 8), state(new pl011::State()), console_tx(tx_memory.data(), ring_size),
+          console_rx(rx_memory.data(), ring_size), ring_bytes(ring_size) {
         restart();
     }
 

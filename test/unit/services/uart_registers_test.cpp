@@ -25,18 +25,17 @@ TEST_CASE("after reset every register reads as the TRM says", "[uart]") {
 }
 
 TEST_CASE("registers keep the bits that exist and no others", "[uart]") {
-    auto const [reg, mask] =
-        GENERATE(table<Register, uint32_t>({{Register::ilpr, 0xff},
-                                            {Register::ibrd, 0xffff},
-                                            {Register::fbrd, 0x3f},
-                                            {Register::lcr_h, 0xff},
-                                            {Register::cr, 0xff87},
-                                            {Register::ifls, 0x3f},
-                                            {Register::imsc, 0x7ff},
-                                            {Register::dmacr, 7},
-                                            {Register::fr, 0x97}, // read-only, the modem lines asserted
-                                            {Register::ris, 0x000},
-                                            {Register::mis, 0x000}}));
+    auto const [reg, mask] = GENERATE(table<Register, uint32_t>({{Register::ilpr, 0xff},
+                                                                 {Register::ibrd, 0xffff},
+                                                                 {Register::fbrd, 0x3f},
+                                                                 {Register::lcr_h, 0xff},
+                                                                 {Register::cr, 0xff87},
+                                                                 {Register::ifls, 0x3f},
+                                                                 {Register::imsc, 0x7ff},
+                                                                 {Register::dmacr, 7},
+                                                                 {Register::fr, 0x97}, // read-only, the modem lines asserted
+                                                                 {Register::ris, 0x000},
+                                                                 {Register::mis, 0x000}}));
     Device uart;
     if (reg == Register::cr) { uart.write(Register::cr, 0); }
     uart.write(reg, 0xffff'ffff);

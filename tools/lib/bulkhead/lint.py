@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shlex
 import subprocess
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,7 +19,7 @@ from bulkhead.paths import CHECKOUT, build_folder
 
 _CXX = ("kernel", "abi", "services", "partitions", "test")
 _TIDY = ("kernel", "services")
-_JOBS = 2
+_JOBS = os.cpu_count() or 1
 _SETTINGS = CHECKOUT / "tools" / "pyproject.toml"
 # GCC's options that clang does not know; the rest of the compile command is passed on.
 _UNKNOWN_TO_CLANG = (
@@ -36,16 +38,22 @@ def _files(folders: Iterable[str], *suffixes: str) -> list[Path]:
 
 
 def _check(name: str, command: list[str]) -> bool:
+    started = time.monotonic()
     done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, errors="replace")
-    print(f"lint: {name}: {'ok' if done.returncode == 0 else 'FAILED'}", flush=True)
+    _say(name, done.returncode == 0, started)
     if done.returncode != 0:
         print((done.stdout + done.stderr).strip(), flush=True)
     return done.returncode == 0
 
 
+def _say(name: str, passed: bool, started: float, what: str = "") -> None:
+    seconds = time.monotonic() - started
+    print(f"lint: {name}: {'ok' if passed else 'FAILED'} ({what}{seconds:.0f} s)", flush=True)
+
+
 def clang_format() -> bool:
     """Every header and source is formatted as .clang-format says."""
-    files = [str(path) for path in _files(_CXX, ".hpp", ".cpp")]
+    files = [str(path) for path in _files(_CXX, ".hpp", ".cpp", ".h")]
     return not files or _check("clang-format", ["clang-format", "--dry-run", "-Werror", *files])
 
 
@@ -64,6 +72,7 @@ def mypy() -> bool:
 
 def clang_tidy() -> bool:
     """Every source of kernel and services, compiled as the cross build does, passes .clang-tidy."""
+    started = time.monotonic()
     folder = build() / "tidy"
     folder.mkdir(exist_ok=True)
     database = _database(json.loads((build_folder() / "compile_commands.json").read_text()))
@@ -72,7 +81,7 @@ def clang_tidy() -> bool:
     with ThreadPoolExecutor(_JOBS) as pool:
         results = list(pool.map(lambda entry: _tidy_one(folder, entry, settings), database))
     bad = [text for text in results if text]
-    print(f"lint: clang-tidy: {'FAILED' if bad else 'ok'} ({len(database)} files)", flush=True)
+    _say("clang-tidy", not bad, started, f"{len(database)} files, ")
     for text in bad:
         print(text, flush=True)
     return not bad

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,7 +26,9 @@ def run_tests(paths: Sequence[Path], keyword: str | None, quick: bool) -> Tally:
     """All tests of the project, or those at `paths` or chosen by `keyword` (then without the host tests)."""
     tally = Tally()
     if not paths and keyword is None:
+        started = time.monotonic()
         tally.add(run_host_tests())
+        print(f"host: built and run in {time.monotonic() - started:.0f} s", flush=True)
     elif any(_is_own(path) for path in paths) or not paths:
         build()
     tally.add(run_pytest(paths, keyword, quick))
