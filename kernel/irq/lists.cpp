@@ -141,6 +141,7 @@ bool deliverable(const Vcpu& vcpu) {
     uint64_t threshold = vmcr & veng1 ? vmcr >> vpmr_shift & 0xff : 0;
     const auto& own = vcpu.interrupts;
     bool due = vcpu.controls.hcr & HcrEl2::vse.mask;
+    due |= own.used && own.dirty.load(std::memory_order_acquire); // its line rose again: what is due shows when it runs
     due |= group1_enabled(vcpu) && !own.queue.empty() && own.queue.level() < threshold / priority_step;
     for (unsigned n = 0; n < own.used && !due; ++n) {
         Value<IchLr> lr{hw::read_lr(n)};
