@@ -85,21 +85,13 @@ void init_controls() {
     hw::isb(); // before anything of a partition
 }
 
-void init_core(Core& core) {
-    init_controls();
-    gic::init_core(core);
-}
-
 /// The other cores start when everything that they can see is in place.
 void start_secondaries(const abi::BootHeader& header) {
     for (uint64_t i = 1; i < header.cores; ++i) {
         int64_t status = start_cpu(i, hw::physical(reinterpret_cast<const void*>(secondary_start)).value, i);
         if (status != 0) {
-            LogLine("core", "error")
-                .field("what", "\"the system needs more CPUs than the machine has\"")
-                .field("cores", header.cores)
-                .field("missing", i)
-                .field("mend", "\"start QEMU with -smp, or pack with fewer cores\"");
+            constexpr auto what = "\"fewer CPUs than the system was packed for: start QEMU with -smp, or pack for fewer cores\"";
+            LogLine("core", "error").field("what", what).field("cores", header.cores).field("missing", i);
             LogLine("machine", "off").field("reason", "error");
             power_off();
         }
@@ -122,24 +114,22 @@ void boot_main() {
     enable_mmu();
     gic::init_distributor({header.gicd_base}, {header.gicr_base}, header.gicr_stride);
     Core& core = Core::self();
-    init_core(core);
+    init_controls();
+    gic::init_core(core);
     boot_table::instantiate(core, header);
     start_secondaries(header);
     if (header.log_ring) {
         log::init({header.log_ring}, header.log_ring_size, static_cast<uint16_t>(header.log_object), header.log_signal);
     }
-    LogLine("core", "boot")
-        .field("cores", header.cores)
-        .field("objects", header.objects)
-        .hex("image", at(image_start).value)
-        .hex("pool", header.pool_base);
+    LogLine("core", "boot").field("cores", header.cores).field("objects", header.objects).hex("image", at(image_start).value);
     begin_scheduling(core, at(image_start), at(init_end));
 }
 
 void secondary_main(uint64_t index) {
     enable_mmu();
     Core& core = *cores[index];
-    init_core(core);
+    init_controls();
+    gic::init_core(core);
     begin_scheduling(core, {}, {});
 }
 

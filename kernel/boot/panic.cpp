@@ -19,10 +19,8 @@ alignas(16) constinit char panic_stack[4096]{};
 }
 asm(".global panic_stack_top\n.set panic_stack_top, panic_stack + 4096");
 
-namespace {
-
 /// The first words of the line that says what was violated.
-LogLine& begin(LogLine&& line) {
+static LogLine& begin(LogLine&& line) {
     static std::atomic<bool> panicked{false};
     if (panicked.exchange(true)) { // a second core, or a panic in the panic
         for (;;) { hw::wfi(); }
@@ -34,7 +32,7 @@ LogLine& begin(LogLine&& line) {
     return line;
 }
 
-[[noreturn]] void end() {
+[[noreturn]] static void end() {
     for (unsigned i = 0; i < registers;) {
         LogLine line("core", "reg");
         for (unsigned n = 0; n < 4 && i < registers; ++n, ++i) { line.hex(names[i], panic_frame[i]); }
@@ -45,12 +43,10 @@ LogLine& begin(LogLine&& line) {
         line.word(at);
         for (unsigned i = 0; i < 4; ++i) { line.word(hw::pointer<uint64_t>({at})[i]); }
     }
-    LogLine("core", "panic", " end");
+    { LogLine ended("core", "panic", " end"); }
     LogLine("machine", "off").field("reason", "panic");
     power_off();
 }
-
-} // namespace
 
 void panic_exception() {
     begin(LogLine("core", "panic"))

@@ -88,7 +88,7 @@ void make(Core&, const abi::BootPartition& record) {
                        static_cast<abi::PartitionKind>(record.head.flags & 0xff), record.slots,
                        static_cast<unsigned>(record.spi_count)};
     if (!reserve_vmid(record.vmid)) { refuse("\"a VMID is used twice\"", "vmid", record.vmid); }
-    uint64_t pages = partition_pages(plan.kind, plan.slots, plan.spis) + record.table_pages;
+    uint64_t pages = partition_pages(plan.kind, plan.slots) + record.table_pages;
     Partition& partition = init_partition(pages_of_pool(pages), pages, plan);
     create(record.head.object, ObjectType::partition).partition = &partition;
     __builtin_memcpy(partition.name, record.name, sizeof(partition.name) - 1);

@@ -13,10 +13,6 @@ static uint64_t vmids[vmid_count / 64] = {1};
 
 constexpr uint64_t table_pages(uint32_t slots) { return (slots * sizeof(Capability) + page_mask) / page_size; }
 
-constexpr uint64_t interrupt_pages(abi::PartitionKind kind) {
-    return kind == abi::PartitionKind::vm ? 1 : 0; // VirtualInterrupts fits a page, says its header
-}
-
 static_assert(sizeof(Partition) <= page_size);
 
 bool reserve_vmid(unsigned vmid) {
@@ -44,18 +40,18 @@ Result<Slot*> Partition::find(abi::Handle handle, ObjectType wanted, unsigned ri
     return slot;
 }
 
-uint64_t partition_pages(abi::PartitionKind kind, uint32_t slots, unsigned) {
-    return 2 + table_pages(slots) + interrupt_pages(kind);
+uint64_t partition_pages(abi::PartitionKind kind, uint32_t slots) {
+    return 2 + table_pages(slots) + (kind == abi::PartitionKind::vm ? 1 : 0); // VirtualInterrupts fits a page, says its header
 }
 
 Partition& init_partition(PhysAddr base, uint64_t pages, const PartitionPlan& plan) {
-    const uint64_t needed = partition_pages(plan.kind, plan.slots, plan.spis);
+    const uint64_t needed = partition_pages(plan.kind, plan.slots);
     ASSERT(pages >= needed && plan.slots >= 1 && plan.slots <= max_slots);
     auto& partition = *new (hw::pointer<Partition>(base)) Partition{};
     PhysAddr at = base + page_size;
     partition.table = hw::pointer<Capability>(at);
     at = at + table_pages(plan.slots) * page_size;
-    if (interrupt_pages(plan.kind) != 0) {
+    if (plan.kind == abi::PartitionKind::vm) {
         partition.interrupts = hw::pointer<VirtualInterrupts>(at);
         partition.interrupts->init(plan.spis);
         at = at + page_size;

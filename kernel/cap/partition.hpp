@@ -77,7 +77,7 @@ struct PartitionPlan {
 };
 constexpr uint32_t max_slots = 1024;
 /// Pages that it takes without any for tables.
-uint64_t partition_pages(abi::PartitionKind kind, uint32_t slots, unsigned spis);
+uint64_t partition_pages(abi::PartitionKind kind, uint32_t slots);
 /// Builds it in `pages` zeroed pages; the boot fills in the supervisor, routes, quota and name.
 Partition& init_partition(PhysAddr base, uint64_t pages, const PartitionPlan& plan);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // From the number in the hvc instruction to its handler.
 #include "entry/trap.hpp"
-#include "hypercall/mutate.hpp"
+#include "hypercall/hypercall.hpp"
 #include "ipc/ipc.hpp"
 #include "sched/scheduler.hpp"
 

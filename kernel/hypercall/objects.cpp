@@ -58,7 +58,7 @@ Status create_partition(const Making& making) {
     const auto kind = static_cast<abi::PartitionKind>(kind_value);
     const auto count = static_cast<uint32_t>(slots);
     constexpr uint64_t least_tables = 1;
-    Slot* donor = TRY(donated(making, partition_pages(kind, count, run_time_spis) + least_tables));
+    Slot* donor = TRY(donated(making, partition_pages(kind, count) + least_tables));
     const uint16_t vmid = take_vmid();
     if (vmid == 0) { return Status::no_slot; }
     Slot& slot = *objects.take(ObjectType::partition);

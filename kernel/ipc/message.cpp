@@ -9,11 +9,9 @@ using abi::Kind;
 using abi::ReplyTag;
 using abi::Tag;
 
-namespace {
+static uint64_t source_register(const Vcpu& vcpu, unsigned number) { return number == 31 ? 0 : vcpu.context.x[number]; }
 
-uint64_t source_register(const Vcpu& vcpu, unsigned number) { return number == 31 ? 0 : vcpu.context.x[number]; }
-
-void write_access(const Vcpu& caller, Value<EsrEl2> esr, uint64_t (&to)[31]) {
+static void write_access(const Vcpu& caller, Value<EsrEl2> esr, uint64_t (&to)[31]) {
     bool write = esr.get(EsrEl2::wnr);
     unsigned size = 1u << esr.get(EsrEl2::sas);
     to[1] = Tag::make(write ? Kind::mmio_write : Kind::mmio_read, 0, size, caller.index).bits;
@@ -22,14 +20,14 @@ void write_access(const Vcpu& caller, Value<EsrEl2> esr, uint64_t (&to)[31]) {
     to[3] = size == 8 ? value : value & ((1ull << 8 * size) - 1);
 }
 
-void write_system_register(const Vcpu& caller, Value<EsrEl2> esr, uint64_t (&to)[31]) {
+static void write_system_register(const Vcpu& caller, Value<EsrEl2> esr, uint64_t (&to)[31]) {
     bool read = esr.get(EsrEl2::read);
     to[1] = Tag::make(read ? Kind::sysreg_read : Kind::sysreg_write, 0, 8, caller.index).bits;
     to[2] = esr.with(EsrEl2::rt, 0).with(EsrEl2::read, 0).get(EsrEl2::iss);
     to[3] = read ? 0 : source_register(caller, static_cast<unsigned>(esr.get(EsrEl2::rt)));
 }
 
-void write_trap_answer(Vcpu& caller, const uint64_t (&words)[abi::message_words]) {
+static void write_trap_answer(Vcpu& caller, const uint64_t (&words)[abi::message_words]) {
     Value<EsrEl2> esr{caller.esr};
     switch (esr.get(EsrEl2::ec)) {
     case ec::data_abort:
@@ -47,8 +45,6 @@ void write_trap_answer(Vcpu& caller, const uint64_t (&words)[abi::message_words]
     }
     advance(caller.context, esr.bits);
 }
-
-} // namespace
 
 void write_message(const Vcpu& caller, uint64_t (&to)[31]) {
     Value<EsrEl2> esr{caller.esr};

@@ -11,20 +11,15 @@ namespace bulkhead {
 
 using abi::Status;
 
-/// An address in the machine's physical address space.
-struct PhysAddr {
+/// An address of one space; those of different spaces do not mix.
+template <class Space> struct Address {
     uint64_t value = 0;
     // NOLINTNEXTLINE(modernize-use-nullptr): the 0 is the compiler's
-    constexpr auto operator<=>(const PhysAddr&) const = default;
-    constexpr PhysAddr operator+(uint64_t offset) const { return {value + offset}; }
+    constexpr auto operator<=>(const Address&) const = default;
+    constexpr Address operator+(uint64_t offset) const { return {value + offset}; }
 };
-
-/// An intermediate physical address: what a partition (or a guest's stage 1) sees as physical.
-struct GuestAddr {
-    uint64_t value = 0;
-    constexpr auto operator<=>(const GuestAddr&) const = default;
-    constexpr GuestAddr operator+(uint64_t offset) const { return {value + offset}; }
-};
+using PhysAddr = Address<struct Physical>; ///< in the machine's physical address space
+using GuestAddr = Address<struct Guest>;   ///< intermediate physical: what a partition (or a guest's stage 1) sees as physical
 
 constexpr uint64_t page_size = 4096;
 constexpr uint64_t page_mask = page_size - 1;
@@ -40,15 +35,6 @@ template <class T> struct [[nodiscard]] Result {
     constexpr bool ok() const { return status_ == Status::ok; }
     constexpr Status status() const { return status_; }
     constexpr T& value() { return value_; }
-};
-
-/// A reference that Result can carry.
-template <class T> struct Ref {
-    T* pointer = nullptr;
-    constexpr Ref() = default;
-    constexpr Ref(T& object) : pointer(&object) {}
-    constexpr operator T&() const { return *pointer; }
-    constexpr T* operator->() const { return pointer; }
 };
 
 constexpr Status status_of(Status status) { return status; }

@@ -11,9 +11,8 @@ using namespace service;
 namespace {
 
 class Injector {
-  public:
-    explicit Injector(Environment const& environment)
-        : vcpu_(environment.handle("vcpu.serror.0")), at_(now() + frequency() / 10) {}
+public:
+    explicit Injector(Environment const& environment) : vcpu_(environment.handle("vcpu.serror.0")), at_(now() + frequency() / 10) {}
     uint64_t deadline() const { return at_; }
     void on(Deadline) {
         using abi::VcpuOperation;
@@ -22,11 +21,13 @@ class Injector {
         auto const pause = vcpu_control(vcpu_, VcpuOperation::pause);
         auto const inject = vcpu_control(vcpu_, VcpuOperation::inject_serror, 0x155);
         auto const resume = vcpu_control(vcpu_, VcpuOperation::resume);
-        log("injected", {{"running", abi::name(running)}, {"pause", abi::name(pause)}, {"inject", abi::name(inject)},
+        log("injected", {{"running", abi::name(running)},
+                         {"pause", abi::name(pause)},
+                         {"inject", abi::name(inject)},
                          {"resume", abi::name(resume)}});
     }
 
-  private:
+private:
     abi::Handle vcpu_;
     uint64_t at_;
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Capabilities: the one way from a handle to an object; delegate, mint, drop.
-#include "hypercall/mutate.hpp"
+#include "hypercall/hypercall.hpp"
 #include "world.hpp"
 
 using namespace bulkhead;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The interrupt hypercalls with good and bad arguments, and physical interrupts on their way to signals and VMs.
-#include "hypercall/mutate.hpp"
+#include "hypercall/hypercall.hpp"
 #include "interrupt_world.hpp"
 
 using namespace bulkhead;

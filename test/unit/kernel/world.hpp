@@ -73,7 +73,7 @@ struct World {
 
     Partition& add_partition(uint16_t index, uint16_t vmid, uint64_t tables = 64) {
         REQUIRE(reserve_vmid(vmid));
-        const uint64_t count = partition_pages(abi::PartitionKind::native, 512, 0) + tables;
+        const uint64_t count = partition_pages(abi::PartitionKind::native, 512) + tables;
         auto base = core_pool.take(count);
         Slot& slot = objects.take_at(index, ObjectType::partition);
         slot.partition = &init_partition(base.value(), count, {index, vmid, abi::PartitionKind::native, 512, 0});
