@@ -70,11 +70,9 @@ def test_own_tests_are_counted_in_the_last_line(tmp_path):
     )
     done = bulkhead("test", str(tmp_path))
     assert done.returncode == 1
-    assert done.stdout.splitlines()[-3:] == [
-        "failed: test_own.test_b",
-        "1 skipped",
-        "2 passed, 1 failed",
-    ]
+    failed, *rest = done.stdout.splitlines()[-3:]
+    assert failed.endswith("test_own.test_b")  # named from pytest's root folder, wherever that is
+    assert rest == ["1 skipped", "2 passed, 1 failed"]
     done = bulkhead("test", "test_own.py", "--quick", "-k", "test_a or test_c", cwd=tmp_path)
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "1 passed, 0 failed")
     done = bulkhead("test", "test_own.py", "-k", "nothing", cwd=tmp_path)
