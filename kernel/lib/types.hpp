@@ -18,8 +18,8 @@ template <class Space> struct Address {
     constexpr auto operator<=>(const Address&) const = default;
     constexpr Address operator+(uint64_t offset) const { return {value + offset}; }
 };
-using PhysAddr = Address<struct Physical>; ///< in the machine's physical address space
-using GuestAddr = Address<struct Guest>;   ///< intermediate physical: what a partition (or a guest's stage 1) sees as physical
+using PhysAddr = Address<struct PhysicalSpace>; ///< in the machine's physical address space
+using GuestAddr = Address<struct GuestSpace>;   ///< intermediate physical: what a partition (or a guest's stage 1) sees as physical
 
 constexpr uint64_t page_size = 4096;
 constexpr uint64_t page_mask = page_size - 1;
