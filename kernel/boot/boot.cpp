@@ -67,9 +67,8 @@ void init_controls() {
         VtcrEl2::t0sz(25) | VtcrEl2::sl0(1) | VtcrEl2::irgn0(1) | VtcrEl2::orgn0(1) | VtcrEl2::sh0(3) | VtcrEl2::res1(1);
     constexpr auto mdcr = MdcrEl2::tpm(1) | MdcrEl2::tpmcr(1) | MdcrEl2::tda(1) | MdcrEl2::tdosa(1) | MdcrEl2::tdra(1) |
                           MdcrEl2::tpms(1) | MdcrEl2::ttrf(1);
-    constexpr uint64_t forty_bits = 2;
-    uint64_t range = hw::read<hw::IdAa64Mmfr0>().bits & 15;
-    hw::write<VtcrEl2>(vtcr.with(VtcrEl2::ps, range < forty_bits ? range : forty_bits));
+    uint64_t range = hw::read<hw::IdAa64Mmfr0>().bits & 15; // 2: forty bits
+    hw::write<VtcrEl2>(vtcr.with(VtcrEl2::ps, range < 2 ? range : 2));
     hw::write<MdcrEl2>(mdcr.with(MdcrEl2::hpmn, hw::read<hw::PmcrEl0>().bits >> 11 & 31));
     hw::write<CnthctlEl2>(CnthctlEl2::el1pcten(1));
     hw::write<hw::HstrEl2>({0});
