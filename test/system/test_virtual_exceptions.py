@@ -17,9 +17,9 @@ def test_timers_of_vms_that_share_a_core_do_not_block_each_other(machine):
 
 def test_a_virtual_serror_waits_until_the_guest_unmasks_it(machine):
     machine.boot("serror", icount=True, timeout=60)
-    line = machine.expect(event="injected", partition="injector")
-    assert line["running"] == "bad_state", "a vCPU that runs must be paused first"
-    assert (line["pause"], line["inject"], line["resume"]) == ("ok", "ok", "ok")
+    keys = machine.expect(event="injected", partition="injector").keys
+    assert keys["running"] == "bad_state", "a vCPU that runs must be paused first"
+    assert (keys["pause"], keys["inject"], keys["resume"]) == ("ok", "ok", "ok")
     machine.expect("unmasking", "serror")
     machine.expect("fault: SError", "serror")
     machine.expect("ticker: ready", "ticker")
