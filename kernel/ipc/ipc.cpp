@@ -158,11 +158,7 @@ void complete(Core& core, Vcpu& caller, uint64_t tag, const uint64_t (&words)[ab
             core.reschedule = true;
         }
         break;
-    case Action::off:
-        caller.state = VcpuState::off;
-        make_unready(core, caller);
-        reset_interrupts(core, caller);
-        break;
+    case Action::off: serve_requests(core, caller, request::stop); break;
     case Action::fault: fault(core, caller, FaultReason::refused, words[0]); break;
     default: break;
     }
