@@ -62,9 +62,10 @@ void start(Core& core, Vcpu& vcpu) {
 void leave_core(Core& core, Vcpu& vcpu) {
     write_back(core, vcpu);
     lift_throttle(core, vcpu);
-    if (!vcpu.timer_armed()) { return; }
+    const bool ends_wait = vcpu.timer_armed() && vcpu.state == VcpuState::waiting;
     core.timers.cancel(vcpu);
-    vcpu.state = VcpuState::ready; // it waited until then
+    if (!ends_wait) { return; }
+    vcpu.state = VcpuState::ready;
     if (vcpu.native) { deliver_deadline(vcpu); }
 }
 
