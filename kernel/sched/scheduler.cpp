@@ -26,8 +26,7 @@ void throttle(Core& core, Vcpu& account) {
     account.throttled = true;
     make_unready(core, account);
     core.timers.arm(account, account.period_end);
-    Vcpu& leaf = leaf_of(account);
-    if (&leaf != &account) { ensure_progress(core, leaf); }
+    ensure_progress(core, leaf_of(account));
 }
 
 void charge(Core& core, uint64_t time) {
@@ -99,7 +98,7 @@ void set_account(Core& core, Vcpu* next) {
     uint64_t time = now();
     if (core.account) {
         charge(core, time);
-        core.account->slice_left = core.slice_end > time ? core.slice_end - time : 0;
+        core.account->slice_left = core.slice_end > time ? core.slice_end - time : 1; // 0: a new one
     }
     core.account = next;
     core.account_since = time;
@@ -138,6 +137,7 @@ void park(Core& core, Vcpu& account) {
     account.parked = true;
     account.ready_next = core.parked;
     core.parked = &account;
+    ensure_progress(core, leaf_of(account)); // behind a server that is paused, another one goes on
 }
 
 void unpark_all(Core& core) {
