@@ -6,6 +6,7 @@
 #include "lib/types.hpp"
 #include "regs/el2.hpp"
 #include "vcpu/state.hpp"
+#include <algorithm>
 #include <cstddef>
 #include <map>
 #include <memory>
@@ -117,7 +118,6 @@ inline void dsb_ish() { note(Op::dsb_ish); }
 inline void dsb_ishst() { note(Op::dsb_ishst); }
 inline void dsb_nsh() { note(Op::dsb_ish); }
 inline void dsb_sy() { note(Op::dsb_ish); }
-inline void wfi() {}
 inline void wfe() {}
 inline void sev() {}
 inline void yield() {}
@@ -132,6 +132,45 @@ inline void tlbi_alle1() { note(Op::tlbi_vmid); }
 inline void ic_iallu() { note(Op::invalidate_instructions); }
 inline void ic_ialluis() { note(Op::invalidate_instructions); }
 inline void dc_civac(uint64_t address) { note(Op::clean, address); }
+
+/// The system counter, which stands still unless the test moves it.
+inline uint64_t counter = 0;
+template <> inline Value<Cntpct> read<Cntpct>() { return {counter}; }
+
+/// Each core's interrupts: what is pending, in the order of its arrival, and what is active.
+inline std::vector<uint64_t> raised[abi::max_cores], active[abi::max_cores];
+constexpr uint64_t timer_intid = 26, no_intid = 1023;
+inline bool timer_due() { return counter >= Cell<CnthpCval>::of[this_core].bits; }
+inline bool is_active(uint64_t intid) { return std::ranges::count(active[this_core], intid) != 0; }
+template <> inline Value<IccIar1> read<IccIar1>() {
+    auto& pending = raised[this_core];
+    auto next = std::ranges::find_if_not(pending, is_active);
+    uint64_t intid = timer_due() && !is_active(timer_intid) ? timer_intid : next == pending.end() ? no_intid : *next;
+    if (intid != timer_intid && intid != no_intid) { pending.erase(next); }
+    if (intid != no_intid) { active[this_core].push_back(intid); }
+    return {intid};
+}
+template <> inline void write<IccDir>(Value<IccDir> value) {
+    Cell<IccDir>::of[this_core] = value;
+    for (auto& intids : active) { std::erase(intids, value.bits); }
+}
+/// An SGI reaches the cores in its target list; core n has Aff0 = n.
+template <> inline void write<IccSgi1r>(Value<IccSgi1r> value) {
+    Cell<IccSgi1r>::of[this_core] = value;
+    for (unsigned core = 0; core < abi::max_cores; ++core) {
+        uint64_t intid = value.bits >> 24 & 15;
+        if (value.bits >> core & 1 && !std::ranges::count(raised[core], intid)) { raised[core].push_back(intid); }
+    }
+}
+inline bool interrupt_waits() {
+    return (timer_due() && !is_active(timer_intid)) || !std::ranges::all_of(raised[this_core], is_active);
+}
+
+/// Thrown by a WFI that nothing ends: the test goes on with it (see Machine in test/unit/kernel/machine.hpp).
+struct Asleep {};
+inline void wfi() {
+    if (!interrupt_waits()) { throw Asleep{}; }
+}
 
 /// Physical memory: everything that the core may touch lies here.
 constexpr uint64_t arena_base = 0x4000'0000, arena_size = 32 << 20;
@@ -180,8 +219,12 @@ inline uint64_t read_lr(unsigned n) { return list_registers[this_core][n]; }
 inline void write_lr(unsigned n, uint64_t value) { list_registers[this_core][n] = value; }
 
 inline uint64_t smc_result = 0;
+/// Thrown by the firmware when the machine is turned off.
+struct PoweredOff {};
 inline uint64_t smc(uint64_t function, uint64_t a1, uint64_t, uint64_t) {
+    constexpr uint64_t system_off = 0x8400'0008, system_reset = 0x8400'0009;
     note(Op::smc, function, a1);
+    if (function == system_off || function == system_reset) { throw PoweredOff{}; }
     return smc_result;
 }
 

@@ -20,6 +20,11 @@ inline void save_native(Context& context) {
     context.pstate = read<SpsrEl2>().bits;
     context.sp = in_hardware().sp_el1;
 }
+inline void save_server(Context& context, uint64_t pstate) {
+    context.pc = read<ElrEl2>().bits;
+    context.pstate = pstate;
+    context.sp = in_hardware().sp_el1;
+}
 inline void load_native(const Context& context) {
     write<ElrEl2>({context.pc});
     write<SpsrEl2>({context.pstate});

@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: MIT
+// The machine of machine.hpp, and the rules that hold whenever a core is not in EL2.
+#include "machine.hpp"
+#include "irq/gic.hpp"
+#include "mm/pool.hpp"
+#include <cstring>
+
+namespace bulkhead {
+
+/// Of entry/vectors.S: only the boot's last step names it.
+extern "C" [[noreturn]] void enter(Vcpu*) { throw hw::Asleep{}; }
+
+} // namespace bulkhead
+
+namespace bulkhead::test {
+
+namespace {
+
+constexpr uint64_t gicd = 0x0800'0000, gicr = 0x080a'0000, gicr_stride = 0x2'0000;
+constexpr uint32_t object_count = 64;
+
+void reset_hardware(unsigned core) {
+    hw::this_core = core;
+    new (cores[core]) Core{};
+    cores[core]->index = core;
+    cores[core]->online = true;
+    hw::raised[core].clear(), hw::active[core].clear();
+    std::memset(&hw::loaded[core], 0, sizeof(hw::loaded[core]));
+    hw::write<hw::TpidrEl2>({reinterpret_cast<uint64_t>(cores[core])});
+    hw::write<hw::CnthpCval>({~0ull});
+    hw::write<hw::Cntfrq>({1'000'000});
+    hw::write<hw::IchVtr>({3}); // 4 list registers
+    hw::write<hw::IchVmcr>({});
+    hw::write<hw::IdAa64Pfr0>({});
+    hw::write<hw::CntvCtl>({});
+    hw::write<hw::IsrEl1>({});
+    hw::write<HcrEl2>({});
+    hw::device[gicr + core * gicr_stride + 0xc] = core;
+    gic::init_core(*cores[core]);
+}
+
+template <class T> T* in_arena() {
+    static_assert(sizeof(T) <= page_size);
+    return hw::pointer<T>(core_pool.take(1).value());
+}
+
+} // namespace
+
+Machine::Machine(unsigned count) {
+    hw::device.clear();
+    hw::device[gicd + 4] = 3; // 128 INTIDs
+    hw::counter = 1'000'000;
+    hw::looks_before_interrupt = -1;
+    core_count = count;
+    mutation = false;
+    for (unsigned vmid = 1; vmid < 256; ++vmid) { release_vmid(static_cast<uint16_t>(vmid)); }
+    gic::init_distributor({gicd}, {gicr}, gicr_stride);
+    core_pool.init({hw::arena_base}, hw::arena_size);
+    objects.init(hw::pointer<Slot>(core_pool.take(2).value()), object_count);
+    for (unsigned n = count; n-- > 0;) { reset_hardware(n); }
+    supervisor_ = next_object_++;
+    objects.publish(objects.take_at(supervisor_, ObjectType::notification));
+    hw::log.clear();
+}
+
+Partition& Machine::partition(abi::PartitionKind kind, const char* name) {
+    constexpr uint64_t tables = 8, spis = 32, slots = 24;
+    const uint64_t pages = partition_pages(kind, slots) + tables;
+    const uint16_t index = next_object_++;
+    Slot& slot = objects.take_at(index, ObjectType::partition);
+    slot.partition = &init_partition(core_pool.take(pages).value(), pages, {index, take_vmid(), kind, slots, spis});
+    std::strncpy(slot.partition->name, name, sizeof(slot.partition->name) - 1);
+    objects.publish(slot);
+    slot.partition->supervisor = objects.ref(supervisor_);
+    slot.partition->supervisor_signal = static_cast<uint8_t>(index);
+    if (slot.partition->interrupts) { slot.partition->interrupts->ctlr = 2; }
+    return *slot.partition;
+}
+
+Vcpu& Machine::vcpu(Partition& of, unsigned core, unsigned priority) {
+    unsigned index = 0;
+    while (of.vcpus[index]) { ++index; }
+    Slot& slot = objects.take_at(next_object_++, ObjectType::vcpu);
+    slot.vcpu = new (in_arena<Vcpu>()) Vcpu{};
+    init_vcpu(*slot.vcpu, of, index, core, priority);
+    slot.vcpu->object_index = objects.index(slot);
+    objects.publish(slot);
+    vcpus.push_back(slot.vcpu);
+    return *slot.vcpu;
+}
+
+ObjectRef Machine::endpoint(std::initializer_list<Vcpu*> servers, uint64_t max_us) {
+    Slot& slot = objects.take_at(next_object_++, ObjectType::endpoint);
+    for (Vcpu* server : servers) { slot.endpoint.server[server->core] = server; }
+    slot.endpoint.max_ticks = max_us;
+    objects.publish(slot);
+    return objects.ref(slot);
+}
+
+ObjectRef Machine::notification(Vcpu& target) {
+    Slot& slot = objects.take_at(next_object_++, ObjectType::notification);
+    slot.notification.target = &target;
+    target.notification = &slot.notification;
+    objects.publish(slot);
+    return objects.ref(slot);
+}
+
+uint64_t Machine::grant(Partition& to, ObjectRef object, uint64_t badge, uint64_t rights) {
+    uint64_t handle = 1;
+    while (to.table[handle].object) { ++handle; }
+    fill_slot(to.table[handle], object, rights, badge);
+    return handle;
+}
+
+void Machine::device(Partition& of, uint64_t ipa, ObjectRef endpoint, uint32_t badge) {
+    uint64_t done = 0;
+    while (done == 0) { done = of.stage2.set_device({ipa}, 1, DevicePage::make(endpoint, badge)).value(); }
+}
+
+void Machine::start(Vcpu& vcpu) {
+    reset_vcpu(vcpu, start_address, 0, 0, 0);
+    vcpu.state = VcpuState::ready;
+    marks_[&vcpu] = {};
+    make_ready(*cores[vcpu.core], vcpu);
+}
+
+void Machine::serve(Vcpu& vcpu, uint64_t deadline) {
+    const unsigned back = hw::this_core;
+    on(vcpu.core);
+    start(vcpu);
+    const uint8_t priority = vcpu.priority; // it is to run now, whoever else is ready
+    core().ready.remove(vcpu);
+    vcpu.priority = abi::priorities - 1;
+    core().ready.push_back(vcpu);
+    REQUIRE(go() == &vcpu);
+    core().ready.remove(vcpu);
+    vcpu.priority = priority;
+    core().ready.push_back(vcpu);
+    reply(0, {}, deadline);
+    on(back);
+}
+
+void Machine::mark(Vcpu& vcpu) {
+    const uint64_t mark = ++last_mark_;
+    if (!vcpu.native) {
+        hw::in_hardware().eager.tpidr_el1 = hw::in_hardware().lazy.ttbr0_el1 = mark;
+        marks_[&vcpu] = {mark, mark, mark};
+    }
+    cpu().x[19] = marks_[&vcpu].x19 = mark;
+}
+
+void Machine::entered(Vcpu* next) {
+    REQUIRE(next == core().current);
+    cpu().runs = next;
+    std::memcpy(cpu().x, next->context.x, sizeof(cpu().x));
+    const Marks& left = marks_[next];
+    const auto& hardware = hw::in_hardware();
+    CHECK(hardware.controls.vttbr == next->partition->stage2.vttbr());
+    CHECK(hardware.controls.hcr == next->controls.hcr);
+    CHECK(hardware.sp_el1 == next->context.sp);
+    CHECK(cpu().x[19] == left.x19);
+    CHECK(hardware.eager.tpidr_el1 == left.eager);
+    if (next->native) {
+        CHECK(hardware.eager.sctlr_el1 == native_sctlr);
+    } else {
+        CHECK(core().resident == next);
+        CHECK(hardware.lazy.ttbr0_el1 == left.lazy);
+    }
+    mark(*next);
+}
+
+void Machine::save_registers() {
+    if (running()) { std::memcpy(running()->context.x, cpu().x, sizeof(cpu().x)); }
+}
+
+/// What handle_irq does before it looks at the interrupt.
+void Machine::interrupt() {
+    save_registers();
+    if (running()) { running()->registers_saved = true; }
+}
+
+template <class Handler> Vcpu* Machine::into_kernel(Handler handler) {
+    try {
+        entered(handler());
+    } catch (const hw::Asleep&) {
+        cpu().runs = nullptr;
+        CHECK(core().current == nullptr);
+        CHECK(core().account == nullptr);
+        CHECK(core().ready.best() == nullptr);
+    }
+    check();
+    return running();
+}
+
+Vcpu* Machine::go() {
+    interrupt();
+    return into_kernel([&] { return schedule(core()); });
+}
+
+Vcpu* Machine::control(Vcpu& vcpu, uint32_t requests) {
+    interrupt();
+    if (requests & request::start) {
+        vcpu.start_entry = start_address;
+        forget(vcpu);
+    }
+    ask(core(), vcpu, requests);
+    return into_kernel([&] { return leave_kernel(core()); });
+}
+
+Vcpu* Machine::interrupts() {
+    while (hw::interrupt_waits()) {
+        into_kernel([&] {
+            if (!cpu().runs) {
+                take_interrupts(core());
+                return schedule(core());
+            }
+            save_registers();
+            return handle_irq(cpu().runs, &core());
+        });
+    }
+    return running();
+}
+
+void Machine::settle() {
+    const unsigned back = hw::this_core;
+    for (bool again = true; again;) {
+        again = false;
+        for (unsigned n = 0; n < core_count; ++n) {
+            on(n);
+            again |= hw::interrupt_waits();
+            interrupts();
+        }
+    }
+    on(back);
+}
+
+void Machine::pass(uint64_t ticks) {
+    settle();
+    for (const uint64_t end = hw::counter + ticks; hw::counter < end;) {
+        uint64_t next = end;
+        for (unsigned n = 0; n < core_count; ++n) { next = std::min(next, hw::Cell<hw::CnthpCval>::of[n].bits); }
+        hw::counter = std::max(next, hw::counter + 1);
+        settle();
+    }
+}
+
+Vcpu* Machine::hvc(Hypercall number, std::initializer_list<uint64_t> x) {
+    REQUIRE(running());
+    unsigned n = 0;
+    for (uint64_t value : x) { cpu().x[n++] = value; }
+    hw::write<hw::ElrEl2>({pc() + instruction});
+    return sync(ec::hvc64 << 26 | il | static_cast<uint64_t>(number));
+}
+
+Vcpu* Machine::reply(uint64_t tag, std::initializer_list<uint64_t> words, uint64_t deadline) {
+    REQUIRE(running());
+    uint64_t w[abi::message_words]{};
+    std::ranges::copy(words, w);
+    hw::write<hw::ElrEl2>({pc() + instruction});
+    running()->context.x[0] = deadline, running()->context.x[1] = tag; // by the vector; nothing else is saved
+    marks_[running()].x19 = 0;
+    return into_kernel([&] { return reply_recv(deadline, tag, w[0], w[1], w[2], w[3], w[4], w[5]); });
+}
+
+Vcpu* Machine::sync(uint64_t esr, uint64_t far, uint64_t ipa) {
+    REQUIRE(running());
+    save_registers();
+    hw::write<EsrEl2>({esr});
+    hw::write<hw::FarEl2>({far});
+    hw::write<hw::HpfarEl2>({ipa >> 12 << 4});
+    return into_kernel([&] { return handle_sync(running(), &core()); });
+}
+
+namespace {
+
+bool lost_or_paused(const Vcpu& vcpu) { return vcpu.paused || vcpu.state == VcpuState::off || vcpu.state == VcpuState::faulted; }
+
+/// What resolve() would find, without doing anything.
+bool could_run(const Vcpu& account) {
+    const Vcpu* leaf = &account;
+    for (;;) {
+        if (lost_or_paused(*leaf)) { return false; }
+        if (leaf->state != VcpuState::calling) { return leaf->state == VcpuState::ready || leaf->signals_due || leaf != &account; }
+        const Slot* endpoint = objects.find(leaf->endpoint);
+        const Vcpu* next = leaf->callee ? leaf->callee : endpoint ? endpoint->endpoint.server[leaf->core] : nullptr;
+        if (!next) { return true; } // it is told so
+        leaf = next;
+    }
+}
+
+template <class Next> bool in_list(const Vcpu* first, const Vcpu& vcpu, Next next) {
+    for (; first; first = first->*next) {
+        if (first == &vcpu) { return true; }
+    }
+    return false;
+}
+
+bool reached(const Vcpu* vcpu) {
+    for (; vcpu; vcpu = vcpu->caller) {
+        if (vcpu->queued) { return true; }
+    }
+    return false;
+}
+
+} // namespace
+
+void Machine::check() {
+    for (Vcpu* vcpu : vcpus) {
+        const Vcpu& v = *vcpu;
+        const Core& home = *cores[v.core];
+        INFO(v.partition->name << ", vCPU " << unsigned{v.index} << ", standing " << std::hex << v.standing << ", caller "
+                               << Catch::StringMaker<Vcpu*>::convert(v.caller) << ", callee "
+                               << Catch::StringMaker<Vcpu*>::convert(v.callee));
+        if (v.callee) {
+            CHECK(v.callee->caller == vcpu);
+            CHECK(v.state == VcpuState::calling);
+        }
+        if (v.caller) { CHECK(v.caller->callee == vcpu); }
+        if (v.queued) { CHECK(runnable(v)); }
+        if (v.queued && v.ready_next) { CHECK(v.ready_next->ready_previous == vcpu); }
+        CHECK(v.parked == in_list(home.parked, v, &Vcpu::ready_next));
+        CHECK(v.timer_armed() == in_list(home.timers.first(), v, &Vcpu::timer_next));
+        if (v.timer_armed() && v.timer_next) { CHECK(v.timer_at <= v.timer_next->timer_at); }
+        if (v.requests.load() != 0 || home.recheck.load()) { continue; } // its core has yet to look
+        if (v.throttled) { CHECK(v.timer_at <= v.period_end); }
+        if (v.parked) { CHECK_FALSE(could_run(v)); }
+        const bool active = v.state == VcpuState::ready || v.state == VcpuState::calling;
+        const Vcpu& leaf = leaf_of(*vcpu);
+        const bool may_run = active && !v.paused && !v.throttled && !v.parked && could_run(v);
+        if (may_run && !leaf.throttled) { CHECK(reached(&leaf)); } // else it waits for its own next period
+        if (v.native && v.state == VcpuState::waiting && v.notification && !v.paused) {
+            CHECK((v.notification->pending.load() == 0 || v.signals_due));
+        }
+    }
+}
+
+} // namespace bulkhead::test

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: MIT
+// Who runs: priorities, slices, budgets, deadlines, the watchdog.
+#include "machine.hpp"
+
+namespace bulkhead::test {
+
+TEST_CASE("the ready queue is by priority, then in order of arrival", "[sched]") {
+    ReadyQueue queue;
+    auto vcpus = std::make_unique<Vcpu[]>(4);
+    Vcpu &a = vcpus[0], &b = vcpus[1], &urgent = vcpus[2], &last = vcpus[3];
+    a.priority = b.priority = 5, urgent.priority = 63;
+    CHECK(queue.best() == nullptr);
+    for (Vcpu* vcpu : {&last, &a, &b}) { queue.push_back(*vcpu); }
+    CHECK(queue.best() == &a);
+    queue.push_back(urgent);
+    CHECK(queue.best() == &urgent);
+    queue.remove(urgent);
+    queue.remove(a);
+    queue.push_back(a);
+    CHECK(queue.best() == &b);
+    queue.remove(b);
+    queue.remove(a);
+    CHECK(queue.best() == &last);
+    queue.remove(last);
+    CHECK(queue.best() == nullptr);
+}
+
+TEST_CASE("the timer queue gives the soonest, in whatever order they came", "[sched]") {
+    TimerQueue queue;
+    auto vcpus = std::make_unique<Vcpu[]>(5);
+    const uint64_t at[] = {30, 10, 50, 20, 40};
+    for (unsigned n = 0; n < 5; ++n) {
+        vcpus[n].timer_at = no_deadline;
+        queue.arm(vcpus[n], at[n]);
+    }
+    CHECK(queue.first()->timer_at == 10);
+    queue.arm(vcpus[1], 60);
+    CHECK(queue.first()->timer_at == 20);
+    queue.cancel(vcpus[3]);
+    CHECK_FALSE(vcpus[3].timer_armed());
+    CHECK(queue.first()->timer_at == 30);
+    for (unsigned n : {2u, 0u, 4u}) { queue.cancel(vcpus[n]); }
+    CHECK(queue.first() == &vcpus[1]);
+    queue.cancel(vcpus[1]);
+    queue.cancel(vcpus[1]);
+    CHECK(queue.first() == nullptr);
+}
+
+namespace {
+
+/// Programs that only compute.
+struct Spinners : Machine {
+    explicit Spinners(unsigned cores = 1) : Machine(cores) {}
+    Vcpu& spinner(const char* name, unsigned priority = 10, unsigned core = 0) {
+        Vcpu& made = vcpu(native(name), core, priority);
+        start(made);
+        return made;
+    }
+};
+
+} // namespace
+
+TEST_CASE("equals take turns of a slice each", "[sched]") {
+    Spinners m;
+    Vcpu &a = m.spinner("a"), &b = m.spinner("b"), &c = m.spinner("c");
+    m.spinner("less urgent", 9);
+    REQUIRE(m.go() == &a);
+    for (Vcpu* next : {&b, &c, &a, &b}) {
+        m.pass(slice - 1);
+        CHECK(m.running() != next);
+        m.pass(1);
+        CHECK(m.running() == next);
+    }
+    m.pass(60 * slice);
+    CHECK(a.cpu_ticks >= 20 * slice);
+    CHECK(b.cpu_ticks >= 20 * slice);
+    CHECK(c.cpu_ticks >= 20 * slice);
+}
+
+TEST_CASE("who is preempted goes on with its slice: its peers do not starve", "[sched]") {
+    Spinners m;
+    Vcpu &a = m.spinner("a"), &b = m.spinner("b");
+    Vcpu& urgent = m.vcpu(m.native("urgent"), 0, 20);
+    m.serve(urgent, hw::counter + 1'000);
+    for (unsigned n = 0; n < 200; ++n) {
+        m.pass(1'000);
+        if (m.running() == &urgent) { m.reply(0, {}, hw::counter + 1'000); }
+    }
+    CHECK(a.cpu_ticks > 80'000);
+    CHECK(b.cpu_ticks > 80'000);
+}
+
+TEST_CASE("who is preempted at the very end of its slice had it", "[sched]") {
+    Spinners m;
+    Vcpu &a = m.spinner("a"), &b = m.spinner("b");
+    Vcpu& urgent = m.vcpu(m.native("urgent"), 0, 20);
+    const ObjectRef bell = m.notification(urgent);
+    const uint64_t handles[] = {m.grant(*a.partition, bell), m.grant(*b.partition, bell)};
+    m.serve(urgent);
+    REQUIRE(m.go() == &a);
+    for (unsigned n = 0; n < 10; ++n) {
+        Vcpu* const before = m.running();
+        hw::counter += slice;
+        REQUIRE(m.hvc(Hypercall::signal, {handles[before == &b], 1}) == &urgent); // before the timer's interrupt is taken
+        REQUIRE(m.reply() == before);
+        m.pass(1);
+        CHECK(m.running() == (before == &a ? &b : &a));
+    }
+}
+
+TEST_CASE("a budget is a bound in every period, and the rest of the time is the others'", "[sched][budget]") {
+    Spinners m;
+    Vcpu &greedy = m.spinner("greedy", 20), &other = m.spinner("other");
+    m.budget(greedy, 1'000, 10'000);
+    REQUIRE(m.go() == &greedy);
+    m.pass(100'000);
+    CHECK(greedy.cpu_ticks <= 11'000);
+    CHECK(greedy.cpu_ticks >= 10'000);
+    CHECK(other.cpu_ticks >= 88'000);
+}
+
+TEST_CASE("a caller whose budget ends in its request: the server goes on by itself", "[sched][budget]") {
+    Machine m;
+    Vcpu& server = m.vcpu(m.native("server"), 0, 20);
+    Vcpu& guest = m.vcpu(m.vm("guest"));
+    m.device(*guest.partition, 0x0900'0000, m.endpoint({&server}), 1);
+    m.budget(guest, 1'000, 10'000);
+    m.serve(server);
+    m.start(guest);
+    REQUIRE(m.go() == &guest);
+    REQUIRE(m.load(0x0900'0000, 5) == &server);
+    m.pass(1'000);
+    CHECK(guest.throttled);
+    REQUIRE(m.running() == &server);
+    CHECK(m.core().account == &server);
+    m.pass(2'000);
+    CHECK(guest.cpu_ticks == 1'000);
+    SECTION("the answer waits for the next period") {
+        CHECK(m.answer(Action::advance, {123}) == nullptr);
+        m.pass(7'000);
+        REQUIRE(m.running() == &guest);
+        CHECK(m.x(5) == 123);
+    }
+    SECTION("and if it has to wait then, its wake-up is not lost, nor its period shortened") {
+        const uint64_t from = hw::counter;
+        m.answer(Action::wait, {0, hw::counter + 20'000});
+        m.pass(8'000);
+        CHECK(guest.state == VcpuState::waiting);
+        CHECK_FALSE(guest.throttled);
+        m.pass(11'999);
+        CHECK(m.running() == nullptr);
+        m.pass(1);
+        CHECK(hw::counter == from + 20'000);
+        CHECK(m.running() == &guest);
+    }
+    SECTION("a wait that ends sooner does not end the throttling") {
+        m.answer(Action::wait, {0, hw::counter + 1'000});
+        m.pass(6'999);
+        CHECK(m.running() == nullptr);
+        m.pass(1);
+        CHECK(m.running() == &guest);
+    }
+}
+
+TEST_CASE("a server with a budget gets its next period although it waits", "[sched][budget]") {
+    Machine m;
+    Vcpu& server = m.vcpu(m.native("server"), 0, 20);
+    Vcpu& client = m.vcpu(m.native("client"));
+    const uint64_t handle = m.grant(*client.partition, m.endpoint({&server}));
+    Slot& bell = objects.at(m.notification(server).index);
+    m.budget(server, 500, 10'000);
+    m.serve(server);
+    m.start(client);
+    m.go();
+    notify(m.core(), bell.notification, 1);
+    REQUIRE(m.go() == &server);
+    m.pass(500);
+    REQUIRE(m.running() == &client);
+    REQUIRE(m.call(handle) == &server); // helps it to finish with the signals
+    REQUIRE(m.reply() == &server);
+    REQUIRE(m.reply() == &client);
+    notify(m.core(), bell.notification, 2);
+    REQUIRE(m.go() == &client);
+    m.pass(9'500);
+    REQUIRE(m.running() == &server);
+    CHECK(m.word(0) == 2);
+}
+
+namespace {
+
+/// Two cores, and one on the first that controls whoever is moved between them.
+struct Moving : Machine {
+    Vcpu& boss = vcpu(native("boss"), 0, 40);
+    Vcpu& service = vcpu(native("service"));
+    Vcpu& guest = vcpu(vm("guest"));
+    uint64_t boss_to_service = grant(*boss.partition, name_of(service));
+    uint64_t boss_to_guest = grant(*boss.partition, name_of(guest));
+
+    Moving() : Machine(2) {}
+    void control(uint64_t handle, abi::VcpuOperation operation, uint64_t argument = 0) {
+        hvc(Hypercall::vcpu_control, {handle, static_cast<uint64_t>(operation), argument});
+        settle();
+        REQUIRE(status() == Status::ok);
+    }
+    /// boss moves it to the other core and waits.
+    void move(uint64_t handle, unsigned target) {
+        start(boss);
+        REQUIRE(go() == &boss);
+        control(handle, abi::VcpuOperation::pause);
+        control(handle, abi::VcpuOperation::move, target);
+        control(handle, abi::VcpuOperation::resume);
+        reply();
+        on(target);
+    }
+};
+
+} // namespace
+
+TEST_CASE("a service that works keeps its registers when it moves, whatever deadline is left", "[sched][move]") {
+    Moving m;
+    Slot& bell = objects.at(m.notification(m.service).index);
+    m.serve(m.service, hw::counter + 100'000);
+    notify(m.core(), bell.notification, 1);
+    REQUIRE(m.go() == &m.service);
+    CHECK(m.service.timer_armed());
+    for (unsigned n = 0; n < 9; ++n) { m.cpu().x[n] = 100 + n; }
+    m.move(m.boss_to_service, 1);
+    m.settle();
+    REQUIRE(m.running() == &m.service);
+    for (unsigned n = 0; n < 9; ++n) { CHECK(m.x(n) == 100 + n); }
+    CHECK_FALSE(m.service.timer_armed());
+}
+
+TEST_CASE("a service that waits until some time is told so when it moves", "[sched][move]") {
+    Moving m;
+    m.serve(m.service, hw::counter + 100'000);
+    m.move(m.boss_to_service, 1);
+    m.settle();
+    REQUIRE(m.running() == &m.service);
+    CHECK(m.tag().kind() == Kind::deadline);
+}
+
+TEST_CASE("a guest takes its FP and EL1 registers along", "[sched][move]") {
+    Moving m;
+    m.start(m.guest);
+    REQUIRE(m.go() == &m.guest);
+    m.sync(ec::fp << 26 | il);
+    hw::in_hardware().fp.v[63] = 0xf9;
+    hw::in_hardware().lazy.tcr_el1 = 0x7c4;
+    m.move(m.boss_to_guest, 1);
+    m.settle();
+    REQUIRE(m.running() == &m.guest);
+    CHECK(hw::in_hardware().lazy.tcr_el1 == 0x7c4);
+    CHECK(Value<CptrEl2>{hw::in_hardware().controls.cptr}.get(CptrEl2::tfp) == 1);
+    m.sync(ec::fp << 26 | il);
+    CHECK(hw::in_hardware().fp.v[63] == 0xf9);
+}
+
+TEST_CASE("the counter accounts for every tick", "[sched]") {
+    Spinners m;
+    Vcpu &a = m.spinner("a"), &b = m.spinner("b", 20);
+    const uint64_t from = hw::counter;
+    m.budget(b, 700, 2'000);
+    m.go();
+    m.pass(50'000);
+    set_account(m.core(), nullptr);
+    CHECK(a.cpu_ticks + b.cpu_ticks == hw::counter - from);
+    CHECK(m.core().busy_ticks == hw::counter - from);
+}
+
+namespace {
+
+struct Watched : Machine {
+    Vcpu& server = vcpu(native("server"), 0, 20);
+    Vcpu& client = vcpu(native("client"));
+    uint64_t handle = grant(*client.partition, endpoint({&server}, 12'000));
+    Watched() {
+        serve(server);
+        start(client);
+        go();
+    }
+};
+
+} // namespace
+
+TEST_CASE("a request that takes longer than its endpoint allows is the server's fault", "[sched][watchdog]") {
+    Watched m;
+    REQUIRE(m.call(m.handle) == &m.server);
+    m.pass(10'000);
+    CHECK(m.running() == &m.server);
+    m.pass(12'000);
+    CHECK(m.server.fault.reason == FaultReason::watchdog);
+    REQUIRE(m.running() == &m.client);
+    CHECK(m.status() == Status::server_fault);
+}
+
+TEST_CASE("many requests that are each short enough are no fault", "[sched][watchdog]") {
+    Watched m;
+    for (unsigned n = 0; n < 50; ++n) {
+        REQUIRE(m.call(m.handle) == &m.server);
+        m.pass(4'000);
+        REQUIRE(m.reply() == &m.client);
+    }
+    CHECK(m.server.state == VcpuState::waiting);
+}
+
+TEST_CASE("a native vCPU that is watched must come to reply_recv in time", "[sched][watchdog]") {
+    Spinners m;
+    Vcpu& lazy = m.spinner("lazy");
+    lazy.watch_ticks = 20'000;
+    m.go();
+    m.pass(15'000);
+    m.reply(0, {}, hw::counter + 10);
+    m.pass(15'000);
+    CHECK(m.running() == &lazy);
+    m.pass(20'000);
+    CHECK(m.running() == nullptr);
+    CHECK(lazy.fault.reason == FaultReason::watchdog);
+}
+
+} // namespace bulkhead::test
