@@ -10,6 +10,7 @@ namespace {
 
 constexpr uint64_t page = 4096, text_base = 0x40'0000, stack_size = 4 * page;
 constexpr uint64_t stacks_at = 16 * page; ///< in the shared region, behind the facts
+constexpr unsigned most_crews = 2;        ///< at a time; there are stacks for as many
 constexpr uint64_t slots_in_crew = 64;
 
 struct State {
@@ -17,7 +18,7 @@ struct State {
     uint64_t window, next_page;
     Handle next_slot, image;
     bool used[1024];
-    unsigned crews;
+    bool crew[most_crews];
 };
 constinit State the{};
 constinit Facts* shared = nullptr;
@@ -118,7 +119,10 @@ void fill(Handle memory, void const* from, uint64_t size) {
 }
 
 void Crew::make(unsigned signal) {
-    number_ = the.crews++;
+    number_ = 0;
+    while (number_ < most_crews && the.crew[number_]) { ++number_; }
+    need("stacks", number_ < most_crews ? Status::ok : Status::no_memory);
+    the.crew[number_] = true;
     partition_ = take_slot();
     home_ = take_pages(16 * page);
     need("crew", create_partition(home_, partition_, abi::PartitionKind::native, slots_in_crew, own().notification, signal));
@@ -146,7 +150,7 @@ Status Crew::prepare(unsigned index, unsigned core, unsigned priority) {
 }
 
 Status Crew::start(unsigned index, Body body, uint64_t argument) {
-    auto const top = address(&facts()) + stacks_at + (number_ % 2 * crew_size + index + 1) * stack_size;
+    auto const top = address(&facts()) + stacks_at + (number_ * crew_size + index + 1) * stack_size;
     auto const entry = reinterpret_cast<uint64_t>(&crew_start);
     return hypercall<Hypercall::vcpu_control>(vcpu_[index], abi::VcpuOperation::start, entry, reinterpret_cast<uint64_t>(body),
                                               argument, top)
@@ -176,6 +180,7 @@ Status Crew::unmake() {
         vcpu_[i] = page_[i] = 0;
     }
     destroy(home_), drop(home_), drop(partition_), give_slot(home_), give_slot(partition_);
+    the.crew[number_] = false;
     return status;
 }
 

@@ -78,7 +78,7 @@ private:
     Handle partition_ = 0, home_ = 0;
     Handle vcpu_[crew_size] = {}, page_[crew_size] = {};
     Handle segment_[4] = {};
-    unsigned number_ = 0;
+    unsigned number_ = 0; ///< whose stacks it has; no other crew has it at the same time
 };
 
 } // namespace test
