@@ -42,7 +42,7 @@ void resume(Core& core, Vcpu& vcpu) {
     if (vcpu.state == VcpuState::faulted && !vcpu.native) { vcpu.state = VcpuState::ready; }
     wake_for_interrupt(core, vcpu);
     if (vcpu.native) { signals_arrived(core, vcpu); }
-    if (vcpu.native && vcpu.state == VcpuState::ready) { ensure_progress(core, vcpu); }
+    if (vcpu.native) { ensure_progress(core, vcpu); }
     if (!vcpu.caller) { make_ready(core, vcpu); }
     unpark_all(core);
 }

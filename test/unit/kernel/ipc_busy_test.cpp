@@ -198,6 +198,20 @@ TEST_CASE("a server behind a paused one goes on by itself", "[ipc][lost]") {
     CHECK(m.running() == &m.front);
 }
 
+TEST_CASE("a server that waits for another one goes on when it is resumed, although its caller is paused", "[ipc][lost]") {
+    Chain m;
+    m.run(m.low);
+    REQUIRE(m.call(m.low_to_front) == &m.front);
+    m.control(m.low, request::pause);
+    m.control(m.back, request::pause);
+    REQUIRE(m.running() == &m.front);
+    REQUIRE(m.call(m.front_to_back) == nullptr);
+    m.control(m.front, request::pause);
+    m.control(m.front, request::resume);
+    REQUIRE(m.control(m.back, request::resume) == &m.back);
+    REQUIRE(m.reply() == &m.front);
+}
+
 TEST_CASE("an endpoint is gone: its waiting callers learn it", "[ipc][lost]") {
     Chain m;
     m.start(m.guest);

@@ -151,7 +151,7 @@ struct World : Machine {
 } // namespace
 
 TEST_CASE("no random life breaks a rule", "[ipc][sched][random]") {
-    const auto seed = GENERATE(range(1, 150));
+    const auto seed = GENERATE(range(1, 250));
     World m(static_cast<uint64_t>(seed));
     for (unsigned n = 0; n < 1'500; ++n) {
         INFO("seed " << seed << ", step " << n);
