@@ -92,9 +92,9 @@ void hog(uint64_t us) {
 /// A low one's request is in the middle when a middle one takes the core: an urgent one's call carries both requests through.
 void check_inheritance() {
     clear_facts();
-    crew.run(client, 0, 12, call_once, once(slot_plain, 1, Script::spin, 20'000));
+    crew.run(client, 0, 12, call_once, once(slot_plain, 1, Script::spin, 8'000));
     sleep_us(4'000);
-    crew.run(middle, 0, 15, hog, 100'000);
+    crew.run(middle, 0, 15, hog, 30'000);
     sleep_us(4'000);
     crew.run(urgent, 0, 35, call_once, once(slot_plain, 2, Script::spin, 1'000));
     check("inheritance.done", wait_note(61) && wait_note(101));

@@ -69,9 +69,9 @@ void check_pause() {
     check("pause.caller_state", static_cast<uint64_t>(VcpuState::calling), static_cast<uint64_t>(crew.state(client)));
     check("resume", Status::ok, vcpu_control(crew.vcpu(server), VcpuOperation::resume));
     check("resume.caller", Status::ok, note_status(101));
-    begin(2, Script::spin, 20'000);
+    begin(2, Script::spin, 5'000);
     check("pause.middle", Status::ok, vcpu_control(crew.vcpu(server), VcpuOperation::pause));
-    sleep_us(40'000);
+    sleep_us(10'000);
     check("pause.middle_waits", place_of(102) == ~0ull);
     check("resume.middle", Status::ok, vcpu_control(crew.vcpu(server), VcpuOperation::resume));
     check("resume.middle_caller", Status::ok, note_status(102));
@@ -84,7 +84,7 @@ void check_pause() {
 /// The caller is paused, stopped, destroyed in the middle: the server finishes, and serves the next one.
 void check_lost_caller() {
     serve();
-    begin(1, Script::spin, 10'000);
+    begin(1, Script::spin, 4'000);
     check("caller.pause", Status::ok, vcpu_control(crew.vcpu(client), VcpuOperation::pause));
     check("caller.finished", wait_note(50));
     sleep_us(1'000);
@@ -92,7 +92,7 @@ void check_lost_caller() {
     check("caller.resume", Status::ok, vcpu_control(crew.vcpu(client), VcpuOperation::resume));
     check("caller.answered", Status::ok, note_status(101));
     serve();
-    begin(2, Script::spin, 10'000);
+    begin(2, Script::spin, 4'000);
     check("caller.stop", Status::ok, vcpu_control(crew.vcpu(client), VcpuOperation::stop));
     check("caller.server_finishes", wait_note(50));
     begin(3, Script::plain, 0, second);
@@ -119,22 +119,22 @@ void check_destroyed() {
 
 void check_watchdog() {
     crew.prepare(3, 0, 30);
-    Handle const limited = make_endpoint(crew, 3, 17, 20'000);
+    Handle const limited = make_endpoint(crew, 3, 17, 12'000);
     crew.run(3, 0, 30, serve_script, 1);
     sleep_us(500);
     clear_facts();
-    crew.run(client, 0, 20, call_once, once(17, 1, Script::spin, 10'000));
+    crew.run(client, 0, 20, call_once, once(17, 1, Script::spin, 5'000));
     check("max_us.within", Status::ok, note_status(101));
     uint64_t const begin_us = now_us();
     crew.run(client, 0, 20, call_once, once(17, 2, Script::hang));
     check("max_us.caller", Status::server_fault, note_status(102));
-    check_range("max_us.time", 20'000, 60'000, now_us() - begin_us);
+    check_range("max_us.time", 12'000, 60'000, now_us() - begin_us);
     check("max_us.reason", static_cast<uint64_t>(FaultReason::watchdog), static_cast<uint64_t>(crew.reason(3)));
     auto forever = [](uint64_t) {
         for (;;) { relax(); }
     };
     crew.run(second, 0, 20, forever);
-    check("watch.set", Status::ok, vcpu_control(crew.vcpu(second), VcpuOperation::watch, 20'000));
+    check("watch.set", Status::ok, vcpu_control(crew.vcpu(second), VcpuOperation::watch, 12'000));
     check("watch.fault", wait_for([] { return crew.state(second) == VcpuState::faulted; }));
     check("watch.reason", static_cast<uint64_t>(FaultReason::watchdog), static_cast<uint64_t>(crew.reason(second)));
     vcpu_control(crew.vcpu(second), VcpuOperation::watch, 0);
