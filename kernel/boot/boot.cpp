@@ -87,12 +87,8 @@ void init_controls() {
 /// The other cores start when everything that they can see is in place.
 void start_secondaries(const abi::BootHeader& header) {
     for (uint64_t i = 1; i < header.cores; ++i) {
-        int64_t status = start_cpu(i, hw::physical(reinterpret_cast<const void*>(secondary_start)).value, i);
-        if (status != 0) {
-            constexpr auto what = "\"fewer CPUs than the system was packed for: start QEMU with -smp, or pack for fewer cores\"";
-            LogLine("core", "error").field("what", what).field("cores", header.cores).field("missing", i);
-            LogLine("machine", "off").field("reason", "error");
-            power_off();
+        if (start_cpu(i, hw::physical(reinterpret_cast<const void*>(secondary_start)).value, i) != 0) {
+            refuse("\"fewer CPUs than the system was packed for\"", "cores", header.cores, "\"raise -smp, or pack for fewer\"");
         }
     }
 }
@@ -101,11 +97,9 @@ void start_secondaries(const abi::BootHeader& header) {
 
 void boot_main() {
     const auto& header = *hw::pointer<abi::BootHeader>(at(core_end));
-    for (unsigned i = 0; i < abi::max_cores; ++i) {
-        cores[i] = new (&core_areas[i].core) Core{};
-        cores[i]->index = i;
-    }
+    for (unsigned i = 0; i < abi::max_cores; ++i) { cores[i] = new (&core_areas[i].core) Core{.index = i}; }
     boot_table::check(header);
+    if (!hw::has_gic()) { refuse("\"no GICv3\"", "gicd", header.gicd_base, "\"start QEMU with -M ...,gic-version=3\""); }
     core_count = header.cores;
     core_pool.init({header.pool_base}, header.pool_size);
     map_core(header);

@@ -20,9 +20,9 @@ int64_t start_cpu(uint64_t mpidr, uint64_t entry, uint64_t context) {
     return static_cast<int32_t>(hw::smc(psci_cpu_on, mpidr, entry, context));
 }
 
-void end_by_policy(const Partition& partition) {
-    log::leave_console();
-    LogLine("machine", "off").field("reason", "policy").field("partition", partition.name);
+void refuse(const char* what, const char* name, uint64_t value, const char* mend) {
+    LogLine("core", "error").field("what", what).field("name", name).hex("value", value).field("mend", mend);
+    LogLine("machine", "off").field("reason", "error");
     power_off();
 }
 

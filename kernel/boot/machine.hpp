@@ -7,8 +7,8 @@ namespace bulkhead {
 
 [[noreturn]] void power_off();
 [[noreturn]] void reset();
-/// A partition without a supervisor faulted: says so on the PL011 and powers off.
-[[noreturn]] void end_by_policy(const Partition& partition);
+/// The image or the machine is not what the core needs: says so on the PL011 (`what`, `mend`: quoted) and powers off.
+[[noreturn]] void refuse(const char* what, const char* name, uint64_t value, const char* mend = "\"pack the image again\"");
 /// PSCI CPU_ON; the firmware's status.
 int64_t start_cpu(uint64_t mpidr, uint64_t entry, uint64_t context);
 

@@ -49,10 +49,13 @@ static LogLine& begin(LogLine&& line) {
 }
 
 void panic_exception() {
-    begin(LogLine("core", "panic"))
-        .field("violated", "\"exception at EL2\"")
-        .hex("esr", hw::read<EsrEl2>().bits)
-        .hex("far", hw::read<hw::FarEl2>().bits);
+    constexpr uint64_t class_and_status = 0xfc00'003f, external_abort = 0x9400'0010;
+    uint64_t esr = hw::read<EsrEl2>().bits, far = hw::read<hw::FarEl2>().bits;
+    bool booting = hw::read<SctlrEl2>().get(SctlrEl2::m) == 0; // and only memory is looked at
+    if (booting && (esr & class_and_status) == external_abort) {
+        refuse("\"less memory than the system was packed for\"", "address", far, "\"raise -m, or pack for less\"");
+    }
+    begin(LogLine("core", "panic")).field("violated", "\"exception at EL2\"").hex("esr", esr).hex("far", far);
     end();
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The first instructions: the arm64 Image header, what is checked before any C++ runs, and the secondary cores' entry.
 #define TEXT_OFFSET 0x200000
+#define END "\r\nmachine: off reason=error\r\n"
 #define PL011 0x09000000 /* boards/qemu-virt; only for the messages below */
 
 #include "entry/offsets.h"
@@ -76,7 +77,7 @@ core_area_bytes: .quad CORE_AREA_BYTES
 core_offset: .quad CORE_OFFSET
 
 message_el1:
-    .asciz "core: error: started at EL1, Bulkhead needs EL2: start QEMU with -M virt,virtualization=on,gic-version=3\r\n"
+    .asciz "core: error: started at EL1, Bulkhead needs EL2: start QEMU with -M virt,virtualization=on,gic-version=3" END
 message_address:
-    .asciz "core: error: loaded at the wrong address: a loader must honour the Image header's text_offset (0x40200000 on this board)\r\n"
+    .asciz "core: error: loaded at the wrong address: a loader must honour the Image header's text_offset (0x40200000 on this board)" END
 .balign 4

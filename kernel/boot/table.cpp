@@ -11,6 +11,7 @@
 #include "sched/scheduler.hpp"
 #include "vcpu/switching.hpp"
 #include <new>
+#include <span>
 
 namespace bulkhead::boot_table {
 
@@ -20,14 +21,11 @@ using abi::RecordType;
 
 namespace {
 
-const BootRecord* first(const BootHeader& header) { return reinterpret_cast<const BootRecord*>(&header + 1); }
-const BootRecord* end(const BootHeader& header) { return first(header) + header.record_count; }
-
-[[noreturn]] void refuse(const char* what, const char* name, uint64_t value) {
-    LogLine("core", "error").field("what", what).field("name", name).hex("value", value).field("mend", "\"pack the image again\"");
-    LogLine("machine", "off").field("reason", "error");
-    power_off();
+std::span<const BootRecord> records(const BootHeader& header) {
+    return {reinterpret_cast<const BootRecord*>(&header + 1), header.record_count};
 }
+abi::MemoryType type_of(const abi::BootMemory& record) { return static_cast<abi::MemoryType>(record.head.flags & 0xff); }
+bool donatable(const abi::BootMemory& record) { return record.head.flags >> 8 & 1; }
 
 /// IEEE 802.3, reflected.
 uint32_t crc32_byte(uint32_t crc, uint8_t byte) {
@@ -48,19 +46,19 @@ uint32_t crc32(const uint8_t* data, uint64_t size, uint32_t crc = 0) {
     return ~crc;
 }
 
+bool holds(uint64_t index, ObjectType type) {
+    return index != 0 && index < objects.count() && objects.at(static_cast<uint16_t>(index)).type == type;
+}
+
 Slot& slot_of(uint64_t index, ObjectType type) {
-    if (index == 0 || index >= objects.count() || objects.at(static_cast<uint16_t>(index)).type != type) {
-        refuse("\"a record names an object of another type\"", "object", index);
-    }
+    if (!holds(index, type)) { refuse("\"a record names an object of another type\"", "object", index); }
     return objects.at(static_cast<uint16_t>(index));
 }
 
 Partition& partition_of(uint64_t index) { return *slot_of(index, ObjectType::partition).partition; }
 
 Slot& create(uint16_t index, ObjectType type) {
-    if (index == 0 || index >= objects.count() || objects.at(index).type != ObjectType::none) {
-        refuse("\"an object is created twice\"", "object", index);
-    }
+    if (!holds(index, ObjectType::none)) { refuse("\"an object is created twice\"", "object", index); }
     Slot& slot = objects.take_at(index, type);
     objects.publish(slot);
     return slot;
@@ -77,8 +75,8 @@ void make(Core&, const abi::BootMemory& record) {
     Memory& memory = slot.memory;
     memory.base = {record.base};
     memory.size = record.size;
-    memory.memory_type = static_cast<abi::MemoryType>(record.head.flags & 0xff);
-    memory.donatable = record.head.flags >> 8 & 1;
+    memory.memory_type = type_of(record);
+    memory.donatable = donatable(record);
     memory.state = Memory::State::free;
     if (record.parent) { adopt(slot_of(record.parent, ObjectType::memory), slot); }
 }
@@ -219,33 +217,34 @@ void one(Core& core, const BootRecord& record) {
 void check(const BootHeader& header) {
     if (header.magic != abi::boot_magic) { refuse("\"no boot table behind the core\"", "magic", header.magic); }
     if (header.version != abi::boot_version) { refuse("\"boot table of another version\"", "version", header.version); }
-    constexpr uint64_t crc_at = offsetof(BootHeader, crc32), after = crc_at + sizeof(header.crc32);
-    const auto* bytes = reinterpret_cast<const uint8_t*>(&header);
-    const uint8_t zero[sizeof(header.crc32)] = {};
-    uint32_t crc = crc32(bytes, crc_at);
-    crc = crc32(zero, sizeof(zero), crc);
-    crc = crc32(bytes + after, header.size - after, crc);
+    bool sized = header.size == sizeof(header) + records(header).size_bytes();
+    if (!sized) { refuse("\"the boot table is damaged\"", "size", header.size); }
+    BootHeader without_crc = header;
+    without_crc.crc32 = 0;
+    uint32_t crc = crc32(reinterpret_cast<const uint8_t*>(&without_crc), sizeof(header));
+    crc = crc32(reinterpret_cast<const uint8_t*>(&header + 1), records(header).size_bytes(), crc);
     if (crc != header.crc32) { refuse("\"the boot table is damaged\"", "crc32", crc); }
-    for (const BootRecord* record = first(header); record < end(header); ++record) {
-        if (record->head.type != RecordType::payload) { continue; }
-        const abi::BootPayload& payload = record->payload;
+    for (const BootRecord& record : records(header)) {
+        if (record.head.type != RecordType::payload) { continue; }
+        const abi::BootPayload& payload = record.payload;
         uint32_t sum = crc32(hw::pointer<uint8_t>({payload.base}), payload.size);
         if (sum != payload.crc32) { refuse("\"a payload is damaged\"", payload.name, sum); }
     }
 }
 
 void prepare(const BootHeader& header) {
-    for (const BootRecord* record = first(header); record < end(header); ++record) {
-        if (record->head.type == RecordType::memory && record->head.flags >> 8 & 1) {
-            el2_map::prepare({record->memory.base}, record->memory.size);
-        }
+    for (const BootRecord& record : records(header)) {
+        if (record.head.type != RecordType::memory) { continue; }
+        const abi::BootMemory& memory = record.memory;
+        if (type_of(memory) == abi::MemoryType::normal) { hw::load32(PhysAddr{memory.base} + (memory.size - sizeof(uint32_t))); }
+        if (donatable(memory)) { el2_map::prepare({memory.base}, memory.size); }
     }
 }
 
 void instantiate(Core& core, const BootHeader& header) {
     uint64_t pages = (header.objects * sizeof(Slot) + page_mask) / page_size;
     objects.init(hw::pointer<Slot>(pages_of_pool(pages)), header.objects);
-    for (const BootRecord* record = first(header); record < end(header); ++record) { one(core, *record); }
+    for (const BootRecord& record : records(header)) { one(core, record); }
     for (uint32_t i = 1; i < objects.count(); ++i) {
         Slot& slot = objects.at(static_cast<uint16_t>(i));
         if (slot.type == ObjectType::partition && slot.partition->supervisor.index) {

@@ -117,6 +117,7 @@ uint64_t read_lr(unsigned n);
 void write_lr(unsigned n, uint64_t value);
 
 inline bool has_ras() { return (read<IdAa64Pfr0>().bits >> 28 & 15) != 0; }
+inline bool has_gic() { return (read<IdAa64Pfr0>().bits >> 24 & 15) != 0; } ///< its CPU interface as system registers: GICv3, v4
 inline bool has_sme() { return (read<IdAa64Pfr1>().bits >> 24 & 15) != 0; }
 inline bool has_pan() { return (read<IdAa64Mmfr1>().bits >> 20 & 15) != 0; }
 /// Everything that FEAT_FGT and FEAT_HCX can allow EL1 is refused.

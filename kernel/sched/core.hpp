@@ -39,8 +39,8 @@ struct Core {
     bool reschedule = false;
     uint64_t account_since = 0; ///< CNTPCT when account began to run
     uint64_t slice_end = 0;
-    ReadyQueue ready;
-    TimerQueue timers;
+    ReadyQueue ready{};
+    TimerQueue timers{};
     Vcpu* parked = nullptr;           ///< list by ready_next
     std::atomic<bool> recheck{false}; ///< another core asks to look at the parked ones again
     std::atomic<Vcpu*> inbox{nullptr};

@@ -37,9 +37,14 @@ void fault(Core& core, Vcpu& vcpu, FaultReason reason, uint64_t detail) {
     vcpu.throttled = false;
     make_unready(core, vcpu);
     abandon_requests(core, vcpu);
-    log_fault(vcpu);
     Slot* supervisor = objects.find(vcpu.partition->supervisor);
-    if (!supervisor || !vcpu.partition->supervisor) { end_by_policy(*vcpu.partition); }
+    bool ends = !supervisor || !vcpu.partition->supervisor;
+    if (ends) { log::leave_console(); } // which may be the one that faulted
+    log_fault(vcpu);
+    if (ends) {
+        LogLine("machine", "off").field("reason", "policy").field("partition", vcpu.partition->name);
+        power_off();
+    }
     notify(core, supervisor->notification, 1ull << vcpu.partition->supervisor_signal);
 }
 

@@ -25,6 +25,7 @@ _UNFINISHED = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|[\]P^_X][^\x07\x1b]*\x1b?|[ -/]
 _LONGEST_ESCAPE = 256
 _STAMP = r"(?:\[ *\d+\.\d{6}\] )?"
 _PANIC = re.compile(_STAMP + r"core: panic\b(?! end)")
+_COMPLAINT = re.compile(_STAMP + r"(?P<text>core: (?:error|fault\.).*)")
 _PANIC_END = re.compile(_STAMP + r"core: panic end\b")
 
 
@@ -88,7 +89,10 @@ class Output:
 
 
 class Transcript:
-    """All that came from the machine's console. Only the core and lifecycle are believed about its end."""
+    """All that came from the machine's console. Only the core and lifecycle are believed about its end.
+
+    `complaint` is the core's last word about a fault, or about an image or a machine that it refuses.
+    """
 
     def __init__(self, keep: bool = True, clock: Callable[[], float] = time.monotonic) -> None:
         self.streams: dict[str, Stream] = {}
@@ -97,6 +101,7 @@ class Transcript:
         self.off: Event | None = None
         self.panic: list[str] = []
         self.panic_ended = False
+        self.complaint = ""
         self._keep = keep
         self._clock = clock
         self._decoder = framed.Decoder()
@@ -148,7 +153,7 @@ class Transcript:
     def _line(self, stream: str, line: str) -> None:
         trusted = stream in (CORE, LIFECYCLE)
         if stream == CORE:
-            self._panic_line(line)
+            self._core_line(line)
         event = parse_event(line, stream)
         if event is None or not (trusted or event.source == stream):
             return
@@ -157,7 +162,10 @@ class Transcript:
         if trusted and event.source == "machine" and event.name == "off":
             self.off = self.off or event
 
-    def _panic_line(self, line: str) -> None:
+    def _core_line(self, line: str) -> None:
+        complaint = _COMPLAINT.match(line)
+        if complaint:
+            self.complaint = complaint["text"]
         if self.panic_ended:
             return
         if _PANIC_END.match(line):
