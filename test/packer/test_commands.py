@@ -31,7 +31,7 @@ def run(build: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
     def command(name: str, *arguments: object) -> Result:
         chosen = next(one for one in commands_pack.COMMANDS if one.name == name)
-        return CliRunner().invoke(chosen, [str(argument) for argument in arguments])
+        return CliRunner(mix_stderr=False).invoke(chosen, [str(argument) for argument in arguments])
 
     return command
 
@@ -90,6 +90,7 @@ def test_inspect_finds_a_damaged_payload(run: Run, image: Path) -> None:
     result = run("inspect", image)
     assert result.exit_code == 1
     assert "DAMAGED" in result.output
+    assert result.stderr == f"bulkhead: {image}: damaged: probe.rodata\n"
     assert json.loads(run("inspect", image, "--json").output)["damaged"] == ["probe.rodata"]
 
 

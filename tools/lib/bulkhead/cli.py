@@ -72,8 +72,7 @@ def run(
     from bulkhead.run import run as boot
     from bulkhead.until import Until
 
-    for pattern in until:
-        Until(pattern)
+    patterns = [Until(pattern) for pattern in until]
     path = find_system(system)
     packages.ensure()
     build()
@@ -82,8 +81,10 @@ def run(
         packed = pack(path, image)
         if smp is not None and smp < packed.cpus:
             packed = pack(path, image, cores=smp)
+        for pattern in patterns:
+            pattern.check(packed.partitions)
         options = qemu.Options(cpu, smp, icount, qemu_arg)
-        ending = boot(qemu.command(packed, options), until, timeout)
+        ending = boot(qemu.command(packed, options), patterns, timeout)
     click.echo(f"bulkhead: {ending.reason}", err=True)
     sys.exit(ending.status)
 

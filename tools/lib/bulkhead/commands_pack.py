@@ -92,6 +92,7 @@ def inspect(image: Path, as_json: bool) -> None:
     else:
         show_image(report)
     if report["damaged"]:
+        click.echo(f"bulkhead: {image}: damaged: {', '.join(report['damaged'])}", err=True)
         raise SystemExit(1)
 
 

@@ -38,7 +38,7 @@ def find_system(system: str | Path, folders: Iterable[Path] = (SYSTEMS,)) -> Pat
         path = Path(text)
         if not path.is_file():
             raise UserError(f"there is no file {text}", code="no-system", hint=_names(folders))
-        return path.absolute()
+        return path
     if "/" not in text and text not in ("", ".", ".."):
         for folder in folders:
             if (folder / text / "system.toml").is_file():

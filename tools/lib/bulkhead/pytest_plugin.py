@@ -47,7 +47,7 @@ class Images:
 
     def pack(self, system: str | Path, cores: int | None = None) -> Packed:
         """The packed image of `system`, a name or a path; `cores`: for another number of cores."""
-        path = find_system(system, self._systems)
+        path = find_system(system, self._systems).absolute()
         stat = path.stat()
         key = (path, stat.st_mtime_ns, stat.st_size, cores)
         if key not in self._packed:

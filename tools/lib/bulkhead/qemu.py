@@ -36,6 +36,10 @@ class Packed(Protocol):
     def default_cpu(self) -> str:
         ...
 
+    @property
+    def partitions(self) -> Sequence[str]:
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Bare:
@@ -46,6 +50,7 @@ class Bare:
     cpus: int = 1
     memory_mib: int = 128
     default_cpu: str = "cortex-a72"
+    partitions: Sequence[str] = ()  # not known
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,13 +42,13 @@ class Run:
     def __init__(
         self,
         machine: Machine,
-        patterns: Sequence[str] = (),
+        patterns: Sequence[Until] = (),
         timeout: float | None = None,
         interactive: bool = False,
         write: Callable[[str], None] = terminal.write_all,
     ) -> None:
         self._machine = machine
-        self._until = [Until(pattern) for pattern in patterns]
+        self._until = patterns
         self._timeout = timeout
         self._interactive = interactive
         self._transcript = Transcript(keep=False)
@@ -86,7 +86,7 @@ class Run:
         for output in self._transcript.feed(data):
             for pattern in self._until:
                 for line in output.lines:
-                    pattern.see(output.stream.name, line, self._transcript.streams)
+                    pattern.see(output.stream.name, line)
             self._renderer.feed(output)
         if self._transcript.control.focus != before:
             self._focus = self._transcript.control.focus
@@ -102,7 +102,7 @@ class Run:
         now = math.inf if self._machine.closed else time.monotonic()
         for stream in self._transcript.streams.values():
             for pattern in self._until:
-                pattern.see_prompt(stream, now, self._transcript.streams)
+                pattern.see_prompt(stream, now)
 
     def _keys(self) -> Ending | None:
         if not select.select([sys.stdin], [], [], 0)[0]:
@@ -160,7 +160,9 @@ class Run:
         if not self._machine.closed and not self._waited():
             return None  # what is still on the wire may hold more
         if reason not in _ORDERS:
-            return Ending(1, f"the machine ended: {line}")
+            complaint = self._transcript.complaint
+            why = f" after {complaint}" if complaint else ""
+            return Ending(1, f"the machine ended: {line}{why}")
         if self._until:
             return Ending(1, f"the machine ended by order (reason={reason}){self._missing()}")
         return Ending(0, f"the machine ended by order: {line}")
@@ -179,17 +181,12 @@ class Run:
         return time.monotonic() - self._grace >= _GRACE_S
 
     def _missing(self) -> str:
-        missing = [pattern for pattern in self._until if not pattern.matched]
-        if not missing:
-            return ""
-        known = self._transcript.streams
-        unknown = sorted({p.partition for p in missing if p.partition and p.partition not in known})
-        text = "; not matched: " + ", ".join(f"'{pattern.text}'" for pattern in missing)
-        return text + (f" (no stream is called {', '.join(unknown)})" if unknown else "")
+        missing = [f"'{pattern.text}'" for pattern in self._until if not pattern.matched]
+        return f"; not matched: {', '.join(missing)}" if missing else ""
 
 
 def run(
-    command: Sequence[str], patterns: Sequence[str] = (), timeout: float | None = None
+    command: Sequence[str], patterns: Sequence[Until] = (), timeout: float | None = None
 ) -> Ending:
     """Boots QEMU with `command`; the terminal is as before when this returns or raises."""
     interactive = terminal.is_terminal()

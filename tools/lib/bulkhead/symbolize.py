@@ -104,5 +104,8 @@ def describe(lines: Iterable[str], elf: Path) -> list[str]:
     for panic in found:
         assert symbolizer is not None
         text.append(f"panic: {panic.what}")
-        text += symbolizer.frames(panic) if panic.pc else ["  (no registers in the dump)"]
+        frames = symbolizer.frames(panic) if panic.pc else ["  (no registers in the dump)"]
+        if frames[0].endswith("??"):
+            frames.append(f"  ({elf} has no code there: give the core's own ELF by --elf)")
+        text += frames
     return text

@@ -130,7 +130,7 @@ def _files(program: Any) -> dict[int, str]:
         folder = folders[entry.dir_index] if entry.dir_index < len(folders) else ""
         path = PurePosixPath(_text(entry.name))
         inside = PurePosixPath(folder) / path if folder and not path.is_absolute() else path
-        files[number] = str(inside)
+        files[number] = str(inside).removeprefix("../")  # the build folder is in the checkout
     return files
 
 

@@ -21,21 +21,27 @@ class Until:
         self.matched = False
         prefixed = _PREFIXED.fullmatch(text)
         self.partition = prefixed["partition"] if prefixed else None
-        self._of_partition = _compile(text, prefixed["rest"]) if prefixed else None
-        self._of_all = _compile(text, text)
+        self._pattern = _compile(text, prefixed["rest"] if prefixed else text)
 
-    def see(self, stream: str, line: str, known: Collection[str]) -> None:
-        """Looks at a line of `stream`; `known` decides whether the prefix is a partition's name."""
-        pattern: re.Pattern[str] | None = self._of_all
-        if self.partition in known:
-            pattern = self._of_partition if stream == self.partition else None
-        if pattern is not None and pattern.search(line):
+    def check(self, known: Collection[str]) -> None:
+        """A prefix that is no partition's name is a mistake; `known` is empty if the names are not known."""
+        if self.partition is None or not known or self.partition in known:
+            return
+        raise UserError(
+            f"--until '{self.text}': there is no partition '{self.partition}'",
+            code="until",
+            hint=f"there are {', '.join(known)}; if it is part of the expression, write '{self.partition}\\:'",
+        )
+
+    def see(self, stream: str, line: str) -> None:
+        """Looks at a line of `stream`."""
+        if self.partition in (None, stream) and self._pattern.search(line):
             self.matched = True
 
-    def see_prompt(self, stream: Stream, now: float, known: Collection[str]) -> None:
+    def see_prompt(self, stream: Stream, now: float) -> None:
         """Looks at a line without an end, once the stream has been quiet."""
         if stream.partial and now - stream.changed >= PROMPT_QUIET_S:
-            self.see(stream.name, stream.partial, known)
+            self.see(stream.name, stream.partial)
 
 
 def _compile(text: str, pattern: str) -> re.Pattern[str]:
