@@ -15,7 +15,9 @@ from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 
 from bulkhead.errors import UserError
+from bulkhead.pack.debian import PREFIX, debian_file
 from bulkhead.pack.description import Native, System, Vm
+from bulkhead.pack.initramfs import initramfs
 from bulkhead.pack.source import Path_
 
 PAGE = 4096
@@ -24,6 +26,7 @@ _LARGEST_PROGRAM = 64 << 20
 _SEGMENTS = 64
 _PROGRAMS = ("services/{0}/{0}.elf", "partitions/{0}/{0}.elf", "test/guests/{0}/{0}.elf")
 _IMAGES = ("partitions/{0}/{0}.img", "test/guests/{0}/{0}.img", "test/guests/{0}/{0}.bin")
+_FILES = ("test/guests/linux/{0}",)  # programs for an initramfs
 IMAGE_MAGIC = b"ARM\x64"
 
 
@@ -64,17 +67,27 @@ class Core:
     data: bytes
 
 
-def find_file(system: System, build: Path, name: str, path: Path_, kind: str) -> Path:
-    """The file that a description means: "@artifact" of the build, or a path relative to the description."""
+def find_file(
+    system: System, build: Path, name: str, path: Path_, kind: str, folder: Path | None = None
+) -> Path:
+    """The file that a description means.
+
+    "@artifact" of the build, "debian:PACKAGE/PATH", or a path relative to the description (or to `folder`).
+    """
+    if name.startswith(PREFIX):
+        try:
+            return debian_file(name, build / "debian")
+        except UserError as error:
+            raise system.source.error(error.code, error.message, path, error.hint) from None
     if not name.startswith("@"):
-        file = system.source.file.parent / name
+        file = (folder or system.source.file.parent) / name
         if is_file(file):
             return file
         hint = "paths are relative to the description; '@name' is an artifact of Bulkhead's build"
         if name == "/usr/lib/u-boot/qemu_arm64/u-boot.bin":
             hint = "apt-get install u-boot-qemu, or run `tools/bulkhead setup`"
         raise system.source.error("E007", f"there is no file '{name[:200]}'", path, hint)
-    places = _PROGRAMS if kind == "program" else _IMAGES
+    places = {"program": _PROGRAMS, "image": _IMAGES, "file": _FILES}[kind]
     for place in places if "/" not in name else ():
         file = build / place.format(name[1:])
         if is_file(file):
@@ -199,6 +212,28 @@ def read_image(system: System, build: Path, vm: Vm) -> Blob:
     if text_offset >= 2 << 20 or size > _LARGEST:
         raise system.source.error("E043", f"{file} has a damaged Image header", path)
     return Blob(file, data, text_offset, max(size, len(data)))
+
+
+def read_initrd(system: System, build: Path, vm: Vm) -> Blob:
+    """A guest's initrd; a `.list` is the list of an initramfs, which is made of it."""
+    path = (*vm.path, "initrd")
+    file = find_file(system, build, vm.initrd, path, "image")
+    data = read_file(system, file, path)
+    if file.suffix != ".list":
+        return Blob(file, data)
+
+    def read(location: str, line: int) -> bytes:
+        try:
+            found = find_file(system, build, location, path, "file", file.parent)
+            return read_file(system, found, path)
+        except UserError as error:
+            place = system.source.place(path, "names this list")
+            raise UserError(
+                error.message, code=error.code, file=file, line=line, hint=error.hint, also=[place]
+            ) from None
+
+    text = data.decode("utf-8", errors="replace")
+    return Blob(file, initramfs(file, text, read))
 
 
 def _gunzip(system: System, file: Path, data: bytes, path: Path_) -> bytes:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import libfdt
 
-from bulkhead.pack.artifacts import Blob, find_file, read_file, read_image
+from bulkhead.pack.artifacts import Blob, find_file, read_file, read_image, read_initrd
 from bulkhead.pack.description import System, Vm
 from bulkhead.pack.devicetree import device_tree
 from bulkhead.pack.place import size_text
@@ -34,15 +34,13 @@ def guest_plan(system: System, build: Path, vm: Vm) -> GuestPlan:
     ]
     initrd = None
     if vm.initrd:
-        path = (*vm.path, "initrd")
-        file = find_file(system, build, vm.initrd, path, "image")
-        data = read_file(system, file, path)
+        blob = read_initrd(system, build, vm)
         start = vm.initrd_address
         if start is None:
-            start = vm.ram_base + vm.ram_size - align_up(len(data), BLOCK)
-        initrd = (start, start + len(data))
+            start = vm.ram_base + vm.ram_size - align_up(len(blob.data), BLOCK)
+        initrd = (start, start + len(blob.data))
         key = _key(system, vm, "initrd_address", "initrd")
-        placed.append((Load(f"{vm.name}.initrd", Blob(file, data), start), len(data), key))
+        placed.append((Load(f"{vm.name}.initrd", blob, start), len(blob.data), key))
     tree = _tree(system, build, vm, initrd)
     key = _key(system, vm, "dtb_address", "dtb")
     placed.append((Load(f"{vm.name}.dtb", tree, vm.dtb_address), len(tree.data), key))
