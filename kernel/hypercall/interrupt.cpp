@@ -47,8 +47,7 @@ struct Exchange {
     Register reg;
     bool writes;
     unsigned first; ///< INTID
-    uint64_t value, before = 0;
-    unsigned done = 0;
+    uint64_t done, value, before;
     const Access& access = accesses[static_cast<unsigned>(reg)];
 
     /// The next few interrupts.
@@ -56,8 +55,8 @@ struct Exchange {
         constexpr unsigned few = 8;
         uint64_t field = ((1ull << access.width) - 1) << access.lsb;
         InterruptUpdate update(core, vm);
-        for (unsigned end = std::min(done + few, access.count); done < end; ++done) {
-            unsigned at = done * (32 / access.count), intid = first + done;
+        for (auto n = static_cast<unsigned>(done), end = std::min(n + few, access.count); n < end; done = ++n) {
+            unsigned at = n * (32 / access.count), intid = first + n;
             before |= access.value_of(update.word(own, intid), reg) << at;
             Word ones{(value >> (at + access.unused) << access.lsb) & field};
             Word clear{access.ones == Access::assign ? field : access.ones == Access::clear ? ones.bits : 0};
@@ -94,23 +93,22 @@ Status interrupt_state(Core& core, Vcpu& self, const Arguments& arguments) {
     auto reg = static_cast<Register>(arguments.x[1]);
     if (arguments.x[1] > static_cast<uint64_t>(Register::ctlr)) { return Status::bad_argument; }
     bool is_ctlr = reg == Register::ctlr, writes = !(arguments.x[3] & abi::read_only);
-    uint64_t intid = arguments.x[3] & ~abi::read_only;
+    constexpr uint64_t low = 0xffff'ffff; // above it: what is done of a restarted one, and the value before
+    uint64_t intid = arguments.x[3] & low, done = (arguments.x[3] & ~abi::read_only) >> 32;
     Vcpu* own = TRY(owner(*vm, is_ctlr ? VirtualInterrupts::first_spi - 1 : intid, arguments.x[2]));
     if (is_ctlr) {
         self.context.x[1] = writes ? exchange_ctlr(core, *vm, arguments.x[4]) : vm->interrupts->ctlr;
         return Status::ok;
     }
-    Exchange exchange{*vm, own, reg, writes, static_cast<unsigned>(intid), arguments.x[4]};
+    Exchange exchange{*vm, own, reg, writes, static_cast<unsigned>(intid), done, arguments.x[4] & low, arguments.x[4] >> 32};
     unsigned count = exchange.access.count;
-    if (intid % count != 0 || (reg == Register::route && own)) { return Status::bad_argument; }
+    if (intid % count != 0 || done >= count || (reg == Register::route && own)) { return Status::bad_argument; }
     bool reads = reg >= Register::pending_set && reg <= Register::active_clear && (!writes || exchange.value == 0);
     if (reads && !up_to_date(core, self, *vm, own, exchange.first, count)) { return restart; }
-    for (;;) {
-        exchange.step(core);
-        if (exchange.done == count) { break; }
-        if (!hw::interrupt_pending()) { continue; }
-        // What is done is done: where only ones act, they must not act again.
-        if (exchange.access.ones != Access::assign) { self.context.x[4] &= ~0ull << exchange.done; }
+    do { exchange.step(core); } while (exchange.done < count && !hw::interrupt_pending());
+    if (exchange.done < count) {
+        self.context.x[3] = (arguments.x[3] & (abi::read_only | low)) | exchange.done << 32;
+        self.context.x[4] = exchange.value | exchange.before << 32;
         return restart;
     }
     self.context.x[1] = exchange.before;

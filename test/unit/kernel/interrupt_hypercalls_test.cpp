@@ -107,21 +107,50 @@ TEST_CASE("interrupt_state: goes on after a physical interrupt, without acting t
     for (unsigned intid = 64; intid < 96; ++intid) { world.open(world.a, 0, intid, 0xa0, true); }
     world.grant(1, 1, right::all);
     uint64_t* x = world.server.context.x;
-    x[4] = 0xffff'0001;
-    auto once = [&] {
-        hw::looks_before_interrupt = 0; // at the first look
-        return world.call(hypercall::interrupt_state, {1, static_cast<uint64_t>(Register::pending_set), 0, 64, x[4]});
+    x[3] = 64, x[4] = 0xffff'0001;
+    auto go_on = [&](int looks) {
+        hw::looks_before_interrupt = looks;
+        return world.call(hypercall::interrupt_state, {1, static_cast<uint64_t>(Register::pending_set), 0, x[3], x[4]});
     };
-    CHECK(once() == restart);
+    CHECK(go_on(0) == restart); // at the first look
     World::enter();
     CHECK(guest.handle() == 64);
-    CHECK(x[4] == 0xffff'0000);
-    CHECK(once() == restart);
-    hw::looks_before_interrupt = -1;
-    CHECK(world.call(hypercall::interrupt_state, {1, static_cast<uint64_t>(Register::pending_set), 0, 64, x[4]}) == Status::ok);
+    CHECK(go_on(0) == restart);
+    CHECK(go_on(-1) == Status::ok);
     World::enter();
     for (unsigned intid = 80; intid < 96; ++intid) { CHECK(guest.handle() == intid); }
     CHECK(guest.handle() == spurious);
+}
+
+TEST_CASE("interrupt_state: tells the value before, however often it is interrupted", "[irq][hypercall]") {
+    World world;
+    world.grant(1, 1, right::all);
+    uint64_t* x = world.server.context.x;
+    auto exchange = [&](Register reg, unsigned first, uint64_t value) {
+        x[3] = first, x[4] = value;
+        unsigned restarts = 0;
+        for (;;) {
+            hw::looks_before_interrupt = 0;
+            const Status status = world.call(hypercall::interrupt_state, {1, static_cast<uint64_t>(reg), 0, x[3], x[4]});
+            if (status != restart) { break; }
+            REQUIRE(++restarts < 10);
+        }
+        hw::looks_before_interrupt = -1;
+        CHECK(restarts == (reg == Register::priority ? 0 : reg == Register::config ? 1 : 3));
+        return world.last;
+    };
+    CHECK(exchange(Register::active_set, 64, 0x8181'8181) == 0);
+    CHECK(exchange(Register::active_set, 64, 0x4141'4141) == 0x8181'8181);
+    CHECK(exchange(Register::active_clear, 64, 0x4040'4040) == 0xc1c1'c1c1);
+    CHECK(exchange(Register::active_clear, 64, 0) == 0x8181'8181);
+    CHECK(exchange(Register::group, 64, 0xffff'ffff) == 0);
+    CHECK(exchange(Register::group, 64, 0x1234'5678) == 0xffff'ffff);
+    CHECK(exchange(Register::group, 64, 0) == 0x1234'5678);
+    CHECK(exchange(Register::config, 64, 0xaaaa'aaaa) == 0);
+    CHECK(exchange(Register::config, 64, 0) == 0xaaaa'aaaa);
+    CHECK(exchange(Register::priority, 64, 0xf8a0'0810) == 0);
+    CHECK(world.state(Register::group, 0, 64, 0) == Status::ok);
+    CHECK(world.call(hypercall::interrupt_state, {1, 0, 0, 32ull << 32 | 64, 0}) == Status::bad_argument);
 }
 
 TEST_CASE("interrupt_state: bad arguments", "[irq][hypercall]") {
