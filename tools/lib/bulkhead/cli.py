@@ -29,18 +29,29 @@ message that says how to mend it; 3 QEMU itself failed.
 """
 
 
-@click.group(help=_TOP, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    help=_TOP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 def bulkhead() -> None:
     """The group that all commands belong to."""
 
 
-@bulkhead.command()
+@bulkhead.command(short_help="Build, pack and boot SYSTEM in QEMU.")
 @click.argument("system", default="demo")
 @click.option("--cpu", metavar="C", help="QEMU's CPU model, e.g. cortex-a53, neoverse-n1, max.")
 @click.option("--smp", metavar="N", type=click.IntRange(1, 8), help="Number of CPUs, 1 to 8.")
-@click.option("--until", multiple=True, metavar="[PARTITION:]REGEX", help="End when this was seen.")
-@click.option("--timeout", metavar="S", type=click.FloatRange(0, min_open=True), help="Seconds.")
-@click.option("--qemu-arg", multiple=True, metavar="ARG", help="One more argument for QEMU.")
+@click.option(
+    "--until",
+    multiple=True,
+    metavar="[PARTITION:]REGEX",
+    help="End when this was seen (repeatable).",
+)
+@click.option(
+    "--timeout", metavar="S", type=click.FloatRange(0, min_open=True), help="End after S seconds."
+)
+@click.option(
+    "--qemu-arg", multiple=True, metavar="ARG", help="One more argument for QEMU (repeatable)."
+)
 @click.option("--icount", is_flag=True, help="Deterministic virtual time: an instruction is 1 ns.")
 def run(
     system: str,
@@ -63,7 +74,7 @@ def run(
       tools/bulkhead run my/system.toml --qemu-arg=-d --qemu-arg=int,guest_errors
 
     --until matches the uncoloured text of a complete line or of a prompt; if given several times,
-    all must match. Exit status: 0 ended by order (poweroff, the quit key, all patterns matched);
+    all must match; a colon of the expression itself is written \\:. Exit status: 0 ended by order (poweroff, the quit key, all patterns matched);
     1 a panic, the supervision policy, or the timeout; 2 your mistake; 3 QEMU failed.
     """
     from bulkhead import packages, qemu
@@ -89,7 +100,7 @@ def run(
     sys.exit(ending.status)
 
 
-@bulkhead.command()
+@bulkhead.command(short_help="Run the tests, these or your own.")
 @click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path(path_type=Path))
 @click.option("-k", "keyword", metavar="EXPRESSION", help="Only tests that match, as pytest's -k.")
 @click.option("--quick", is_flag=True, help="Leave out the tests marked slow.")
@@ -121,7 +132,7 @@ def test(
     sys.exit(1 if tally.failed else 0)
 
 
-@bulkhead.command()
+@bulkhead.command(short_help="Install the Debian packages that are missing.")
 def setup() -> None:
     """Install the Debian packages that Bulkhead needs, as root; otherwise print the apt-get line.
 
@@ -135,7 +146,7 @@ def setup() -> None:
         click.echo("bulkhead: nothing is missing")
 
 
-@bulkhead.command()
+@bulkhead.command(short_help="Say what is wrong with this machine.")
 def doctor() -> None:
     """Say what is wrong with this machine: python3, packages, versions, the build folder."""
     from bulkhead.doctor import doctor as look
@@ -143,7 +154,7 @@ def doctor() -> None:
     sys.exit(0 if look() else 1)
 
 
-@bulkhead.command()
+@bulkhead.command(short_help="Check the form of C++ and Python.")
 def lint() -> None:
     """Check form: clang-format, clang-tidy (kernel, services), black and mypy --strict."""
     from bulkhead import packages
@@ -153,7 +164,7 @@ def lint() -> None:
     sys.exit(0 if check() else 1)
 
 
-@bulkhead.command()
+@bulkhead.command(short_help="Name functions and lines of a panic in LOG.")
 @click.argument("log", type=click.File("r", errors="replace"))
 @click.option(
     "--elf", type=click.Path(path_type=Path), help="Default: the build's kernel/core.elf."

@@ -19,7 +19,7 @@ def _ready() -> None:
     build()
 
 
-@click.command()
+@click.command(short_help="Build, and pack SYSTEM into one bootable image.")
 @click.argument("system")
 @click.option(
     "-o",
@@ -52,7 +52,7 @@ def pack(system: str, output: Path) -> None:
     )
 
 
-@click.command()
+@click.command(short_help="Hold SYSTEM against all rules.")
 @click.argument("system")
 def check(system: str) -> None:
     """Hold SYSTEM against all rules, and say where it breaks one and how to mend it.
@@ -72,7 +72,7 @@ def check(system: str) -> None:
     click.echo(f"bulkhead: {description.name}: {count} partitions, no mistake found")
 
 
-@click.command()
+@click.command(short_help="Show what IMAGE holds, and verify its hashes.")
 @click.argument("image", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Everything, for a program to read.")
 def inspect(image: Path, as_json: bool) -> None:

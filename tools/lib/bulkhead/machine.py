@@ -68,7 +68,9 @@ class Machine:
             )
         except OSError as error:
             ours.close()
-            raise MachineError(f"cannot start {self.command[0]}: {error.strerror}") from error
+            hint = "run `tools/bulkhead setup`" if isinstance(error, FileNotFoundError) else ""
+            message = f"cannot start {self.command[0]}: {error.strerror}"
+            raise MachineError(message, hint=hint) from error
         finally:
             theirs.close()
         ours.setblocking(False)

@@ -88,8 +88,10 @@ class Run:
                 for line in output.lines:
                     pattern.see(output.stream.name, line)
             self._renderer.feed(output)
-        if self._transcript.control.focus != before:
-            self._focus = self._transcript.control.focus
+        focus = self._transcript.control.focus
+        if focus != before and focus != self._focus:
+            self._focus = focus
+            self._say_focus()
         self._renderer.focus = (
             None if self._focus is None else self._transcript.name_of(self._focus)
         )
@@ -140,7 +142,11 @@ class Run:
             return
         self._focus = stream
         self._machine.write(framed.focus_request(stream))
-        self._renderer.note(f"bulkhead: the keys go to {self._transcript.name_of(stream)}")
+        self._say_focus()
+
+    def _say_focus(self) -> None:
+        if self._interactive and self._focus is not None:
+            self._renderer.note(f"bulkhead: the keys go to {self._transcript.name_of(self._focus)}")
 
     def _ending(self, elapsed: float) -> Ending | None:
         transcript = self._transcript
