@@ -27,7 +27,7 @@ public:
     /// One step of what is underway. Returns when to call it again: 0 at once, abi::no_deadline
     /// when there is nothing.
     uint64_t work();
-    /// Frees the window for another use, for now.
+    /// Frees the window for another use; the loader takes it again when it goes on.
     void release_window() { loader_.release(); }
 
 private:

@@ -70,32 +70,29 @@ void log_repeated(service::Request const& m) {
 
 } // namespace
 
-Answer Uart::on(service::MmioRead const& m) {
+/// Gives a client's request to its device; an access whose lock is not to be had is tried again.
+template <typename Access> Answer Uart::serve(service::Request const& m, Access const& access) {
     if (m.badge >= count_) { return Answer::abort(); }
     if (m.repeated) { log_repeated(m); }
     Client& client = clients_[m.badge];
     bool wake = false;
     Answer answer = Answer::retry();
     if (service::Guard guard{client.lock}; guard) {
-        answer = client.device.read(m, offset(m.address), service::now());
+        answer = access(client.device);
         wake = settle(client, client.device.take_effects());
     }
     if (wake) { service::signal(console_, client.wake); }
     return answer;
 }
 
+Answer Uart::on(service::MmioRead const& m) {
+    return serve(m, [&](pl011::Pl011& device) { return device.read(m, offset(m.address), service::now()); });
+}
+
 Answer Uart::on(service::MmioWrite const& m) {
-    if (m.badge >= count_) { return Answer::abort(); }
-    if (m.repeated) { log_repeated(m); }
-    Client& client = clients_[m.badge];
-    bool wake = false;
-    Answer answer = Answer::retry();
-    if (service::Guard guard{client.lock}; guard) {
-        answer = client.device.write(m, offset(m.address), static_cast<uint32_t>(m.value), service::now());
-        wake = settle(client, client.device.take_effects());
-    }
-    if (wake) { service::signal(console_, client.wake); }
-    return answer;
+    return serve(m, [&](pl011::Pl011& device) {
+        return device.write(m, offset(m.address), static_cast<uint32_t>(m.value), service::now());
+    });
 }
 
 /// Lets this vCPU wake at this time or before.

@@ -52,6 +52,7 @@ private:
     static uint32_t offset(uint64_t address) { return address & 0xfff; }
     void add_client(service::Environment const& environment, unsigned index, service::Region state);
     void poll(Client& client);
+    template <typename Access> Answer serve(service::Request const& m, Access const& access);
     bool settle(Client& client, uint32_t effects);
     void wake_by(uint64_t ticks);
 

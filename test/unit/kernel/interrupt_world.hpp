@@ -6,16 +6,10 @@
 #include "irq/gic.hpp"
 #include "irq/physical.hpp"
 #include "sched/cross.hpp"
-#include <catch2/catch.hpp>
+#include "unit/kernel/status_text.hpp"
 #include <cstring>
 #include <initializer_list>
 #include <memory>
-
-namespace Catch {
-template <> struct StringMaker<bulkhead::Status> {
-    static std::string convert(bulkhead::Status status) { return abi::name(status); }
-};
-} // namespace Catch
 
 namespace bulkhead::test {
 

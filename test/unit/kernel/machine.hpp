@@ -6,9 +6,9 @@
 #include "ipc/message.hpp"
 #include "sched/cross.hpp"
 #include "sched/scheduler.hpp"
+#include "unit/kernel/status_text.hpp"
 #include "vcpu/fault.hpp"
 #include "vcpu/switching.hpp"
-#include <catch2/catch.hpp>
 #include <initializer_list>
 #include <map>
 #include <string>
@@ -16,9 +16,6 @@
 namespace Catch {
 template <> struct StringMaker<bulkhead::Vcpu*> {
     static std::string convert(const bulkhead::Vcpu* vcpu) { return vcpu ? vcpu->partition->name : "nobody"; }
-};
-template <> struct StringMaker<bulkhead::Status> {
-    static std::string convert(bulkhead::Status status) { return abi::name(status); }
 };
 template <> struct StringMaker<bulkhead::FaultReason> {
     static std::string convert(bulkhead::FaultReason reason) { return abi::name(reason); }

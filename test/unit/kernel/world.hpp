@@ -8,15 +8,9 @@
 #include "hypercall/hypercall.hpp"
 #include "mm/el2_map.hpp"
 #include "mm/pool.hpp"
+#include "unit/kernel/status_text.hpp"
 #include "vcpu/switching.hpp"
-#include <catch2/catch.hpp>
 #include <initializer_list>
-
-namespace Catch {
-template <> struct StringMaker<bulkhead::Status> {
-    static std::string convert(bulkhead::Status status) { return abi::name(status); }
-};
-} // namespace Catch
 
 namespace bulkhead::test {
 

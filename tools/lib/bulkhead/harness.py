@@ -10,13 +10,11 @@ from pathlib import Path
 from typing import TypeVar, overload
 
 from bulkhead import framed, qemu
-from bulkhead.errors import UserError
 from bulkhead.events import Event, Value
 from bulkhead.machine import Machine
-from bulkhead.paths import core_elf
 from bulkhead.qemu import Packed
 from bulkhead.streams import Stream, Transcript
-from bulkhead.symbolize import describe
+from bulkhead.symbolize import explain
 
 _TICK_S = 0.02
 _PROMPT_QUIET_S = 0.15
@@ -203,14 +201,8 @@ class Harness:
         if self._machine is not None and self._machine.complaints():
             found.append(("qemu", self._machine.complaints()))
         if self.transcript.panic:
-            found.append(("panic", "\n".join(self._frames())))
+            found.append(("panic", "\n".join(explain(self.transcript.panic))))
         return found
-
-    def _frames(self) -> list[str]:
-        try:
-            return describe(self.transcript.panic, core_elf())
-        except UserError as error:
-            return [error.render()]
 
     @property
     def _ended(self) -> bool:

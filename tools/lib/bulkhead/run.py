@@ -14,13 +14,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bulkhead import framed, terminal
-from bulkhead.errors import UserError
 from bulkhead.keys import HELP, Action, Key, Keyboard
 from bulkhead.machine import Machine
-from bulkhead.paths import core_elf
 from bulkhead.render import Renderer
 from bulkhead.streams import LIFECYCLE, Transcript
-from bulkhead.symbolize import describe
+from bulkhead.symbolize import explain
 from bulkhead.until import Until
 
 _TICK_S = 0.05
@@ -72,12 +70,9 @@ class Run:
             self._renderer.finish()
         return ending
 
-    def symbolized(self) -> list[str]:
-        """The frames of the panic, if there was one and the core's ELF is here."""
-        try:
-            return describe(self._transcript.panic, core_elf())
-        except UserError as error:
-            return [error.render()]
+    def frames(self) -> list[str]:
+        """The frames of the panic, if there was one."""
+        return explain(self._transcript.panic)
 
     def _turn(self) -> Ending | None:
         keys = [sys.stdin.fileno()] if self._interactive else []
@@ -205,6 +200,6 @@ def run(
         return Ending(1, f"ended by {signal}")
     except BrokenPipeError:
         return Ending(1, "nobody reads the output")
-    for line in boot.symbolized():
+    for line in boot.frames():
         print(line, file=sys.stderr)
     return ending

@@ -12,6 +12,7 @@ from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 
 from bulkhead.errors import UserError
+from bulkhead.paths import core_elf
 from bulkhead.symbols import Symbols
 from bulkhead.unwind import LR, SP, Unwinder
 
@@ -109,3 +110,11 @@ def describe(lines: Iterable[str], elf: Path) -> list[str]:
             frames.append(f"  ({elf} has no code there: give the core's own ELF by --elf)")
         text += frames
     return text
+
+
+def explain(lines: Iterable[str]) -> list[str]:
+    """`describe` with the core of this build; why it cannot be done stands in its place."""
+    try:
+        return describe(lines, core_elf())
+    except UserError as error:
+        return [error.render()]
