@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Virtual exceptions on QEMU: timers of VMs that share a core."""
+"""Virtual exceptions on QEMU: timers of VMs that share a core, and a virtual SError."""
 
 import re
+
+import pytest
 
 
 def test_timers_of_vms_that_share_a_core_do_not_block_each_other(machine):
@@ -13,3 +15,24 @@ def test_timers_of_vms_that_share_a_core_do_not_block_each_other(machine):
         machine.expect("tick 3", vm)
     machine.expect(re.compile(r"pair: ready\r?$"), "pair")
     assert "FAILED" not in "".join(machine.streams[vm].text for vm in ("first", "second", "pair"))
+
+
+# cortex-a72 has no RAS, and so no syndrome of a virtual SError.
+@pytest.mark.parametrize(("cpu", "syndrome"), [("cortex-a72", 0), ("max", 0x155)])
+def test_a_virtual_serror_waits_until_the_guest_unmasks_it(machine, cpu, syndrome):
+    """Both guests spin with SError masked, and take turns; one was given an SError meanwhile."""
+    machine.boot("serror", cpu=cpu, icount=True, timeout=60)
+    keys = machine.expect(event="injected", partition="injector").keys
+    assert keys["running"] == "bad_state", "a vCPU that runs must be paused first"
+    assert (keys["pause"], keys["inject"], keys["resume"]) == ("ok", "ok", "ok")
+    machine.expect("masked", "hit")
+    machine.expect("unmasking", "hit")
+    machine.expect("fault: SError", "hit")
+    esr = int(machine.expect(re.compile("esr (0x[0-9a-f]+)"), "hit")[1], 16)
+    assert esr & ~(1 << 25) == 0x2F << 26 | syndrome
+    machine.expect("unmasking", "spared")
+    machine.expect("no SError was pending", "spared")
+    machine.expect(event="vm.off", vm="hit")
+    assert "no SError" not in machine.streams["hit"].text
+    assert "fault" not in machine.streams["spared"].text
+    assert [event.line for event in machine.events() if event.name.startswith("fault.")] == []

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Owns the injector: a native partition that gives a VM's vCPU one virtual SError, a tenth of a second after its start.
+// Owns the injector: a native partition that gives a VM's vCPU one virtual SError, 20 ms after its start.
 #include "services/lib/cpu.hpp"
 #include "services/lib/environment.hpp"
 #include "services/lib/hypercall.hpp"
@@ -12,7 +12,7 @@ namespace {
 
 class Injector {
 public:
-    explicit Injector(Environment const& environment) : vcpu_(environment.handle("vcpu.serror.0")), at_(now() + frequency() / 10) {}
+    explicit Injector(Environment const& environment) : vcpu_(environment.handle("vcpu.hit.0")), at_(now() + frequency() / 50) {}
     uint64_t deadline() const { return at_; }
     void on(Deadline) {
         using abi::VcpuOperation;
