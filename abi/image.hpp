@@ -62,7 +62,7 @@ struct RecordHead {
 
 struct BootMemory { ///< flags: MemoryType in bits 0..7; bit 8: donatable (the core prepares to map it at EL2)
     RecordHead head;
-    uint64_t base, size; ///< physical, pages
+    uint64_t base, size; ///< physical, pages; base 0: the page in which the machine's device tree begins (core's x0)
     uint32_t parent;     ///< object it is derived from (shared with), 0: none
     uint32_t reserved0;
     uint64_t reserved[4];

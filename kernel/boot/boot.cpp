@@ -16,7 +16,7 @@ extern "C" {
 CoreArea core_areas[abi::max_cores] __attribute__((section(".stacks")));
 extern char image_start[], init_end[], text_end[], rodata_end[], data_end[], core_end[];
 void secondary_start();
-[[noreturn]] void boot_main();
+[[noreturn]] void boot_main(uint64_t device_tree);
 [[noreturn]] void secondary_main(uint64_t index);
 }
 
@@ -95,15 +95,15 @@ void start_secondaries(const abi::BootHeader& header) {
 
 } // namespace
 
-void boot_main() {
-    const auto& header = *hw::pointer<abi::BootHeader>(at(core_end));
+void boot_main(uint64_t device_tree) {
+    auto& header = *hw::pointer<abi::BootHeader>(at(core_end));
     for (unsigned i = 0; i < abi::max_cores; ++i) { cores[i] = new (&core_areas[i].core) Core{.index = i}; }
     boot_table::check(header);
     if (!hw::has_gic()) { refuse("\"no GICv3\"", "gicd", header.gicd_base, "\"start QEMU with -M ...,gic-version=3\""); }
     core_count = header.cores;
     core_pool.init({header.pool_base}, header.pool_size);
     map_core(header);
-    boot_table::prepare(header);
+    boot_table::prepare(header, device_tree);
     enable_mmu();
     gic::init_distributor({header.gicd_base}, {header.gicr_base}, header.gicr_stride);
     Core& core = Core::self();

@@ -21,9 +21,7 @@ using abi::RecordType;
 
 namespace {
 
-std::span<const BootRecord> records(const BootHeader& header) {
-    return {reinterpret_cast<const BootRecord*>(&header + 1), header.record_count};
-}
+std::span<BootRecord> records(BootHeader& header) { return {reinterpret_cast<BootRecord*>(&header + 1), header.record_count}; }
 abi::MemoryType type_of(const abi::BootMemory& record) { return static_cast<abi::MemoryType>(record.head.flags & 0xff); }
 bool donatable(const abi::BootMemory& record) { return record.head.flags >> 8 & 1; }
 
@@ -77,7 +75,6 @@ void make(Core&, const abi::BootMemory& record) {
     memory.size = record.size;
     memory.memory_type = type_of(record);
     memory.donatable = donatable(record);
-    memory.state = Memory::State::free;
     if (record.parent) { adopt(slot_of(record.parent, ObjectType::memory), slot); }
 }
 
@@ -214,7 +211,7 @@ void one(Core& core, const BootRecord& record) {
 
 } // namespace
 
-void check(const BootHeader& header) {
+void check(BootHeader& header) {
     if (header.magic != abi::boot_magic) { refuse("\"no boot table behind the core\"", "magic", header.magic); }
     if (header.version != abi::boot_version) { refuse("\"boot table of another version\"", "version", header.version); }
     bool sized = header.size == sizeof(header) + records(header).size_bytes();
@@ -232,16 +229,17 @@ void check(const BootHeader& header) {
     }
 }
 
-void prepare(const BootHeader& header) {
-    for (const BootRecord& record : records(header)) {
+void prepare(BootHeader& header, uint64_t device_tree) {
+    for (BootRecord& record : records(header)) {
         if (record.head.type != RecordType::memory) { continue; }
-        const abi::BootMemory& memory = record.memory;
+        abi::BootMemory& memory = record.memory;
+        if (!memory.base) { memory.base = device_tree ? device_tree & ~page_mask : abi::image_address; }
         if (type_of(memory) == abi::MemoryType::normal) { hw::load32(PhysAddr{memory.base} + (memory.size - sizeof(uint32_t))); }
         if (donatable(memory)) { el2_map::prepare({memory.base}, memory.size); }
     }
 }
 
-void instantiate(Core& core, const BootHeader& header) {
+void instantiate(Core& core, BootHeader& header) {
     uint64_t pages = (header.objects * sizeof(Slot) + page_mask) / page_size;
     objects.init(hw::pointer<Slot>(pages_of_pool(pages)), header.objects);
     for (const BootRecord& record : records(header)) { one(core, record); }

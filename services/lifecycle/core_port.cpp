@@ -62,6 +62,14 @@ abi::Status CorePort::flush() {
 }
 
 void CorePort::off(abi::OffReason reason) { service::machine_off(reason); }
+std::optional<uint64_t> CorePort::entropy() {
+    uint64_t features, word, ready;
+    asm("mrs %0, id_aa64isar0_el1" : "=r"(features));
+    if (features >> 60 == 0) { return std::nullopt; }                                      // FEAT_RNG
+    asm volatile("mrs %0, s3_3_c2_c4_1\n cset %1, ne" : "=r"(word), "=r"(ready) : : "cc"); // RNDRRS
+    return ready != 0 ? std::optional(word) : std::nullopt;
+}
+
 uint64_t CorePort::ticks() { return service::now(); }
 uint64_t CorePort::ticks_per_second() { return service::frequency(); }
 void CorePort::wake() {

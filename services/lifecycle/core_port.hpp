@@ -23,6 +23,7 @@ public:
     abi::Status tell(abi::Handle endpoint, abi::client::Label label, uint32_t client, uint64_t word) override;
     abi::Status flush() override;
     void off(abi::OffReason reason) override;
+    std::optional<uint64_t> entropy() override;
     uint64_t ticks() override;
     uint64_t ticks_per_second() override;
     void write(std::string_view text) override;

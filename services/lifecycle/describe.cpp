@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The environment's names, one by one (docs/environment.md).
 #include "services/lifecycle/describe.hpp"
+#include "services/lifecycle/machine_tree.hpp"
 
 namespace lifecycle {
 namespace {
@@ -60,6 +61,10 @@ void describe_vm(Environment const& e, unsigned i, Vm& vm) {
     for (unsigned n = 0; n < vm.payload_count; ++n) {
         vm.payloads[n] = {bytes_of(e.region(Name("vm.%u.load.%u", i, n))), e.property(Name("vm.%u.load.%u.address", i, n))};
     }
+    vm.seed_count = count(e, Name("vm.%u.seeds", i), max_seeds);
+    for (unsigned n = 0; n < vm.seed_count; ++n) {
+        vm.seeds[n] = {e.property(Name("vm.%u.seed.%u", i, n)), e.property(Name("vm.%u.seed.%u.size", i, n))};
+    }
     vm.service_count = count(e, Name("vm.%u.services", i), max_services);
     for (unsigned n = 0; n < vm.service_count; ++n) {
         const uint64_t client = e.property(Name("vm.%u.service.%u.client", i, n));
@@ -85,6 +90,8 @@ void describe(Environment const& environment, System& system) {
     for (unsigned i = 0; i < system.vm_count; ++i) { describe_vm(environment, i, system.vms[i]); }
     system.native_count = count(environment, "partitions", max_natives);
     for (unsigned k = 0; k < system.native_count; ++k) { describe_native(environment, k, system.natives[k]); }
+    const auto tree = environment.region_or_none("machine.tree");
+    take_seeds({tree.as<uint8_t>(), tree.size}, system.random);
     system.end_when_idle = environment.property_or("property.end_when_idle", 1) != 0;
 }
 

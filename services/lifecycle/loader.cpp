@@ -48,7 +48,10 @@ Loader::Progress Loader::fill_step() {
     copy_payloads(chunk);
     port_.clean(chunk);
     offset_ += chunk.size();
-    if (offset_ == vm_->ram_size) { release(); }
+    if (offset_ == vm_->ram_size) {
+        fill_seeds();
+        release();
+    }
     return Progress::more;
 }
 
@@ -60,6 +63,25 @@ void Loader::copy_payloads(std::span<uint8_t> chunk) const {
         const uint64_t to = std::min(last, payload.address + payload.bytes.size());
         if (from >= to) { continue; }
         __builtin_memcpy(&chunk[from - first], &payload.bytes[from - payload.address], to - from);
+    }
+}
+
+/// New values for every start. Without a source the properties become FDT_NOPs: a guest that was told a seed would believe it.
+void Loader::fill_seeds() {
+    constexpr unsigned entropy_words = 4;
+    constexpr uint8_t nop[] = {0, 0, 0, 4};
+    random_.absorb(port_.ticks());
+    for (unsigned n = 0; n < entropy_words; ++n) {
+        if (const auto word = port_.entropy()) { random_.seed(*word); }
+    }
+    for (auto const& seed : std::span(vm_->seeds, vm_->seed_count)) {
+        const auto property = window_.subspan(seed.address - vm_->ram_base, seed_header + ((seed.size + 3) & ~3ull));
+        if (random_.seeded()) {
+            random_.fill(property.subspan(seed_header, seed.size));
+        } else {
+            for (size_t n = 0; n < property.size(); ++n) { property[n] = nop[n % sizeof(nop)]; }
+        }
+        port_.clean(property);
     }
 }
 

@@ -16,7 +16,7 @@ public:
         failed, ///< see failure()
     };
 
-    explicit Loader(Port& port) : port_(port) {}
+    Loader(Port& port, service::Random& random) : port_(port), random_(random) {}
 
     Vm* vm() const { return vm_; }
     /// The VM's vCPUs are off.
@@ -32,6 +32,7 @@ public:
 
 private:
     static constexpr uint64_t step_bytes = 1 << 20;
+    static constexpr uint64_t seed_header = 12; ///< FDT_PROP token, length, name
     static constexpr unsigned max_tries = 2000; ///< of a reset, one per millisecond
 
     Progress fill_step();
@@ -39,8 +40,10 @@ private:
     Progress fail(std::string_view why);
     void copy_payloads(std::span<uint8_t> chunk) const;
     bool payloads_fit() const;
+    void fill_seeds();
 
     Port& port_;
+    service::Random& random_;
     Vm* vm_ = nullptr;
     std::span<uint8_t> window_;
     uint64_t offset_ = 0;  ///< RAM below it is done

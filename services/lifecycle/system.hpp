@@ -3,6 +3,7 @@
 // their present state.
 #pragma once
 #include "abi/hypercall.hpp"
+#include "services/lib/random.hpp"
 #include <atomic>
 #include <cstdint>
 #include <span>
@@ -14,6 +15,7 @@ constexpr unsigned max_vms = 16;
 constexpr unsigned max_natives = 24;
 constexpr unsigned max_vcpus = 8; ///< of one partition
 constexpr unsigned max_payloads = 6;
+constexpr unsigned max_seeds = 4;
 constexpr unsigned max_services = 6;  ///< that keep state for one VM
 constexpr unsigned max_data = 6;      ///< writable memories of one native partition
 constexpr unsigned max_undefined = 8; ///< registers per VM that the log names
@@ -45,6 +47,12 @@ struct Payload {
     uint64_t address; ///< IPA
 };
 
+/// A property of the VM's device tree that is filled in afresh at every start.
+struct Seed {
+    uint64_t address; ///< IPA of its FDT_PROP token; length, name and value follow
+    uint64_t size;    ///< of the value
+};
+
 struct StatefulService {
     abi::Handle endpoint; ///< with the control badge
     uint32_t client;
@@ -74,6 +82,8 @@ struct Vm : Supervised {
     uint64_t dtb = 0; ///< IPA, x0 of vCPU 0
     unsigned payload_count = 0;
     Payload payloads[max_payloads] = {};
+    unsigned seed_count = 0;
+    Seed seeds[max_seeds] = {};
     unsigned service_count = 0;
     StatefulService services[max_services] = {};
 
@@ -113,6 +123,7 @@ struct System {
     Vm vms[max_vms];
     unsigned native_count = 0;
     Native natives[max_natives];
+    service::Random random;    ///< the source of all VMs' seeds; vCPU 0 only
     bool end_when_idle = true; ///< the machine ends when every VM is off by its own doing or by a fault
 
     std::span<Vm> all_vms() { return {vms, vm_count}; }

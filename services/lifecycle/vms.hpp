@@ -13,7 +13,7 @@ namespace lifecycle {
 class Vms {
 public:
     Vms(Port& port, System& system, Journal& journal, Ending& ending)
-        : port_(port), system_(system), journal_(journal), ending_(ending), loader_(port) {}
+        : port_(port), system_(system), journal_(journal), ending_(ending), loader_(port, system.random) {}
 
     /// Of a VM that is off: loads it afresh (in steps of work()), then starts it.
     void start(Vm& vm);

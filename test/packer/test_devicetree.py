@@ -10,7 +10,7 @@ from pathlib import Path
 import libfdt
 import pytest
 
-from bulkhead.pack.devicetree import device_tree
+from bulkhead.pack.devicetree import device_tree, seeds
 from bulkhead.pack.reader import read_system
 
 FIVE = "".join(f"[service.{name}]\n" for name in ("console", "uart", "timer", "gic", "lifecycle"))
@@ -55,6 +55,27 @@ def test_a_whole_machine(tree: Callable[..., libfdt.FdtRo]) -> None:
     assert cells(fdt, "/pl011@9000000", "interrupts") == [0, 1, 4]
     assert text(fdt, "/pl011@9000000", "compatible") == ["arm,pl011", "arm,primecell"]
     assert text(fdt, "/chosen", "stdout-path") == ["/pl011@9000000"]
+
+
+def _string(blob: bytes, offset: int) -> str:
+    """A property's name."""
+    strings = libfdt.FdtRo(blob).off_dt_strings() + offset
+    return blob[strings : blob.index(b"\0", strings)].decode()
+
+
+def test_seeds_have_a_place_that_lifecycle_finds(tree: Callable[..., libfdt.FdtRo]) -> None:
+    """Zeros that the packer knows the offsets of; without a lifecycle service nobody would fill them in."""
+    fdt = tree(FIVE + GUEST)
+    blob = bytes(fdt.as_bytearray())
+    found = {}
+    for offset, size in seeds(blob):
+        token, length, name = struct.unpack_from(">3I", blob, offset)
+        assert (token, length) == (3, size)
+        found[_string(blob, name)] = blob[offset + 12 : offset + 12 + size]
+    assert found == {"kaslr-seed": bytes(8), "rng-seed": bytes(32)}
+    without = tree(FIVE.replace("[service.lifecycle]\n", "") + GUEST)
+    assert seeds(bytes(without.as_bytearray())) == []
+    assert without.getprop(without.path_offset("/chosen"), "rng-seed", [libfdt.NOTFOUND]) == -1
 
 
 def test_what_a_vm_has_not_is_not_there(tree: Callable[..., libfdt.FdtRo]) -> None:

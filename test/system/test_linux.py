@@ -52,3 +52,39 @@ def test_the_pair_runs_beside_a_bare_metal_guest(machine):
         shell = Shell(machine, name).up()
         assert shell.run("nproc") == "2"
     machine.expect("ticker: ready", "ticker")
+
+
+@pytest.mark.slow
+def test_reboot_restarts_only_that_vm_from_its_images_with_new_seeds(machine, boot):
+    boot(2, vm("linux", [0, 1]), '[vm.ticker]\nimage = "@ticker"\nram_mib = 16\n')
+    shell = Shell(machine, "linux").up()
+    kernel = "grep ' _stext$' /proc/kallsyms"
+    first = shell.run(f"touch /tmp/here; dmesg | grep -c 'crng init done'; {kernel}")
+    shell.start("reboot -f")
+    machine.expect(event="vm.reset", vm="linux", cause="guest")
+    shell.up()
+    assert shell.run("ls /tmp") == ""
+    second = shell.run(f"dmesg | grep -c 'crng init done'; {kernel}")
+    for said in (first, second):
+        assert re.match(r"1\n[0-9a-f]{16} T _stext$", said), said
+    assert first != second, "the kernel lies where it lay before: kaslr-seed is not fresh"
+    assert machine.events("vm.reset", vm="ticker") == []
+    assert "hello" not in machine.streams["ticker"].text.split("ready", 1)[1]
+
+
+@pytest.mark.slow
+def test_poweroff_and_a_panic_end_the_vm_by_its_policy(machine, boot):
+    panics = vm(
+        "panics", [1], 'policy = "restart"', bootargs="console=ttyAMA0 cryptomgr.notests panic=-1"
+    )
+    boot(2, vm("linux", [0]), panics)
+    shell, victim = Shell(machine, "linux").up(), Shell(machine, "panics").up()
+    victim.start("echo c > /proc/sysrq-trigger")
+    machine.expect("Kernel panic - not syncing", "panics")
+    machine.expect(event="vm.reset", vm="panics")  # panic=-1: Linux itself asks for it
+    victim.up()
+    victim.start("poweroff -f")
+    machine.expect(event="vm.off", vm="panics")
+    assert shell.run("nproc") == "1"
+    shell.start("poweroff -f")
+    assert machine.wait_off() == "poweroff"

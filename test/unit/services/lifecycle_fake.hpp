@@ -45,6 +45,8 @@ struct FakePort final : Port {
     uint64_t time = 1'000'000;
     std::string output;
     unsigned wakes = 0;
+    bool cpu_entropy = false;
+    uint64_t entropy_words = 0;
     Status start_status = Status::ok;
 
     static Status next(std::vector<Status>& queue) {
@@ -103,6 +105,7 @@ struct FakePort final : Port {
     }
     Status flush() override { return next(flushes); }
     void off(abi::OffReason reason) override { throw MachineOff{reason}; }
+    std::optional<uint64_t> entropy() override { return cpu_entropy ? std::optional(++entropy_words) : std::nullopt; }
     uint64_t ticks() override { return time; }
     uint64_t ticks_per_second() override { return 1'000'000; }
     void write(std::string_view text) override { output += text; }

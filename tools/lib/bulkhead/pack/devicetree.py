@@ -12,6 +12,7 @@ from bulkhead.pack.description import System, Vm
 
 _PHANDLE_GIC, _PHANDLE_CLOCK = 1, 2
 _LEVEL, _EDGE = 4, 1
+_SEEDS = {"kaslr-seed": 8, "rng-seed": 32}
 REDISTRIBUTOR = 0x2_0000
 
 
@@ -26,7 +27,7 @@ def device_tree(system: System, vm: Vm, initrd: tuple[int, int] | None) -> bytes
         tree.property_u32("#size-cells", 2)
         if vm.gic:
             tree.property_u32("interrupt-parent", _PHANDLE_GIC)
-        _chosen(tree, vm, initrd)
+        _chosen(tree, system, vm, initrd)
         with tree.add_node(f"memory@{vm.ram_base:x}"):
             tree.property_string("device_type", "memory")
             _reg(tree, (vm.ram_base, vm.ram_size))
@@ -40,8 +41,25 @@ def device_tree(system: System, vm: Vm, initrd: tuple[int, int] | None) -> bytes
     return bytes(tree.as_fdt().as_bytearray())
 
 
-def _chosen(tree: Any, vm: Vm, initrd: tuple[int, int] | None) -> None:
+def seeds(blob: bytes) -> list[tuple[int, int]]:
+    """What lifecycle fills in at each start: the offset of each seed's FDT_PROP token and its value's size."""
+    tree = libfdt.FdtRo(blob)
+    chosen = tree.path_offset("/chosen", libfdt.QUIET_NOTFOUND)
+    offset = tree.first_property_offset(chosen, libfdt.QUIET_NOTFOUND) if chosen >= 0 else -1
+    found = []
+    while offset >= 0:
+        one = tree.get_property_by_offset(offset)
+        if one.name in _SEEDS:
+            found.append((tree.off_dt_struct() + offset, len(one)))
+        offset = tree.next_property_offset(offset, libfdt.QUIET_NOTFOUND)
+    return found
+
+
+def _chosen(tree: Any, system: System, vm: Vm, initrd: tuple[int, int] | None) -> None:
     with tree.add_node("chosen"):
+        if system.role("lifecycle"):
+            for name, size in _SEEDS.items():
+                tree.property(name, bytes(size))
         if vm.uart:
             tree.property_string("stdout-path", f"/pl011@{vm.uart.address:x}")
         if vm.bootargs:

@@ -9,7 +9,7 @@ import libfdt
 
 from bulkhead.pack.artifacts import Blob, find_file, read_file, read_image, read_initrd
 from bulkhead.pack.description import System, Vm
-from bulkhead.pack.devicetree import device_tree
+from bulkhead.pack.devicetree import device_tree, seeds
 from bulkhead.pack.place import size_text
 from bulkhead.pack.plan import BLOCK, align_up
 from bulkhead.pack.shape import show
@@ -46,7 +46,8 @@ def guest_plan(system: System, build: Path, vm: Vm) -> GuestPlan:
     placed.append((Load(f"{vm.name}.dtb", tree, vm.dtb_address), len(tree.data), key))
     _check_alignment(system, vm, kernel, address)
     _check_places(system, vm, placed)
-    return GuestPlan(tuple(load for load, _, _ in placed), address)
+    places = tuple((vm.dtb_address + offset, size) for offset, size in seeds(tree.data))
+    return GuestPlan(tuple(load for load, _, _ in placed), address, places)
 
 
 def _key(system: System, vm: Vm, key: str, otherwise: str) -> Path_:

@@ -55,7 +55,7 @@ class Extent:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Memory:
-    """A Memory object: a whole extent, or a device's registers at `base`."""
+    """A Memory object: a whole extent, a device's registers at `base`, or (with neither) the machine's device tree."""
 
     object: Object
     size: int
@@ -217,6 +217,12 @@ class Plan:
     def registers(self, name: str, base: int, size: int) -> Memory:
         """A device's registers."""
         made = Memory(self.object("memory", f"device.{name}"), size, base=base)
+        self.memories.append(made)
+        return made
+
+    def device_tree(self, size: int) -> Memory:
+        """Where the machine's own device tree begins; only the core will know (abi::BootMemory)."""
+        made = Memory(self.object("memory", "machine.tree"), size)
         self.memories.append(made)
         return made
 

@@ -62,7 +62,7 @@ def records(plan: Plan) -> Iterator[Record]:
 
 def _memories(plan: Plan) -> Iterator[Record]:
     for memory in plan.memories:
-        kind = plan.abi.value("MemoryType", "normal" if memory.extent else "device")
+        kind = plan.abi.value("MemoryType", "device" if memory.base else "normal")
         yield "memory", {
             "object": memory.object.index,
             "flags": kind | int(memory.donatable) << 8,

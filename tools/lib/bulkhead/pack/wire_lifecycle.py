@@ -16,6 +16,7 @@ from bulkhead.pack.wire_partitions import Load, Material, Writable, give_window,
 VM_SIGNALS = 0
 NATIVE_SIGNALS = 32
 OWN_SIGNAL = 62
+_TREE_SIZE = 0x1_0000  # what is read of the machine's device tree
 
 
 def wire_lifecycle(plan: Plan, clients: Clients, material: Material) -> None:
@@ -34,7 +35,11 @@ def wire_lifecycle(plan: Plan, clients: Clients, material: Material) -> None:
     for index, partition in enumerate(vms):
         _wire_vm(plan, lifecycle, partition, index, material)
         _wire_loads(plan, lifecycle, index, material.guests[partition.name].loads, payloads)
+        _wire_seeds(lifecycle, index, material.guests[partition.name].seeds)
         _wire_services(plan, lifecycle, partition, index, clients)
+    if vms:
+        tree = plan.map_region(lifecycle, plan.device_tree(_TREE_SIZE), "rw")
+        lifecycle.entries.region("machine.tree", tree.ipa, _TREE_SIZE)
     _console(plan, lifecycle)
     small = max(
         (one.memory.size for part in material.writables.values() for one in part), default=0
@@ -142,6 +147,13 @@ def _wire_loads(
         name = f"vm.{index}.load.{number}"
         entries.region(name, share(plan, lifecycle, payloads[data], "r"), len(data))
         entries.number(f"{name}.address", load.address)
+
+
+def _wire_seeds(lifecycle: Partition, index: int, seeds: tuple[tuple[int, int], ...]) -> None:
+    lifecycle.entries.number(f"vm.{index}.seeds", len(seeds))
+    for number, (address, size) in enumerate(seeds):
+        lifecycle.entries.number(f"vm.{index}.seed.{number}", address)
+        lifecycle.entries.number(f"vm.{index}.seed.{number}.size", size)
 
 
 def _wire_services(

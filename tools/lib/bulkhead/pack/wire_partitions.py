@@ -49,6 +49,7 @@ class GuestPlan:
 
     loads: tuple[Load, ...]
     entry: int
+    seeds: tuple[tuple[int, int], ...] = ()  # address of the property in the device tree, size
 
 
 @dataclass(slots=True)
