@@ -36,19 +36,22 @@ void refuse(Core& core, Vcpu& caller, Status status) {
     fault(core, caller, FaultReason::no_endpoint, message[2]);
 }
 
+/// Servers that wait for each other: more are taken for a circle, which endpoints that are bound anew can close.
+constexpr unsigned longest_wait = 64;
+
 /// Would a call to `server` wait for its own caller, or make a chain that is too deep?
 bool closes_cycle(const Core& core, const Vcpu& caller, const Vcpu* server) {
-    unsigned depth = 1;
-    for (const Vcpu* above = caller.caller; above; above = above->caller) { ++depth; }
-    if (depth > abi::max_call_depth) { return true; }
-    while (server && server != &caller && server->state == VcpuState::calling) {
+    unsigned length = 1;
+    for (const Vcpu* above = caller.caller; above; above = above->caller) { ++length; }
+    if (length > abi::max_call_depth) { return true; }
+    while (server && server != &caller && server->state == VcpuState::calling && ++length < longest_wait) {
         const Endpoint* next = endpoint_of(server->endpoint);
         server = server->callee ? server->callee : next ? next->server[core.index] : nullptr;
     }
-    return server == &caller;
+    return server == &caller || length >= longest_wait;
 }
 
-bool lost(const Vcpu& server) { return server.paused || server.state == VcpuState::off || server.state == VcpuState::faulted; }
+bool lost(const Vcpu& server) { return !server.paused && (server.state == VcpuState::off || server.state == VcpuState::faulted); }
 
 /// A message that is nobody's request.
 void tell(Vcpu& server, Kind kind, uint64_t word) {
@@ -105,7 +108,7 @@ Vcpu* call(Core& core, Vcpu& caller) {
             status = Status::no_server;
         } else if (closes_cycle(core, caller, server)) {
             status = Status::cycle;
-        } else if (lost(*server) && !server->paused) {
+        } else if (lost(*server)) {
             status = Status::server_fault;
         }
     }
@@ -118,7 +121,7 @@ Vcpu* call(Core& core, Vcpu& caller) {
 
 Vcpu* resolve(Core& core, Vcpu& account) {
     Vcpu* leaf = &account;
-    for (;;) {
+    for (unsigned length = 0;; ++length) {
         if (leaf->state == VcpuState::waiting && leaf->signals_due) { deliver_signals(*leaf); }
         if (leaf->state == VcpuState::ready && !leaf->paused) { return leaf; }
         if (leaf->state != VcpuState::calling || leaf->paused) { break; }
@@ -128,8 +131,8 @@ Vcpu* resolve(Core& core, Vcpu& account) {
         }
         const Endpoint* endpoint = endpoint_of(leaf->endpoint);
         Vcpu* server = endpoint ? endpoint->server[core.index] : nullptr;
-        if (!server || (leaf->native && lost(*server) && !server->paused)) {
-            refuse(core, *leaf, server ? Status::server_fault : Status::no_server);
+        if (!server || length > longest_wait || (leaf->native && lost(*server))) {
+            refuse(core, *leaf, !server ? Status::no_server : lost(*server) ? Status::server_fault : Status::cycle);
             continue;
         }
         if (server->state == VcpuState::waiting && !server->paused && (!server->signals_due || server->took_signals)) {

@@ -77,6 +77,36 @@ TEST_CASE("a call that would wait for its own caller is refused", "[ipc]") {
     CHECK(m.running() == &m.back);
 }
 
+TEST_CASE("servers that are made to wait for each other afterwards are told so", "[ipc]") {
+    Chain m;
+    Vcpu& boss = m.vcpu(m.native("boss"), 0, 40);
+    const uint64_t boss_to_door = m.grant(*boss.partition, m.back_door), boss_to_high = m.grant(*boss.partition, m.name_of(m.high));
+    m.control(m.back, request::pause);
+    m.start(m.low);
+    m.go();
+    m.call(m.low_to_front);
+    REQUIRE(m.call(m.front_to_back) == nullptr); // front waits for whoever serves there
+    m.control(m.front, request::pause);
+    objects.at(m.back_door.index).endpoint.server[0] = nullptr; // as when back is destroyed
+    recheck(m.core());
+    m.run(m.high);
+    REQUIRE(m.call(m.high_to_front) == nullptr);
+    m.start(boss);
+    REQUIRE(m.go() == &boss);
+    m.hvc(Hypercall::bind, {boss_to_door, boss_to_high});
+    CHECK(m.status() == Status::ok);
+    m.reply();
+    m.control(m.front, request::resume);
+    const Vcpu& told = *m.running();
+    CHECK((&told == &m.front || &told == &m.high));
+    CHECK(m.status() == Status::cycle);
+    m.start(boss); // and nobody who comes later gets lost in it
+    REQUIRE(m.go() == &boss);
+    const uint64_t boss_to_front = m.grant(*boss.partition, m.front_door);
+    m.call(boss_to_front);
+    CHECK(m.running() != nullptr);
+}
+
 TEST_CASE("a chain has max_call_depth calls, the first caller not counted", "[ipc]") {
     Machine m;
     Vcpu* servers[10];
