@@ -21,9 +21,9 @@ bool reserve_vmid(unsigned vmid) {
     return true;
 }
 
-uint16_t take_vmid() {
+uint16_t free_vmid() {
     for (uint16_t vmid = 1; vmid < vmid_count; ++vmid) {
-        if (reserve_vmid(vmid)) { return vmid; }
+        if (!(vmids[vmid / 64] >> vmid % 64 & 1)) { return vmid; }
     }
     return 0;
 }

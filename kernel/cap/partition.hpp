@@ -81,9 +81,9 @@ uint64_t partition_pages(abi::PartitionKind kind, uint32_t slots);
 /// Builds it in `pages` zeroed pages; the boot fills in the supervisor, routes, quota and name.
 Partition& init_partition(PhysAddr base, uint64_t pages, const PartitionPlan& plan);
 
-/// VMIDs 1..255: false if taken; 0 when none is left.
+/// VMIDs 1..255: false if taken; one that is not, or 0 when none is left.
 bool reserve_vmid(unsigned vmid);
-uint16_t take_vmid();
+uint16_t free_vmid();
 void release_vmid(uint16_t vmid);
 
 /// The free slot `index` of its table: no_slot if out of range or taken; restart while another core

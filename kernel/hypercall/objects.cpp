@@ -57,10 +57,11 @@ Status create_partition(const Making& making) {
     }
     const auto kind = static_cast<abi::PartitionKind>(kind_value);
     const auto count = static_cast<uint32_t>(slots);
+    const uint16_t vmid = free_vmid();
+    if (vmid == 0) { return Status::no_slot; }
     constexpr uint64_t least_tables = 1;
     Slot* donor = TRY(donated(making, partition_pages(kind, count) + least_tables));
-    const uint16_t vmid = take_vmid();
-    if (vmid == 0) { return Status::no_slot; }
+    reserve_vmid(vmid); // still free: the mutation lock is held
     Slot& slot = *objects.take(ObjectType::partition);
     const uint16_t index = objects.index(slot);
     const Memory& memory = donor->memory;

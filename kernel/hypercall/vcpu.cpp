@@ -50,7 +50,7 @@ Status resume(Core& core, Vcpu& vcpu) {
 Status move(Core& core, Vcpu& vcpu, uint64_t target) {
     if (target >= core_count) { return Status::bad_argument; }
     TRY(at_rest(vcpu));
-    if (vcpu.callee || vcpu.caller || vcpu.serves) { return Status::bad_state; }
+    if (vcpu.state == VcpuState::calling || vcpu.caller || vcpu.serves) { return Status::bad_state; }
     Core& owner = *cores[vcpu.core];
     bool in_hardware = owner.resident == &vcpu || owner.fp_owner == &vcpu || vcpu.timer_armed();
     if (&owner != &core && in_hardware) {

@@ -29,9 +29,29 @@ void throttle(Core& core, Vcpu& account) {
     ensure_progress(core, leaf_of(account));
 }
 
+/// Counts a server's time for its one request, or since its last answer.
+void watch(Vcpu& server, uint64_t used) {
+    uint64_t sequence = server.caller ? server.caller->sequence : 0;
+    if (server.watch_caller == server.caller && server.watch_sequence == sequence) {
+        server.watch_used += std::min(used, ticks_from_us(slice_us)); // a machine that stood still is not the server's fault
+        return;
+    }
+    server.watch_caller = server.caller;
+    server.watch_sequence = sequence;
+    server.watch_used = 0; // when it began is not known: from the next look on
+}
+
+/// Has its one request used more than its endpoint allows? That is its fault then, not its caller's.
+bool overdue(const Vcpu& server) {
+    const Slot* slot = server.caller ? objects.find(server.caller->endpoint) : nullptr;
+    const uint64_t bound = slot ? slot->endpoint.max_ticks : server.watch_ticks;
+    return bound != 0 && server.watch_used > bound;
+}
+
 void charge(Core& core, uint64_t time) {
     Vcpu& account = *core.account;
     uint64_t used = time - core.account_since;
+    if (core.current && core.current->native) { watch(*core.current, used); }
     core.account_since = time;
     account.cpu_ticks += used;
     core.busy_ticks += used;
@@ -57,26 +77,6 @@ void expire(Core& core, uint64_t time) {
         }
         make_ready(core, *vcpu);
     }
-}
-
-/// A server whose one request uses more time than its endpoint allows is at fault, not its caller.
-void watch(Core& core, uint64_t used) {
-    Vcpu& leaf = leaf_of(*core.account);
-    uint64_t bound = leaf.watch_ticks;
-    if (leaf.caller) {
-        Slot* slot = objects.find(leaf.caller->endpoint);
-        bound = slot ? slot->endpoint.max_ticks : 0;
-    }
-    if (!leaf.native || bound == 0 || leaf.state != VcpuState::ready) { return; }
-    uint64_t sequence = leaf.caller ? leaf.caller->sequence : 0;
-    if (leaf.watch_caller != leaf.caller || leaf.watch_sequence != sequence) {
-        leaf.watch_caller = leaf.caller;
-        leaf.watch_sequence = sequence;
-        leaf.watch_used = 0;
-        return; // when in the slice it began is not known: count from the next look
-    }
-    leaf.watch_used += std::min(used, ticks_from_us(slice_us)); // a machine that stood still is not the server's fault
-    if (leaf.watch_used > bound) { fault(core, leaf, FaultReason::watchdog, leaf.watch_used); }
 }
 
 void idle(Core& core) {
@@ -178,8 +178,8 @@ void timer_interrupt(Core& core) {
     uint64_t time = now();
     expire(core, time);
     if (Vcpu* account = core.account) {
-        watch(core, time - core.account_since);
         charge(core, time);
+        if (Vcpu* vcpu = core.current; vcpu && overdue(*vcpu)) { fault(core, *vcpu, FaultReason::watchdog, vcpu->watch_used); }
         if (time >= core.slice_end) {
             core.slice_end = time + ticks_from_us(slice_us);
             if (account->queued) {

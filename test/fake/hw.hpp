@@ -133,9 +133,9 @@ inline void ic_iallu() { note(Op::invalidate_instructions); }
 inline void ic_ialluis() { note(Op::invalidate_instructions); }
 inline void dc_civac(uint64_t address) { note(Op::clean, address); }
 
-/// The system counter, which stands still unless the test moves it.
-inline uint64_t counter = 0;
-template <> inline Value<Cntpct> read<Cntpct>() { return {counter}; }
+/// The system counter, which stands still unless the test moves it, or has it move at every look at it.
+inline uint64_t counter = 0, counter_step = 0;
+template <> inline Value<Cntpct> read<Cntpct>() { return {counter += counter_step}; }
 
 /// Each core's interrupts: what is pending, in the order of its arrival, and what is active.
 inline std::vector<uint64_t> raised[abi::max_cores], active[abi::max_cores];

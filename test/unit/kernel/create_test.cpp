@@ -88,6 +88,19 @@ TEST_CASE("create refuses what cannot be made", "[objects][hypercall]") {
     CHECK(create(w, ObjectType::partition, memory, made, native, 100) == Status::no_slot);
 }
 
+TEST_CASE("when no VMID is left, nothing is donated for a partition", "[objects][hypercall]") {
+    World w;
+    REQUIRE(w.piece(memory, 0, 16 * pages) == Status::ok);
+    REQUIRE(w.call(hypercall::map, {handle::self, memory, at, rw}) == Status::ok);
+    while (reserve_vmid(free_vmid())) {}
+    CHECK(create(w, ObjectType::partition, memory, made, native, 1) == Status::no_slot);
+    CHECK(w.memory_at(memory).state == Memory::State::mapped);
+    CHECK(translate(w.root->stage2, {at}) != ~0ull);
+    release_vmid(77);
+    REQUIRE(create(w, ObjectType::partition, memory, made, native, 1) == Status::ok);
+    CHECK(w.root->lookup<Partition>(made, 0).value()->stage2.vmid() == 77);
+}
+
 TEST_CASE("pages that somebody else can reach are not donated", "[objects][hypercall]") {
     World w;
     REQUIRE(w.piece(memory, 0, 16 * pages) == Status::ok);

@@ -64,7 +64,7 @@ TEST_CASE("a destroyed partition takes its vCPUs along and gives all pages back 
     CHECK(w.memory_at(memory).state == Memory::State::free);
     CHECK(w.memory_at(vcpu_memory(1)).state == Memory::State::free);
     CHECK(std::count(hw::log.begin(), hw::log.end(), hw::Event{Op::tlbi_vmid, 0, 0, vttbr}) >= 1);
-    CHECK(take_vmid() == 3);
+    CHECK(free_vmid() == 3);
     CHECK(w.call(hypercall::destroy, {partition}) == Status::bad_handle);
     CHECK(w.call(hypercall::destroy, {vcpu(0)}) == Status::bad_handle);
     CHECK(w.call(hypercall::map, {handle::other, handle::ram, at, rw}) == Status::ok);

@@ -49,7 +49,7 @@ template <class T> T* in_arena() {
 Machine::Machine(unsigned count) {
     hw::device.clear();
     hw::device[gicd + 4] = 3; // 128 INTIDs
-    hw::counter = 1'000'000;
+    hw::counter = 1'000'000, hw::counter_step = 0;
     hw::looks_before_interrupt = -1;
     core_count = count;
     mutation = false;
@@ -68,7 +68,9 @@ Partition& Machine::partition(abi::PartitionKind kind, const char* name) {
     const uint64_t pages = partition_pages(kind, slots) + tables;
     const uint16_t index = next_object_++;
     Slot& slot = objects.take_at(index, ObjectType::partition);
-    slot.partition = &init_partition(core_pool.take(pages).value(), pages, {index, take_vmid(), kind, slots, spis});
+    const uint16_t vmid = free_vmid();
+    REQUIRE(reserve_vmid(vmid));
+    slot.partition = &init_partition(core_pool.take(pages).value(), pages, {index, vmid, kind, slots, spis});
     std::strncpy(slot.partition->name, name, sizeof(slot.partition->name) - 1);
     objects.publish(slot);
     slot.partition->supervisor = objects.ref(supervisor_);

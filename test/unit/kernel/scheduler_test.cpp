@@ -90,6 +90,25 @@ TEST_CASE("who is preempted goes on with its slice: its peers do not starve", "[
     CHECK(b.cpu_ticks > 80'000);
 }
 
+TEST_CASE("equals stay equal, however often and long somebody more urgent runs", "[sched]") {
+    const uint64_t period = GENERATE(1'000, 1'999, 2'000, 2'500, 4'999, 5'000, 5'001, 7'300), work = GENERATE(1, 17, 500);
+    Spinners m;
+    Vcpu &a = m.spinner("a"), &b = m.spinner("b");
+    Vcpu& urgent = m.vcpu(m.native("urgent"), 0, 20);
+    uint64_t next = hw::counter + period;
+    m.serve(urgent, next);
+    hw::counter_step = GENERATE(0, 1, 2); // time passes at EL2, too
+    for (unsigned n = 0; n < 60; ++n) {
+        INFO("period " << period << ", work " << work << ", turn " << n);
+        while (m.running() != &urgent) { m.pass(next > hw::counter ? next - hw::counter : 1); }
+        REQUIRE(m.running() == &urgent);
+        m.pass(work);
+        m.reply(0, {}, next += period);
+        const uint64_t more = std::max(a.cpu_ticks, b.cpu_ticks), less = std::min(a.cpu_ticks, b.cpu_ticks);
+        CHECK(more - less <= slice + 60);
+    }
+}
+
 TEST_CASE("who is preempted at the very end of its slice had it", "[sched]") {
     Spinners m;
     Vcpu &a = m.spinner("a"), &b = m.spinner("b");
@@ -256,6 +275,27 @@ TEST_CASE("a guest takes its FP and EL1 registers along", "[sched][move]") {
     CHECK(hw::in_hardware().fp.v[63] == 0xf9);
 }
 
+TEST_CASE("who has an open call stays where it is", "[sched][move]") {
+    Moving m;
+    Vcpu& server = m.vcpu(m.native("server"), 0, 20);
+    m.device(*m.guest.partition, 0x0900'0000, m.endpoint({&server}), 1);
+    m.start(m.guest);
+    if (GENERATE(false, true)) {
+        m.serve(server); // it has the request
+        REQUIRE(m.go() == &m.guest);
+        REQUIRE(m.load(0x0900'0000) == &server);
+    } else {
+        REQUIRE(m.go() == &m.guest);
+        REQUIRE(m.load(0x0900'0000) == nullptr); // nobody is there yet to take it
+    }
+    m.start(m.boss);
+    REQUIRE(m.go() == &m.boss);
+    m.control(m.boss_to_guest, abi::VcpuOperation::pause);
+    m.hvc(Hypercall::vcpu_control, {m.boss_to_guest, static_cast<uint64_t>(abi::VcpuOperation::move), 1});
+    CHECK(m.status() == Status::bad_state);
+    CHECK(m.guest.core == 0);
+}
+
 TEST_CASE("the counter accounts for every tick", "[sched]") {
     Spinners m;
     Vcpu &a = m.spinner("a"), &b = m.spinner("b", 20);
@@ -273,7 +313,8 @@ namespace {
 struct Watched : Machine {
     Vcpu& server = vcpu(native("server"), 0, 20);
     Vcpu& client = vcpu(native("client"));
-    uint64_t handle = grant(*client.partition, endpoint({&server}, 12'000));
+    ObjectRef door = endpoint({&server}, 12'000);
+    uint64_t handle = grant(*client.partition, door);
     Watched() {
         serve(server);
         start(client);
@@ -291,6 +332,38 @@ TEST_CASE("a request that takes longer than its endpoint allows is the server's 
     m.pass(12'000);
     CHECK(m.server.fault.reason == FaultReason::watchdog);
     REQUIRE(m.running() == &m.client);
+    CHECK(m.status() == Status::server_fault);
+}
+
+TEST_CASE("preemption does not hide how long a request takes", "[sched][watchdog]") {
+    Watched m;
+    Vcpu& urgent = m.vcpu(m.native("urgent"), 0, 30);
+    Slot& bell = objects.at(m.notification(urgent).index);
+    m.serve(urgent);
+    REQUIRE(m.go() == &m.client);
+    REQUIRE(m.call(m.handle) == &m.server);
+    for (unsigned n = 0; n < 14 && m.running() == &m.server; ++n) {
+        m.pass(1'000);
+        notify(m.core(), bell.notification, 1);
+        REQUIRE(m.go() == &urgent);
+        m.pass(1'000);
+        m.reply();
+    }
+    m.pass(2 * slice); // it is looked at when the timer fires
+    CHECK(m.server.fault.reason == FaultReason::watchdog);
+}
+
+TEST_CASE("a server that hangs is found although others help it", "[sched][watchdog]") {
+    Watched m;
+    Vcpu& urgent = m.vcpu(m.native("urgent"), 0, 30);
+    const uint64_t handle = m.grant(*urgent.partition, m.door);
+    REQUIRE(m.call(m.handle) == &m.server);
+    m.start(urgent);
+    REQUIRE(m.go() == &urgent);
+    REQUIRE(m.call(handle) == &m.server); // still at the client's request
+    m.pass(20'000);
+    CHECK(m.server.fault.reason == FaultReason::watchdog);
+    REQUIRE(m.running() == &urgent);
     CHECK(m.status() == Status::server_fault);
 }
 
