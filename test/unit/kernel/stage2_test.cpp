@@ -133,6 +133,24 @@ TEST_CASE("no table is taken that the pool does not have", "[mm][stage2]") {
     CHECK(t.stage2.descriptor({0}) == 0);
 }
 
+TEST_CASE("a table that was emptied stays, and serves what is mapped there next", "[mm][stage2]") {
+    Tables t(2);
+    for (unsigned round = 0; round < 10; ++round) {
+        REQUIRE(t.map(4 * mib + page_size, gib + page_size, page_size) == Status::ok);
+        t.unmap(4 * mib + page_size, page_size);
+        REQUIRE(t.map(4 * mib, gib, 2 * mib) == Status::ok); // it would fit a block
+        CHECK(t.stage2.pool().left() == 0);
+        CHECK(attributes(t.stage2.descriptor({4 * mib})) == (normal | can_read | can_write | xn | page));
+        for (uint64_t offset = 0; offset < 2 * mib; offset += page_size) {
+            REQUIRE(translate(t.stage2, {4 * mib + offset}) == gib + offset);
+        }
+        t.unmap(4 * mib, 2 * mib);
+        CHECK(t.stage2.descriptor({4 * mib}) == 0);
+    }
+    REQUIRE(t.map(6 * mib, gib, 2 * mib) == Status::ok); // beside it: a block needs no table
+    CHECK(attributes(t.stage2.descriptor({6 * mib})) == (normal | can_read | can_write | xn | block));
+}
+
 TEST_CASE("a new table is seen empty before it is seen, and before its entries", "[mm][stage2]") {
     Tables t;
     hw::log.clear();

@@ -23,8 +23,7 @@ def check(system: System) -> Iterator[UserError]:
     for vm in system.vms:
         yield from _vm(system, vm)
     yield from _deny(system)
-    if not system.role("lifecycle"):
-        yield from _without_lifecycle(system)
+    yield from _unsupervised(system)
 
 
 def unknown(
@@ -140,11 +139,16 @@ def _deny(system: System) -> Iterator[UserError]:
             yield from unknown(system, "partition", deny.partition, path, partitions)
 
 
-def _without_lifecycle(system: System) -> Iterator[UserError]:
-    for partition in system.partitions:
+def _unsupervised(system: System) -> Iterator[UserError]:
+    """A fault of lifecycle ends the machine, and without it every fault does."""
+    lifecycle = system.role("lifecycle")
+    for partition in [lifecycle] if lifecycle else system.partitions:
         said = system.source.data[str(partition.path[0])][partition.name]
         for key, harmless in (("policy", "end"), ("restarts", 0), ("autostart", True)):
             if said.get(key, harmless) != harmless:
                 message = f"'{key}' of '{partition.name}' needs a lifecycle service"
                 hint = "add [service.lifecycle]; without it a fault ends the machine"
+                if lifecycle:
+                    message = f"'{key}' of '{partition.name}' has no meaning: nobody supervises it"
+                    hint = "leave it out: a fault of lifecycle ends the machine"
                 yield system.source.error("E017", message, (*partition.path, key), hint)
