@@ -4,6 +4,7 @@
 import json
 import re
 import socket
+import time
 
 import pytest
 
@@ -25,22 +26,34 @@ LISTING = re.compile(r"list\r?\n(name .*?)^bulkhead> $", re.DOTALL)
 class Monitor:
     """QEMU's machine protocol: what no program inside can change."""
 
-    def __init__(self, path):
+    def __init__(self, machine, path):
+        self._machine = machine
+        self._received = b""
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.connect(str(path))
-        self._file = self._socket.makefile("rw")
-        self._file.readline()
+        self._socket.setblocking(False)
+        self._receive()
         self._execute("qmp_capabilities")
 
     def close(self):
-        self._file.close()
         self._socket.close()
 
+    def _receive(self):
+        deadline = time.monotonic() + 60
+        while b"\n" not in self._received:
+            assert time.monotonic() < deadline, "QEMU does not answer"
+            self._machine.pump(0.01)  # QEMU waits for who reads its serial line
+            try:
+                self._received += self._socket.recv(65536)
+            except BlockingIOError:
+                pass
+        line, self._received = self._received.split(b"\n", 1)
+        return json.loads(line)
+
     def _execute(self, command, **arguments):
-        self._file.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
-        self._file.flush()
+        self._socket.send(json.dumps({"execute": command, "arguments": arguments}).encode())
         while True:
-            answer = json.loads(self._file.readline())
+            answer = self._receive()
             if "event" not in answer:
                 return answer["return"]
 
@@ -85,7 +98,7 @@ def test_an_idle_system_idles(machine, record_figure, tmp_path, pair_cores):
     machine.send("ticker", "quiet\r")  # else it prints a line per second
     machine.expect("quiet from now on", "ticker")
     before = listing(machine)
-    monitor = Monitor(qmp)
+    monitor = Monitor(machine, qmp)
     first, begin = monitor.look()
     machine.expect(f"pair: alive {alive(machine) + 1 + SECONDS // 10}", "pair")
     last, end = monitor.look()
