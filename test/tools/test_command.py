@@ -13,7 +13,6 @@ from bulkhead.errors import Place, UserError
 from bulkhead.hosttests import count_cases
 from bulkhead.packages import listed
 from bulkhead.paths import CHECKOUT
-from bulkhead.testcommand import count_junit
 
 LAUNCHER = CHECKOUT / "tools" / "bulkhead"
 
@@ -71,7 +70,7 @@ def test_own_tests_are_counted_in_the_last_line(tmp_path):
     done = bulkhead("test", str(tmp_path))
     assert done.returncode == 1
     failed, *rest = done.stdout.splitlines()[-3:]
-    assert failed.endswith("test_own.test_b")  # named from pytest's root folder, wherever that is
+    assert failed.endswith("test_own.py::test_b")  # as the command takes it
     assert rest == ["1 skipped", "2 passed, 1 failed"]
     done = bulkhead("test", "test_own.py", "--quick", "-k", "test_a or test_c", cwd=tmp_path)
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "1 passed, 0 failed")
@@ -105,10 +104,16 @@ def test_catch2_cases_are_counted():
     assert count_cases("unit", "<Catch><Group>") is None
 
 
-def test_an_error_in_a_tests_teardown_is_one_failure():
-    case = '<testcase classname="m" name="a"/><testcase classname="m" name="a"><error/></testcase>'
-    tally = count_junit(f"<testsuites><testsuite>{case}</testsuite></testsuites>")
-    assert (tally.passed, tally.failed) == (0, 1)
+def test_errors_around_a_test_are_failures(tmp_path):
+    (tmp_path / "test_end.py").write_text(
+        "import pytest\n@pytest.fixture\ndef f():\n    yield\n    assert 0\ndef test_a(f): pass\n"
+    )
+    (tmp_path / "test_import.py").write_text("import nonsense_that_is_not_there\n")
+    done = bulkhead("test", ".", cwd=tmp_path)
+    assert done.returncode == 1
+    *_, first, second, last = done.stdout.splitlines()
+    assert {first, second} == {"failed: test_import.py", "failed: test_end.py::test_a"}
+    assert last == "0 passed, 2 failed"
 
 
 @pytest.fixture

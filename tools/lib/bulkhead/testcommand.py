@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from bulkhead.hosttests import Tally, run_host_tests
 from bulkhead.paths import CHECKOUT, build_folder
 
 OWN = CHECKOUT / "test"
+_WORKERS = (os.cpu_count() or 1) + 1  # a guest also waits
 _NO_TESTS = 5
 _USAGE = 4
 
@@ -43,11 +44,12 @@ def run_pytest(paths: Sequence[Path], keyword: str | None, quick: bool) -> Tally
     """Runs pytest with the plugin; in the user's own project with the user's own settings."""
     own = not paths or all(_is_own(path) for path in paths)
     with tempfile.TemporaryDirectory() as scratch:
-        report = Path(scratch) / "report.xml"
-        command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}"]
-        command += ["-c", str(OWN / "pytest.ini"), "--rootdir", str(OWN)] if own else []
-        command += ["-p", "bulkhead.pytest_plugin", "-p", "no:cacheprovider"]
-        command += ["-n", str(min(2, os.cpu_count() or 1))] if _pays(paths) else []
+        report = Path(scratch) / "results"
+        command = [sys.executable, "-m", "pytest", "-q", f"--bulkhead-results={report}"]
+        command += ["-c", str(OWN / "pytest.ini"), "--rootdir", str(OWN), "-rN"] if own else []
+        command += ["-p", "bulkhead.pytest_plugin", "-p", "bulkhead.results"]
+        command += ["-p", "no:cacheprovider"]
+        command += ["-n", str(_WORKERS)] if _pays(paths) else []
         command += ["-k", keyword] if keyword is not None else []
         command += ["-m", "not slow"] if quick else []
         command += [str(path) for path in paths] or [str(OWN)]
@@ -68,27 +70,17 @@ def _tally(status: int, report: Path) -> Tally:
         raise UserError("no test was chosen", code="no-tests", hint="see the PATHs and -k")
     if status == _USAGE or not report.exists():
         raise UserError(f"pytest ended with status {status} before it ran a test", code="pytest")
-    tally = count_junit(report.read_text(errors="replace"))
+    tally = count_results(json.loads(report.read_text()))
     if status != 0 and not tally.failed:
         tally.failed, tally.failures = 1, [f"pytest ended with status {status}"]
     return tally
 
 
-def count_junit(report: str) -> Tally:
-    """The tests in pytest's report; an error counts as a failure."""
-    tally = Tally()
-    results: dict[str, str] = {}
-    for case in ElementTree.fromstring(report).iter("testcase"):
-        name = f"{case.get('classname')}.{case.get('name')}"
-        bad = case.find("failure") is not None or case.find("error") is not None
-        result = "failed" if bad else "skipped" if case.find("skipped") is not None else "passed"
-        if results.get(name) != "failed":
-            results[name] = result
-    for name, result in results.items():
-        setattr(tally, result, getattr(tally, result) + 1)
-        if result == "failed":
-            tally.failures.append(name)
-    return tally
+def count_results(results: dict[str, str]) -> Tally:
+    """Pytest's results by test."""
+    outcomes = list(results.values())
+    failures = [name for name, outcome in results.items() if outcome == "failed"]
+    return Tally(outcomes.count("passed"), len(failures), outcomes.count("skipped"), failures)
 
 
 def summarize(tally: Tally) -> None:
