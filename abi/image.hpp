@@ -14,6 +14,7 @@ constexpr uint64_t boot_magic = 0x3154'4f4f'424b'4c42; ///< "BLKBOOT1"
 constexpr uint32_t boot_version = 1;
 constexpr unsigned max_cores = 8;
 constexpr unsigned priorities = 64;
+constexpr unsigned max_objects = 0x8000; ///< slots of the object table: a device page has 15 bits for an index
 
 struct BootHeader {
     uint64_t magic;
@@ -22,7 +23,7 @@ struct BootHeader {
     uint32_t crc32; ///< IEEE 802.3 of the `size` bytes, this field taken as zero
     uint32_t record_count;
     uint32_t cores;     ///< that the system uses: 0..cores-1
-    uint32_t objects;   ///< slots of the object table (at most 65535), those for run-time objects included
+    uint32_t objects;   ///< slots of the object table (1..max_objects), those for run-time objects included
     uint64_t pool_base; ///< physical memory for the core's own pages (tables, partitions, vCPUs); page-aligned
     uint64_t pool_size;
     uint64_t log_ring; ///< physical address of the core's log ring (RingHeader), page-aligned; console consumes it

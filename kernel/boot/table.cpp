@@ -54,6 +54,7 @@ Slot& slot_of(uint64_t index, ObjectType type) {
 }
 
 Partition& partition_of(uint64_t index) { return *slot_of(index, ObjectType::partition).partition; }
+ObjectRef name_of(uint64_t index, ObjectType type) { return objects.ref(slot_of(index, type)); }
 
 Slot& create(uint16_t index, ObjectType type) {
     if (!holds(index, ObjectType::none)) { refuse("\"an object is created twice\"", "object", index); }
@@ -82,6 +83,9 @@ void make(Core&, const abi::BootPartition& record) {
     PartitionPlan plan{record.head.object, static_cast<uint16_t>(record.vmid),
                        static_cast<abi::PartitionKind>(record.head.flags & 0xff), record.slots,
                        static_cast<unsigned>(record.spi_count)};
+    bool spis = plan.spis % 32 == 0 && plan.spis <= VirtualInterrupts::max_spis;
+    bool known = spis && plan.kind <= abi::PartitionKind::vm && plan.slots > 0 && plan.slots <= max_slots;
+    if (!known) { refuse("\"no such kind or size of partition\"", "object", plan.object_index); }
     if (!reserve_vmid(record.vmid)) { refuse("\"a VMID is used twice\"", "vmid", record.vmid); }
     uint64_t pages = partition_pages(plan.kind, plan.slots) + record.table_pages;
     Partition& partition = init_partition(pages_of_pool(pages), pages, plan);
@@ -94,6 +98,8 @@ void make(Core&, const abi::BootPartition& record) {
 }
 
 void make(Core&, const abi::BootVcpu& record) {
+    bool known = record.index < max_vcpus_per_partition && record.core < core_count && record.priority < abi::priorities;
+    if (!known) { refuse("\"a vCPU's index, core or priority is out of range\"", "object", record.head.object); }
     Vcpu& vcpu = *new (hw::pointer<void>(pages_of_pool(1))) Vcpu{};
     create(record.head.object, ObjectType::vcpu).vcpu = &vcpu;
     init_vcpu(vcpu, partition_of(record.partition), record.index, record.core, record.priority);
@@ -133,15 +139,14 @@ void make(Core&, const abi::BootMap& record) {
     }
     memory.state = Memory::State::mapped;
     memory.ipa = {record.ipa};
-    memory.mapped_in = objects.ref(static_cast<uint16_t>(record.partition));
+    memory.mapped_in = name_of(record.partition, ObjectType::partition);
     memory.mapped_size = memory.size;
     memory.access = static_cast<uint8_t>(record.head.flags);
 }
 
 void make(Core&, const abi::BootDevice& record) {
     Partition& partition = partition_of(record.head.object);
-    slot_of(record.endpoint, ObjectType::endpoint);
-    DevicePage page = DevicePage::make(objects.ref(static_cast<uint16_t>(record.endpoint)), record.badge);
+    DevicePage page = DevicePage::make(name_of(record.endpoint, ObjectType::endpoint), record.badge);
     for (uint64_t done = 0; done < record.pages;) {
         auto step = partition.stage2.set_device(GuestAddr{record.ipa} + done * page_size, record.pages - done, page);
         if (!step.ok()) { refuse("\"a device page does not fit\"", partition.name, record.ipa); }
@@ -151,9 +156,7 @@ void make(Core&, const abi::BootDevice& record) {
 
 void make(Core&, const abi::BootTrap& record) {
     if (record.head.flags >= static_cast<uint32_t>(abi::Trap::count)) { refuse("\"unknown trap\"", "trap", record.head.flags); }
-    slot_of(record.endpoint, ObjectType::endpoint);
-    Partition& partition = partition_of(record.head.object);
-    partition.traps[record.head.flags] = {objects.ref(static_cast<uint16_t>(record.endpoint)), record.badge};
+    partition_of(record.head.object).traps[record.head.flags] = {name_of(record.endpoint, ObjectType::endpoint), record.badge};
 }
 
 void make(Core&, const abi::BootServer& record) {
@@ -164,17 +167,16 @@ void make(Core&, const abi::BootServer& record) {
 
 void make(Core&, const abi::BootCapability& record) {
     Partition& partition = partition_of(record.partition);
-    if (record.slot == 0 || record.slot >= partition.slots) {
-        refuse("\"a capability's slot is out of range\"", partition.name, record.slot);
+    if (record.slot == 0 || record.slot >= partition.slots || record.head.object >= objects.count()) {
+        refuse("\"a capability's slot or object is out of range\"", partition.name, record.slot);
     }
     fill_slot(partition.table[record.slot], objects.ref(record.head.object), record.head.flags, record.badge);
 }
 
 void make(Core& core, const abi::BootBind& record) {
     Interrupt& interrupt = slot_of(record.head.object, ObjectType::interrupt).interrupt;
-    ObjectRef target = objects.ref(static_cast<uint16_t>(record.target));
     bool to_vm = record.head.flags & 1;
-    slot_of(record.target, to_vm ? ObjectType::partition : ObjectType::notification);
+    ObjectRef target = name_of(record.target, to_vm ? ObjectType::partition : ObjectType::notification);
     if (!to_vm) {
         bind_to_notification(core, interrupt, target, record.signal);
     } else if (bind_to_vm(core, interrupt, target, record.signal) != Status::ok) {
@@ -221,6 +223,8 @@ void check(BootHeader& header) {
     uint32_t crc = crc32(reinterpret_cast<const uint8_t*>(&without_crc), sizeof(header));
     crc = crc32(reinterpret_cast<const uint8_t*>(&header + 1), records(header).size_bytes(), crc);
     if (crc != header.crc32) { refuse("\"the boot table is damaged\"", "crc32", crc); }
+    if (header.objects - 1 >= abi::max_objects) { refuse("\"too many objects, or none\"", "objects", header.objects); }
+    if (header.cores - 1 >= abi::max_cores) { refuse("\"too many cores, or none\"", "cores", header.cores); }
     for (const BootRecord& record : records(header)) {
         if (record.head.type != RecordType::payload) { continue; }
         const abi::BootPayload& payload = record.payload;
@@ -246,7 +250,7 @@ void instantiate(Core& core, BootHeader& header) {
     for (uint32_t i = 1; i < objects.count(); ++i) {
         Slot& slot = objects.at(static_cast<uint16_t>(i));
         if (slot.type == ObjectType::partition && slot.partition->supervisor.index) {
-            slot.partition->supervisor = objects.ref(slot.partition->supervisor.index);
+            slot.partition->supervisor = name_of(slot.partition->supervisor.index, ObjectType::notification);
         }
     }
 }

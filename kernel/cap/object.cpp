@@ -12,7 +12,7 @@ constexpr uint16_t generations_end = 0x8000; ///< a slot that has come here is n
 constexpr uint16_t generation_of_none = 0xffff;
 
 [[gnu::section(".text.boot")]] void ObjectTable::init(Slot* slots, uint32_t count) {
-    ASSERT(count >= 1 && count <= generations_end); // a device page has 15 bits for an index
+    ASSERT(count >= 1 && count <= abi::max_objects);
     slots_ = slots;
     count_ = count;
     free_ = waiting_ = released_ = 0;

@@ -204,7 +204,11 @@ inline void store32(PhysAddr address, uint32_t value) {
 }
 inline void store64(PhysAddr address, uint64_t value) {
     note(Op::store, address.value, value);
-    *pointer<uint64_t>(address) = value;
+    if (address.value < arena_base) { // where qemu-virt has its devices
+        device[address.value] = static_cast<uint32_t>(value), device[address.value + 4] = static_cast<uint32_t>(value >> 32);
+    } else {
+        *pointer<uint64_t>(address) = value;
+    }
 }
 
 /// An interrupt is pending when ISR_EL1 says so, or after so many more looks at it.

@@ -273,6 +273,15 @@ Vcpu* Machine::sync(uint64_t esr, uint64_t far, uint64_t ipa) {
     return into_kernel([&] { return handle_sync(running(), &core()); });
 }
 
+std::string printed() {
+    constexpr uint64_t pl011 = 0x0900'0000;
+    std::string text;
+    for (const hw::Event& event : hw::log) {
+        if (event.op == hw::Op::store && event.address == pl011) { text += static_cast<char>(event.value); }
+    }
+    return text;
+}
+
 namespace {
 
 bool lost_or_paused(const Vcpu& vcpu) { return vcpu.paused || vcpu.state == VcpuState::off || vcpu.state == VcpuState::faulted; }

@@ -139,4 +139,7 @@ private:
     uint64_t last_mark_ = 0x1'0000;
 };
 
+/// What the core has written to the PL011 since hw::log was cleared.
+std::string printed();
+
 } // namespace bulkhead::test

@@ -15,7 +15,6 @@ from bulkhead.pack.rules.calls import longest_chain
 from bulkhead.pack.source import Path_
 
 _SLOTS = 1024
-_OBJECTS = 65535
 _ACCESS = {"r": "read", "w": "write", "x": "execute"}
 Held = tuple[str, tuple[str, ...], Path_, str]  # object, rights, the key that gives them, how
 
@@ -33,8 +32,9 @@ def _limits(plan: Plan) -> Iterator[UserError]:
         if count > _SLOTS:
             message = f"'{partition.name}' needs {count} capability slots, of {_SLOTS} at most"
             yield source.error("E034", message, partition.path, "lower `objects`, or split it")
-    if object_slots(plan) > _OBJECTS:
-        message = f"the system needs {object_slots(plan)} objects, of {_OBJECTS} at most"
+    most = plan.abi.constant("max_objects")
+    if object_slots(plan) > most:
+        message = f"the system needs {object_slots(plan)} objects, of {most} at most"
         yield source.error("E034", message, ("system",), "lower `objects` of its partitions")
 
 
