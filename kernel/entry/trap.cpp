@@ -78,8 +78,8 @@ Trap system_register_trap(Value<EsrEl2> esr) {
 /// WFI, WFE: nothing to wait for if an interrupt can be delivered; a native partition gives up its slice.
 Vcpu* wait(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
     ++vcpu.exits[exits_wfx];
+    leave(core); // the message tells when its timer fires
     if (!vcpu.native && !deliverable(vcpu)) { return route(core, vcpu, esr.get(EsrEl2::ti) & 1 ? Trap::wfe : Trap::wfi); }
-    leave(core);
     advance(vcpu.context, esr.bits);
     if (vcpu.queued) {
         core.ready.remove(vcpu);

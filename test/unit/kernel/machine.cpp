@@ -273,6 +273,12 @@ Vcpu* Machine::sync(uint64_t esr, uint64_t far, uint64_t ipa) {
     return into_kernel([&] { return handle_sync(running(), &core()); });
 }
 
+Vcpu* Machine::serror(uint64_t esr) {
+    save_registers();
+    hw::write<EsrEl2>({esr});
+    return into_kernel([&] { return handle_serror(running(), &core()); });
+}
+
 std::string printed() {
     constexpr uint64_t pl011 = 0x0900'0000;
     std::string text;

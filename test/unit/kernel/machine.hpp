@@ -103,6 +103,7 @@ public:
     Vcpu* reply(uint64_t tag = 0, std::initializer_list<uint64_t> words = {}, uint64_t deadline = no_deadline);
     Vcpu* answer(Action action, std::initializer_list<uint64_t> words = {}) { return reply(ReplyTag::make(action).bits, words); }
     Vcpu* sync(uint64_t esr, uint64_t far = 0, uint64_t ipa = 0);
+    Vcpu* serror(uint64_t esr);
     Vcpu* load(uint64_t ipa, unsigned rt = 0, unsigned size = 4) { return sync(access_esr(size, false, rt), ipa, ipa); }
     Vcpu* store(uint64_t ipa, unsigned rt = 0, unsigned size = 4) { return sync(access_esr(size, true, rt), ipa, ipa); }
     Vcpu* wfi() { return sync(ec::wfx << 26 | il); }
