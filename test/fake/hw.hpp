@@ -232,7 +232,8 @@ inline uint64_t smc(uint64_t function, uint64_t a1, uint64_t, uint64_t) {
     return smc_result;
 }
 
-inline bool has_crc32() { return false; }
+inline bool crc32_instructions = false;
+inline bool has_crc32() { return crc32_instructions; }
 inline uint32_t crc32_step(uint32_t crc, uint64_t data) {
     for (unsigned bit = 0; bit < 64; ++bit, data >>= 1) { crc = (crc ^ (data & 1)) & 1 ? crc >> 1 ^ 0xedb8'8320 : crc >> 1; }
     return crc;

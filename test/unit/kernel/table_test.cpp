@@ -12,7 +12,7 @@ namespace {
 
 using namespace abi;
 
-constexpr uint64_t ram = 0x4080'0000, table_at = 0x4040'0000, payload_at = 0x4050'0000, pool_at = 0x4060'0000;
+constexpr uint64_t ram = 0x4080'0000, table_at = 0x4040'0000, payload_at = 0x4050'0003, pool_at = 0x4060'0000;
 constexpr uint64_t device_ipa = 0x0900'0000, ram_ipa = 0x8000'0000;
 constexpr uint32_t spi = 40;
 
@@ -31,6 +31,7 @@ struct Table : Machine {
     enum Name : uint16_t { none, memory, part, service, guest, server, guest_0, guest_1, door, bell, line, unmade };
 
     Table() : Machine(2) {
+        hw::crc32_instructions = GENERATE(false, true);
         for (unsigned vmid = 1; vmid < 256; ++vmid) { release_vmid(static_cast<uint16_t>(vmid)); }
         core_pool.init({pool_at}, 1 << 20);
         std::memset(reinterpret_cast<void*>(el2_map::root()), 0, page_size); // none of another test's tables
