@@ -127,12 +127,22 @@ void Pl011::refresh_transmit() {
     }
 }
 
-void Pl011::arm_timeout(uint64_t now) {
-    bool const wanted = depth() > 1 && rx_level() > 0;
+/// Ticks that so many bits take on the line: 16 divided clocks of 24 MHz each.
+uint64_t Pl011::bit_times(uint64_t bits) const {
     uint64_t divisor = reg(Register::ibrd) * 64ull + reg(Register::fbrd);
     if (divisor < 64) { divisor = 13 * 64 + 1; } // 115200 baud
-    // 32 bits of 16 divided clocks of 24 MHz.
-    uint64_t const due = wanted ? now + hertz_ * divisor / 3'000'000 + 1 : 0;
+    return hertz_ * bits * divisor / 96'000'000 + 1;
+}
+
+/// When something is due that no access brings: the receive time-out, or, for a FIFO that was emptied, the line's next bytes.
+void Pl011::arm_timeout(uint64_t now) {
+    constexpr uint64_t timeout_bits = 32, bits_per_byte = 10, haste = 8;
+    uint64_t due = 0;
+    if (depth() > 1 && rx_level() > 0) {
+        due = now + bit_times(timeout_bits);
+    } else if (depth() > 1 && rx_level() == 0 && rx_.used() > 0) {
+        due = now + bit_times(bits_per_byte * depth() / haste);
+    }
     if (due != state_->rx_deadline) {
         state_->rx_deadline = due;
         effects_ |= effect::timer;
@@ -142,6 +152,7 @@ void Pl011::arm_timeout(uint64_t now) {
 void Pl011::receive(uint64_t now) {
     constexpr uint32_t on = control::enable | control::receive;
     if (loopback() || loop_level() != 0 || (reg(Register::cr) & on) != on) { return; }
+    if (rx_level() == 0 && now < state_->rx_deadline) { return; } // not so soon
     uint32_t const there = rx_.used();
     uint32_t const level = there < depth() ? there : depth();
     if (level <= rx_in_fifo()) { return; }
@@ -154,6 +165,12 @@ void Pl011::settle_receive(uint64_t now) {
     if (rx_level() < rx_trigger()) { lower(interrupt::rx); }
     if (rx_level() == 0) { lower(interrupt::rx_timeout); }
     arm_timeout(now);
+    if (depth() == 1) { receive(now); }
+}
+
+/// The set-up changed: what waits on the line need not wait longer.
+void Pl011::receive_now(uint64_t now) {
+    state_->rx_deadline = 0;
     receive(now);
 }
 
@@ -165,8 +182,12 @@ void Pl011::poll(uint64_t now) {
 
 void Pl011::time(uint64_t now) {
     if (state_->rx_deadline == 0 || now < state_->rx_deadline) { return; }
-    if (rx_level() > 0) { raise(interrupt::rx_timeout); }
     state_->rx_deadline = 0;
+    if (rx_level() > 0) {
+        raise(interrupt::rx_timeout);
+    } else {
+        receive(now);
+    }
     refresh();
 }
 

@@ -5,7 +5,8 @@
 // The rings are the FIFOs. The transmit FIFO is the last `depth` bytes of the tx ring: it is empty
 // as long as the ring has more room than that, and full when the ring is. The receive FIFO is the
 // first `depth` bytes of the rx ring; the others wait on the line, as if a hardware handshake held
-// them. So no byte is lost in either direction. Bytes leave at once: each write passes the transmit
+// them, and come when the FIFO has been emptied and an eighth of the time has passed that they would take: a driver that reads
+// until there is nothing must come to an end. So no byte is lost in either direction. Bytes leave at once: each write passes the transmit
 // FIFO's level and raises its interrupt. Two departures from the TRM, for software that leaves the
 // set-up to its firmware: data are sent though CR does not enable the transmitter; a write to a
 // full FIFO is repeated, not lost.
@@ -33,7 +34,7 @@ struct State {
     uint32_t loop_in;     ///< bytes ever put into the loopback's FIFO, ...
     uint32_t loop_out;    ///< ... and taken from it
     uint32_t tx_above;    ///< the transmit FIFO is above its level: falling below it raises the interrupt
-    uint64_t rx_deadline; ///< when the receive time-out is due, in ticks; 0: never
+    uint64_t rx_deadline; ///< when the receive time-out, or (FIFO empty) more input is due, in ticks; 0: never
     uint16_t loop[loop_size];
     service::Journal<16> journal;
 };
@@ -126,11 +127,13 @@ private:
     void flush();
     void receive(uint64_t now);
     void arm_timeout(uint64_t now);
+    uint64_t bit_times(uint64_t bits) const;
     void refresh_transmit();
     void refresh();
     void refresh_flags();
     void choose_path();
     void settle_receive(uint64_t now);
+    void receive_now(uint64_t now);
     uint32_t modem() const;
     void note_errors(uint32_t character);
 

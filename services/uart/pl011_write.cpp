@@ -80,6 +80,7 @@ void Pl011::write_line_control(uint32_t value, uint64_t now) {
     if ((changed & line::fifos) != 0) {
         flush();
         settle_receive(now);
+        receive_now(now);
     }
     if ((changed & value & line::send_break) != 0 && loopback()) { loop_back(data::break_error, now); }
 }
@@ -92,7 +93,7 @@ void Pl011::write_control(uint32_t value, uint64_t now) {
                             ((changed & flag::dcd) != 0 ? interrupt::dcd : 0) | ((changed & flag::dsr) != 0 ? interrupt::dsr : 0);
     if (events != 0) { raise(events); }
     choose_path();
-    receive(now);
+    receive_now(now);
 }
 
 void Pl011::clear_interrupts(Request const& request, uint32_t bits) {

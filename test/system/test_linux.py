@@ -2,10 +2,15 @@
 """Debian's own kernel in VMs: it boots on every kind and number of CPUs, and does what it does on bare metal."""
 
 import re
+import time
 
 import pytest
 
 from linux_shell import BOOT_S, Shell, describe, vm
+from test_idle import Monitor, listing
+
+U_BOOT = "/usr/lib/u-boot/qemu_arm64/u-boot.bin"
+IMAGE_AT = 0x5000_0000  # where the loader leaves it; booti moves it to where it must run
 
 # It hangs before its first line; a run of it only waits for that.
 MAX_TRAPS = pytest.mark.xfail(reason="ID registers announce what traps", run=False)
@@ -88,3 +93,136 @@ def test_poweroff_and_a_panic_end_the_vm_by_its_policy(machine, boot):
     assert shell.run("nproc") == "1"
     shell.start("poweroff -f")
     assert machine.wait_off() == "poweroff"
+
+
+@pytest.mark.slow
+def test_cpus_go_off_and_on(machine, boot):
+    boot(2, vm("linux", [0, 1]))
+    shell = Shell(machine, "linux").up()
+    shell.run("dmesg -n 1")  # the kernel tells the console of each change
+    for cpu in (1, 0, 1, 1):
+        online = f"/sys/devices/system/cpu/cpu{cpu}/online"
+        assert shell.run(f"echo 0 > {online}; nproc; cat {online}") == "1\n0"
+        assert shell.run("stress fp 3").startswith("fp: 3 processes")
+        assert shell.run(f"echo 1 > {online}; nproc; taskset {1 << cpu:x} echo here") == "2\nhere"
+    assert "WRONG" not in shell.run("smoke 2")
+
+
+@pytest.mark.slow
+def test_two_vms_compute_fork_and_signal_side_by_side(machine, boot):
+    boot(2, vm("left", [0, 1]), vm("right", [1, 0]))
+    shells = [Shell(machine, name) for name in ("left", "right")]
+    for shell in shells:
+        shell.up()
+    for work in ("fp 100", "fork 100", "signal 200", "clock 3"):
+        for shell in shells:
+            shell.start(f"stress {work}")
+        for shell in shells:
+            assert "WRONG" not in shell.finish(timeout=120)
+    for shell in shells:
+        assert "WRONG" not in shell.run("smoke 2")
+
+
+def noise(size):
+    """The bytes that `stress out` writes and `stress in` wants."""
+    state, out = 1, bytearray()
+    for _ in range(size):
+        state = (state * 1664525 + 1013904223) & 0xFFFFFFFF
+        out.append(state >> 24)
+    return bytes(out)
+
+
+@pytest.mark.slow
+def test_a_megabyte_goes_out_and_in_without_a_wrong_byte(machine, boot):
+    data = noise(1 << 20)
+    boot(2, vm("linux", [0, 1]))
+    shell = Shell(machine, "linux").up()
+    shell.start(f"stress out {len(data)}")
+    wait_for(machine, lambda raw: data[-64:] in raw[-1024:])
+    assert data in bytes(machine.streams["linux"].raw)
+    shell.finish()
+    shell.start(f"stress in {len(data)}")
+    machine.expect("in: ready", "linux")
+    machine.send("linux", data)
+    wait_for(machine, lambda raw: b" bytes" in raw[-1024:])
+    assert shell.finish() == f"in: ready\nin: {len(data)} bytes"
+
+
+def wait_for(machine, there, timeout=600):
+    """Until `there(bytes so far)`; expect() would look through all of them each time."""
+    end = time.monotonic() + timeout
+    while time.monotonic() < end and not there(machine.streams["linux"].raw):
+        machine.run_for(0.2)
+
+
+@pytest.mark.slow
+def test_a_minute_passes_for_who_runs_and_not_for_who_is_paused(machine, boot):
+    boot(2, vm("paused", [0, 1]), vm("running", [1, 0]))
+    paused, running = Shell(machine, "paused").up(), Shell(machine, "running").up()
+    before, (first, earliest, latest) = uptime(paused)[0], uptime(running)
+    machine.send("lifecycle", "pause paused\r")
+    machine.expect(event="vm.pause", vm="paused")
+    machine.run_for(60)
+    machine.send("lifecycle", "resume paused\r")
+    machine.expect(event="vm.resume", vm="paused")
+    after, (last, soonest, farthest) = uptime(paused)[0], uptime(running)
+    # The host's interval is known only from outside and from inside; the guest's must lie between.
+    assert (soonest - latest) * 0.995 - 0.02 <= last - first <= (farthest - earliest) * 1.005 + 0.02
+    assert after - before < last - first - 59, "the minute was seen by the VM that was paused"
+    for shell in (paused, running):
+        assert "WRONG" not in shell.run("smoke 2")
+        assert shell.run("dmesg | grep -ciE 'unstable|hung|clock skew' || true") == "0"
+
+
+def uptime(shell):
+    """The guest's own, and the host's clock before and after it was read."""
+    begin = time.monotonic()
+    value = float(shell.run("cat /proc/uptime").split()[0])
+    return value, begin, time.monotonic()
+
+
+@pytest.mark.slow
+def test_a_vm_that_spins_leaves_the_other_its_share(machine, boot, record_figure):
+    half = ("budget_us = 5000", "period_us = 10000")
+    boot(1, vm("spins", [0], *half), vm("works", [0], *half), icount=True)
+    spins, works = Shell(machine, "spins").up(), Shell(machine, "works").up()
+    alone = int(works.run("stress count 3").split()[1])
+    spins.start("while :; do :; done")
+    beside = int(works.run("stress count 3").split()[1])
+    record_figure("progress beside a VM that spins", round(beside / alone, 3), "of that alone")
+    assert beside > 0.9 * alone
+    assert beside < 1.1 * alone, "its budget does not bound it"
+
+
+@pytest.mark.slow
+def test_an_idle_vm_idles(machine, boot, record_figure, tmp_path):
+    qmp = tmp_path / "qmp"
+    boot(1, vm("linux", [0]), icount=True, qemu_args=["-qmp", f"unix:{qmp},server=on,wait=off"])
+    shell = Shell(machine, "linux").up()
+    shell.run("sleep 5")
+    monitor = Monitor(qmp)
+    before, begin = listing(machine)["linux"][1], monitor.look()[1]
+    machine.run_for(1)
+    while (end := monitor.look()[1]) - begin < 10:
+        machine.run_for(1)
+    rate = (listing(machine)["linux"][1] - before) / (end - begin)
+    record_figure("idle Linux, one vCPU: exits", round(rate, 1), "per second", 100)
+    assert 0 < rate < 100
+    monitor.close()
+
+
+@pytest.mark.slow
+def test_it_boots_through_firmware(machine, boot, tmp_path):
+    boot(2, vm("linux", [0, 1]))  # for the image
+    packed = machine.pack(tmp_path / "system.toml")
+    loader = f"loader,file={packed.image},addr={IMAGE_AT:#x},force-raw=on"
+    machine.boot(
+        packed, kernel=False, qemu_args=["-bios", U_BOOT, "-device", loader], timeout=BOOT_S
+    )
+    machine.expect("Hit any key", "core")
+    machine.send_raw("\r")
+    machine.expect(re.compile(r"=> $"), "core")
+    machine.send_raw(f"booti {IMAGE_AT:#x} - $fdtcontroladdr\r")
+    shell = Shell(machine, "linux").up()
+    assert "WRONG" not in shell.run("smoke 2")
+    assert shell.run("dmesg | grep -c 'crng init done'") == "1"

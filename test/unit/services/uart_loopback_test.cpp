@@ -35,6 +35,7 @@ TEST_CASE("input waits while loopback is on", "[uart]") {
     uart.write(Register::dr, 'b');
     uart.write(Register::cr, on);
     CHECK(uart.read(Register::dr) == 'b'); // was in the FIFO first
+    uart.wait(1000);
     CHECK(uart.read(Register::dr) == 't');
 }
 

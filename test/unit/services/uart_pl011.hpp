@@ -91,6 +91,13 @@ struct Device {
         return text;
     }
 
+    /// Time passes, and the service wakes at what it asked for.
+    void wait(uint64_t ticks) {
+        now += ticks;
+        model.time(now);
+        effects |= model.take_effects();
+    }
+
     bool took(uint32_t effect) {
         bool const there = (effects & effect) != 0;
         effects &= ~effect;

@@ -202,6 +202,30 @@ TEST_CASE("the receive interrupt can be cleared, and comes with the next byte", 
     CHECK(uart.model.line());
 }
 
+TEST_CASE("a FIFO that was emptied stays so for a while, however much is on the line", "[uart]") {
+    Device uart;
+    uart.enable();
+    uart.write(Register::imsc, interrupt::rx | interrupt::rx_timeout);
+    uart.type(std::string(100, 'x'));
+    for (unsigned batch = 0; batch < 3; ++batch) {
+        CHECK(uart.model.line());
+        unsigned count = 0;
+        for (; (uart.flags() & flag::rx_empty) == 0; ++count) { CHECK(uart.read(Register::dr) == 'x'); }
+        CHECK(count == 32); // so a driver's loop ends
+        CHECK_FALSE(uart.model.line());
+        CHECK(uart.took(effect::timer));
+        uart.type("x"); // the console's signal does not hasten it
+        CHECK((uart.flags() & flag::rx_empty) != 0);
+        uart.wait(uart.model.rx_deadline() - uart.now);
+    }
+    CHECK(uart.now == 1000 + 3 * 348); // 40 bits at 115200 baud each time
+    for (unsigned n = 0; n < 7; ++n) { CHECK(uart.read(Register::dr) == 'x'); }
+    CHECK((uart.flags() & flag::rx_empty) != 0);
+    CHECK(uart.model.rx_deadline() == 0);
+    uart.type("y"); // nothing was waiting: at once
+    CHECK(uart.read(Register::dr) == 'y');
+}
+
 TEST_CASE("the receive time-out comes 32 bit times after the last byte", "[uart]") {
     Device uart;
     uart.enable();
