@@ -200,7 +200,7 @@ def test_an_idle_vm_idles(machine, boot, record_figure, tmp_path):
     boot(1, vm("linux", [0]), icount=True, qemu_args=["-qmp", f"unix:{qmp},server=on,wait=off"])
     shell = Shell(machine, "linux").up()
     shell.run("sleep 5")
-    monitor = Monitor(qmp)
+    monitor = Monitor(machine, qmp)
     before, begin = listing(machine)["linux"][1], monitor.look()[1]
     machine.run_for(1)
     while (end := monitor.look()[1]) - begin < 10:
