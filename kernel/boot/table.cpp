@@ -94,7 +94,7 @@ void make(Core&, const abi::BootPartition& record) {
     partition.object_quota = record.object_quota;
     partition.may_control_machine = record.head.flags >> 8 & 1;
     partition.supervisor_signal = static_cast<uint8_t>(record.supervisor_signal);
-    partition.supervisor.index = static_cast<uint16_t>(record.supervisor); // completed when every record is done
+    partition.supervisor = {record.supervisor}; // an index; completed when every record is done
 }
 
 void make(Core&, const abi::BootVcpu& record) {
@@ -249,8 +249,8 @@ void instantiate(Core& core, BootHeader& header) {
     for (const BootRecord& record : records(header)) { one(core, record); }
     for (uint32_t i = 1; i < objects.count(); ++i) {
         Slot& slot = objects.at(static_cast<uint16_t>(i));
-        if (slot.type == ObjectType::partition && slot.partition->supervisor.index) {
-            slot.partition->supervisor = name_of(slot.partition->supervisor.index, ObjectType::notification);
+        if (slot.type == ObjectType::partition && slot.partition->supervisor) {
+            slot.partition->supervisor = name_of(slot.partition->supervisor.bits, ObjectType::notification);
         }
     }
 }

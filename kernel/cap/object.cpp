@@ -22,8 +22,8 @@ constexpr uint16_t generation_of_none = 0xffff;
 }
 
 Slot* ObjectTable::find_dying(ObjectRef ref) const {
-    Slot* slot = find({ref.index, static_cast<uint16_t>(ref.generation + 1)});
-    return slot && slot->dying ? slot : nullptr;
+    Slot& slot = slots_[ref.index()];
+    return slot.dying && slot.generation.load(std::memory_order_relaxed) == ref.generation() + 1 ? &slot : nullptr;
 }
 
 void ObjectTable::push(uint16_t& list, Slot& slot) {

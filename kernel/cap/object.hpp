@@ -15,13 +15,15 @@ struct Core;
 struct Vcpu;
 struct Partition;
 
-/// Names an object; zero names none. The generation has 15 bits; a slot whose generation is used up
+/// Names an object; zero names none. Bits 0..14: the index, 15..29: the generation; a slot whose generation is used up
 /// is retired.
-struct alignas(4) ObjectRef {
-    uint16_t index = 0;
-    uint16_t generation = 0;
+struct ObjectRef {
+    uint32_t bits = 0;
+    static constexpr ObjectRef make(uint32_t index, uint32_t generation) { return {index | generation << 15}; }
+    constexpr uint16_t index() const { return bits & 0x7fff; }
+    constexpr uint16_t generation() const { return static_cast<uint16_t>(bits >> 15); }
     constexpr bool operator==(const ObjectRef&) const = default;
-    constexpr explicit operator bool() const { return index != 0; }
+    constexpr explicit operator bool() const { return bits != 0; }
 };
 
 /// A contiguous range of physical pages. Mapped at most once; sharing derives another one. Changed
@@ -104,18 +106,17 @@ class ObjectTable {
 public:
     /// `slots` are all zero; slot 0 names nothing.
     void init(Slot* slots, uint32_t count);
-    /// The live slot that `ref` names, or null.
+    /// The live slot that `ref` names, or null. Only this table makes names: their indices are not checked.
     Slot* find(ObjectRef ref) const {
-        if (ref.index >= count_) [[unlikely]] { return nullptr; }
-        Slot& slot = slots_[ref.index];
-        return slot.generation.load(std::memory_order_acquire) == ref.generation ? &slot : nullptr;
+        Slot& slot = slots_[ref.index()];
+        return slot.generation.load(std::memory_order_acquire) == ref.generation() ? &slot : nullptr;
     }
     /// The slot that `ref` named until it was retired, while its destruction goes on; or null.
     Slot* find_dying(ObjectRef ref) const;
     Slot& at(uint16_t index) const { return slots_[index]; }
     uint32_t count() const { return count_; }
     uint16_t index(const Slot& slot) const { return static_cast<uint16_t>(&slot - slots_); }
-    ObjectRef ref(const Slot& slot) const { return {index(slot), slot.generation.load(std::memory_order_relaxed)}; }
+    ObjectRef ref(const Slot& slot) const { return ObjectRef::make(index(slot), slot.generation.load(std::memory_order_relaxed)); }
     ObjectRef ref(uint16_t index) const { return ref(slots_[index]); }
     /// Takes a free slot, of the given type, all zero; null when none is free now. Not yet
     /// findable: publish() makes it so.

@@ -6,7 +6,6 @@
 
 namespace bulkhead {
 static_assert(offsetof(Vcpu, context) == 0 && offsetof(Vcpu, native) == VCPU_NATIVE);
-static_assert(offsetof(Context, sp) == CONTEXT_SP);
 static_assert(sizeof(CoreArea) == CORE_AREA_BYTES && offsetof(CoreArea, core) == CORE_OFFSET);
 static_assert(offsetof(FpState, fpcr) == 512);
 } // namespace bulkhead

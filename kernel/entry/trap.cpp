@@ -16,16 +16,16 @@ using abi::Trap;
 
 namespace {
 
-constexpr unsigned exits_mmio = 1, exits_sysreg = 2, exits_smccc = 3, exits_wfx = 4, exits_irq = 5;
+constexpr unsigned exits_sysreg = 2, exits_smccc = 3, exits_wfx = 4, exits_irq = 5;
 
 [[gnu::cold, gnu::noinline]] Vcpu* faulted(Core& core, Vcpu& vcpu, FaultReason reason, uint64_t detail = 0) {
     fault(core, vcpu, reason, detail);
     return leave_kernel(core);
 }
 
-Vcpu* route(Core& core, Vcpu& vcpu, Trap trap) {
+[[gnu::always_inline]] inline Vcpu* route(Core& core, Vcpu& vcpu, Trap trap, const Request& request) {
     const TrapRoute& route = vcpu.partition->traps[static_cast<unsigned>(trap)];
-    return make_request(core, vcpu, route.endpoint, route.badge);
+    return request_from_vm(core, vcpu, route.endpoint, route.badge, request);
 }
 
 /// An abort that is no access to a device page.
@@ -42,24 +42,31 @@ Vcpu* route(Core& core, Vcpu& vcpu, Trap trap) {
     return faulted(core, vcpu, forbidden ? FaultReason::permission : FaultReason::stage2);
 }
 
-inline void note_address(Vcpu& vcpu) {
-    uint64_t far = hw::read<hw::FarEl2>().bits;
+/// Returns HPFAR_EL2.
+inline uint64_t note_address(Vcpu& vcpu) {
+    uint64_t far = hw::read<hw::FarEl2>().bits, hpfar = hw::read<hw::HpfarEl2>().bits;
     vcpu.far = far;
-    vcpu.ipa = hw::read<hw::HpfarEl2>().bits << 8 | (far & page_mask);
+    vcpu.ipa = hpfar << 8 | (far & page_mask);
+    return hpfar;
+}
+
+/// The walk to a device page is done once, then the access is made again. Tables stay where they are as long as their partition
+/// lives.
+[[gnu::cold, gnu::noinline]] Vcpu* find_device_page(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
+    const uint64_t* entry = vcpu.native ? nullptr : vcpu.partition->stage2.last_entry({vcpu.ipa});
+    if (!entry || !DevicePage{*entry}.is_device()) { return memory_fault(core, vcpu, esr); }
+    vcpu.device = {vcpu.ipa >> 12 << 4, entry};
+    ++vcpu.exits[0];
+    return leave_kernel(core);
 }
 
 /// A data abort from stage 2. A device page is a level 3 descriptor.
 [[gnu::always_inline]] inline Vcpu* abort(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
-    constexpr auto device_access = EsrEl2::isv(1) | EsrEl2::fsc(0x07), decides = EsrEl2::isv(1) | EsrEl2::fsc(0x3f);
-    note_address(vcpu);
-    if ((esr.bits & decides.bits) == device_access.bits) [[likely]] {
-        DevicePage page{vcpu.partition->stage2.descriptor({vcpu.ipa})};
-        if (page.is_device() && !vcpu.native) [[likely]] {
-            ++vcpu.exits[exits_mmio];
-            return device_request(core, vcpu, esr.bits, page);
-        }
-    }
-    return memory_fault(core, vcpu, esr);
+    uint64_t hpfar = note_address(vcpu);
+    if (hpfar != vcpu.device.hpfar) [[unlikely]] { return find_device_page(core, vcpu, esr); }
+    DevicePage page{__atomic_load_n(vcpu.device.entry, __ATOMIC_RELAXED)};
+    if (!esr.get(EsrEl2::isv) || !page.is_device()) [[unlikely]] { return memory_fault(core, vcpu, esr); }
+    return request_from_vm(core, vcpu, page.endpoint(), page.badge(), access_request(vcpu, esr.bits, vcpu.ipa));
 }
 
 /// Executed at EL1 or EL0 by a VM: not ours to emulate.
@@ -75,17 +82,32 @@ Trap system_register_trap(Value<EsrEl2> esr) {
     return op0 == 3 && (crn == 12 || crn == 4) ? Trap::gic : Trap::sysreg;
 }
 
+[[gnu::noinline]] Vcpu* register_access(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
+    if (vcpu.native) { return faulted(core, vcpu, FaultReason::synchronous, esr.bits); }
+    ++vcpu.exits[exits_sysreg];
+    return route(core, vcpu, system_register_trap(esr), register_request(vcpu, esr.bits));
+}
+
 /// WFI, WFE: nothing to wait for if an interrupt can be delivered; a native partition gives up its slice.
 Vcpu* wait(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
-    ++vcpu.exits[exits_wfx];
     leave(core); // the message tells when its timer fires
-    if (!vcpu.native && !deliverable(vcpu)) { return route(core, vcpu, esr.get(EsrEl2::ti) & 1 ? Trap::wfe : Trap::wfi); }
+    if (!vcpu.native && !deliverable(vcpu)) {
+        ++vcpu.exits[exits_wfx];
+        const TrapRoute& route = vcpu.partition->traps[static_cast<unsigned>(esr.get(EsrEl2::ti) & 1 ? Trap::wfe : Trap::wfi)];
+        return make_request(core, vcpu, route.endpoint, route.badge);
+    }
+    ++vcpu.exits[0];
     advance(vcpu.context, esr.bits);
     if (vcpu.queued) {
         core.ready.remove(vcpu);
         core.ready.push_back(vcpu);
     }
     return schedule(core);
+}
+
+[[gnu::noinline]] Vcpu* firmware_call(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
+    ++vcpu.exits[exits_smccc];
+    return route(core, vcpu, Trap::smccc, firmware_request(vcpu, esr.bits));
 }
 
 /// Instructions that partitions do not have, by exception class; the coprocessors are AArch32 EL0's.
@@ -110,22 +132,17 @@ constexpr uint64_t not_offered = 1ull << ec::sve | 1ull << ec::sme | 1ull << ec:
         ++vcpu.exits[0];
         take_fp(core, vcpu);
         return leave_kernel(core);
-    case ec::msr: ++vcpu.exits[exits_sysreg]; return route(core, vcpu, system_register_trap(esr));
-    case ec::smc64: ++vcpu.exits[exits_smccc]; return route(core, vcpu, Trap::smccc);
+    case ec::smc64: return firmware_call(core, vcpu, esr);
     default: return faulted(core, vcpu, FaultReason::synchronous, esr.bits);
     }
 }
 
 /// A hypercall of a native partition; a VM's firmware call, or its `hvc #n`, which is undefined there.
-[[gnu::noinline]] Vcpu* hypervisor_call(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
+[[gnu::always_inline]] inline Vcpu* hypervisor_call(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
     uint64_t number = esr.get(EsrEl2::imm16);
     if (vcpu.native) { return hypercall_from(core, vcpu, number); }
-    if (number != 0) {
-        hw::write<hw::ElrEl2>({hw::read<hw::ElrEl2>().bits - 4}); // undefined: taken at the instruction
-        return refuse_instruction(core, vcpu);
-    }
-    ++vcpu.exits[exits_smccc];
-    return route(core, vcpu, Trap::smccc);
+    hw::write<hw::ElrEl2>({hw::read<hw::ElrEl2>().bits - 4}); // back to the instruction, as for every other trap
+    return number == 0 ? firmware_call(core, vcpu, esr) : refuse_instruction(core, vcpu);
 }
 
 /// One acknowledged physical interrupt; each handler ends it.
@@ -141,12 +158,13 @@ void handle_interrupt(Core& core, uint32_t intid) {
 
 } // namespace
 
-extern "C" Vcpu* handle_sync(Vcpu* vcpu, Core* core) {
+extern "C" Vcpu* handle_sync(Core* core, Vcpu* vcpu) {
     auto esr = hw::read<EsrEl2>();
     vcpu->esr = esr.bits;
     uint64_t kind = esr.get(EsrEl2::ec);
     if (kind == ec::data_abort) [[likely]] { return abort(*core, *vcpu, esr); }
     if (kind == ec::hvc64) { return hypervisor_call(*core, *vcpu, esr); }
+    if (kind == ec::msr) { return register_access(*core, *vcpu, esr); }
     return other(*core, *vcpu, esr);
 }
 
@@ -160,14 +178,14 @@ void take_interrupts(Core& core) {
     }
 }
 
-extern "C" Vcpu* handle_irq(Vcpu* vcpu, Core* core) {
+extern "C" Vcpu* handle_irq(Core* core, Vcpu* vcpu) {
     ++vcpu->exits[exits_irq];
     vcpu->registers_saved = true;
     take_interrupts(*core);
     return leave_kernel(*core);
 }
 
-extern "C" [[gnu::cold]] Vcpu* handle_serror(Vcpu* vcpu, Core* core) {
+extern "C" [[gnu::cold]] Vcpu* handle_serror(Core* core, Vcpu* vcpu) {
     vcpu->esr = hw::read<EsrEl2>().bits;
     vcpu->registers_saved = true;
     switch (serror_scope(vcpu->esr, hw::has_ras())) {

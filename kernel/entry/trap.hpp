@@ -5,9 +5,9 @@
 
 namespace bulkhead {
 
-extern "C" Vcpu* handle_sync(Vcpu* vcpu, Core* core);
-extern "C" Vcpu* handle_irq(Vcpu* vcpu, Core* core);
-extern "C" Vcpu* handle_serror(Vcpu* vcpu, Core* core);
+extern "C" Vcpu* handle_sync(Core* core, Vcpu* vcpu);
+extern "C" Vcpu* handle_irq(Core* core, Vcpu* vcpu);
+extern "C" Vcpu* handle_serror(Core* core, Vcpu* vcpu);
 /// Takes every pending physical interrupt; also while idle.
 void take_interrupts(Core& core);
 Vcpu* hypercall_from(Core& core, Vcpu& vcpu, uint64_t number);

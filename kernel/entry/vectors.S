@@ -20,9 +20,9 @@
 .macro call_handler handler
     registers stp, x, 8, sp, 2, 29
     str x30, [sp, #240]
-    mov x0, sp
-    mrs x1, tpidr_el2
-    mov sp, x1
+    mov x1, sp
+    mrs x0, tpidr_el2
+    mov sp, x0
     bl \handler
 .endm
 
@@ -46,37 +46,37 @@ vectors:
     .balign 128
     stp x0, x1, [sp]
     mrs x0, esr_el2
-    lsr x1, x0, #26
-    cmp x1, #0x16                   // HVC
+    mov w1, #0x5a000000             // HVC from AArch64
+    sub w1, w0, w1
+    cmp w1, #2                      // reply_recv
     b.ne sync
-    b from_hvc
+    ldrb w1, [sp, #VCPU_NATIVE]
+    cbz w1, sync
+    ldp x0, x1, [sp]                // nothing of a server is saved
+    mrs x8, tpidr_el2
+    mov sp, x8
+    bl reply_recv
+    b enter
     vector_from_partition handle_irq
     vector_from_partition handle_irq // FIQ: physical group 0 is not ours; treated alike
     vector_from_partition handle_serror
 .endr
 .balign 128
 
-from_hvc:
-    ldrb w1, [sp, #VCPU_NATIVE]
-    cbz w1, sync
-    and w1, w0, #0xffff
-    cmp w1, #2                      // reply_recv: nothing of the server is saved
-    b.ne sync
-    ldp x0, x1, [sp]
-    mrs x8, tpidr_el2
-    mov sp, x8
-    bl reply_recv
-    b enter
-
 sync:
     call_handler handle_sync
 // x0: the vCPU whose registers are to be loaded. Everything else of it is in the hardware.
 .global enter
+.global enter_at_sp
 enter:
     mov sp, x0
-    registers ldp, x, 8, sp, 2, 29
-    ldr x30, [sp, #240]
-    ldp x0, x1, [sp]
+enter_at_sp:
+    registers ldp, x, 8, sp, 0, 7
+    ldr x8, [sp, #64]
+// sp: the vCPU; x0..x8 are loaded, too.
+.global enter_with_message
+enter_with_message:
+    registers ldp, x, 8, sp, 9, 30
     eret
     dsb nsh                         // no speculation past the eret
     isb

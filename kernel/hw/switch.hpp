@@ -8,23 +8,42 @@ namespace bulkhead::hw {
 
 /// What the hardware holds of every partition: PC, PSTATE, SP.
 inline void save_native(Context& context) {
-    asm volatile("mrs x9, elr_el2\n mrs x10, spsr_el2\n mrs x11, sp_el1\n"
-                 "str x9, [%0, #248]\n stp x10, x11, [%0, #256]\n"
-                 :
-                 : "r"(&context)
-                 : "x9", "x10", "x11", "memory");
+    asm volatile("mrs %0, elr_el2\n mrs %1, spsr_el2\n mrs %2, sp_el1" : "=r"(context.pc), "=r"(context.pstate), "=r"(context.sp));
 }
 inline void load_native(const Context& context) {
-    asm volatile("ldr x9, [%0, #248]\n ldp x10, x11, [%0, #256]\n"
-                 "msr elr_el2, x9\n msr spsr_el2, x10\n msr sp_el1, x11\n"
+    asm volatile("msr elr_el2, %0\n msr spsr_el2, %1\n msr sp_el1, %2" : : "r"(context.pc), "r"(context.pstate), "r"(context.sp));
+}
+/// Of a server that answers: where it goes on, and its stack; its flags do not matter.
+inline void save_server(Context& context, uint64_t pstate) {
+    context.pstate = pstate;
+    asm volatile("mrs %0, elr_el2\n mrs %1, sp_el1" : "=r"(context.pc), "=r"(context.sp));
+}
+
+/// Out of EL2: nobody returns from here. The first for a vCPU whose registers are in memory; the second, for a server that
+/// gets `message` in x0..x8, and whose x9..x30 are in memory.
+[[gnu::always_inline]] inline void enter(const Context& context) {
+    asm volatile("mov sp, %0\n b enter_at_sp" : : "r"(&context) : "memory");
+    __builtin_unreachable();
+}
+[[gnu::always_inline]] inline void enter_with_message(Context& context, const uint64_t (&message)[9]) {
+    register uint64_t x0 asm("x0") = message[0];
+    register uint64_t x1 asm("x1") = message[1];
+    register uint64_t x2 asm("x2") = message[2];
+    register uint64_t x3 asm("x3") = message[3];
+    register uint64_t x4 asm("x4") = message[4];
+    register uint64_t x5 asm("x5") = message[5];
+    register uint64_t x6 asm("x6") = message[6];
+    register uint64_t x7 asm("x7") = message[7];
+    register uint64_t x8 asm("x8") = message[8];
+    asm volatile("mov sp, %0\n b enter_with_message"
                  :
-                 : "r"(&context)
-                 : "x9", "x10", "x11", "memory");
+                 : "r"(&context), "r"(x0), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5), "r"(x6), "r"(x7), "r"(x8)
+                 : "memory");
+    __builtin_unreachable();
 }
 
 /// Saves what a VM owns and a native partition could touch; stops its CNTV.
 inline void save_el1(Context& context, EagerState& state) {
-    static_assert(offsetof(Context, pc) == 248 && offsetof(Context, pstate) == 256 && offsetof(Context, sp) == 264);
     static_assert(offsetof(EagerState, cntv_cval_el0) == 112);
     save_native(context);
     asm volatile("mrs x9, sp_el0\n mrs x10, elr_el1\n stp x9, x10, [%0]\n"
@@ -57,14 +76,6 @@ inline void load_el1(const Context& context, const EagerState& state) {
                  : "x9", "x10", "x11", "memory");
 }
 
-/// Of a server that answers: where it goes on, and its stack; its flags do not matter.
-inline void save_server(Context& context, uint64_t pstate) {
-    asm volatile("mrs x9, elr_el2\n mrs x10, sp_el1\n str x9, [%0, #248]\n stp %1, x10, [%0, #256]\n"
-                 :
-                 : "r"(&context), "r"(pstate)
-                 : "x9", "x10", "memory");
-}
-
 /// What a native partition finds in the registers that others used: nothing of them.
 inline void clear_el1(uint64_t sctlr, uint64_t vbar) {
     asm volatile("msr sctlr_el1, %0\n msr vbar_el1, %1\n"
@@ -77,10 +88,9 @@ inline void clear_el1(uint64_t sctlr, uint64_t vbar) {
 }
 
 inline void load_controls(const Controls& controls) {
-    static_assert(sizeof(Controls) == 48);
+    static_assert(offsetof(Controls, ich_hcr) == 24);
     asm volatile("ldp x9, x10, [%0]\n msr vttbr_el2, x9\n msr hcr_el2, x10\n"
                  "ldp x9, x10, [%0, #16]\n msr cptr_el2, x9\n msr s3_4_c12_c11_0, x10\n"
-                 "ldp x9, x10, [%0, #32]\n msr vmpidr_el2, x9\n msr cntvoff_el2, x10\n"
                  :
                  : "r"(&controls)
                  : "x9", "x10", "memory");

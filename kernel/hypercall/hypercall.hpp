@@ -6,10 +6,8 @@
 
 namespace bulkhead {
 
-/// x0..x8 as the caller gave them, read once by the dispatcher.
-struct Arguments {
-    uint64_t x[9];
-};
+/// The caller's registers: x0..x8. Results go there, too: a handler writes them when it has read all of its arguments.
+using Arguments = Context;
 
 /// Not for partitions: the hypercall is not finished; the vCPU executes it again (with interrupts taken in between). What is
 /// already done is recorded in the objects. Every wait of the core (for a lock, for another core, for a long range) is this.

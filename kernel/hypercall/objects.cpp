@@ -75,7 +75,7 @@ Status create_partition(const Making& making) {
 }
 
 Status create_vcpu(const Making& making) {
-    const uint64_t(&x)[9] = making.arguments.x;
+    const uint64_t* x = making.arguments.x;
     auto partition = TRY(making.self.partition->lookup<Partition>(x[3], right::create_vcpu));
     if (x[4] >= max_vcpus_per_partition || x[5] >= core_count || x[6] >= abi::priorities) { return Status::bad_argument; }
     const bool leaving = objects.find_dying(partition->leaving[x[4]]) != nullptr;

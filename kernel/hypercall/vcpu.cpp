@@ -103,7 +103,8 @@ Status vcpu_read(Core&, Vcpu& self, const Arguments& arguments) {
     }
     if (group == static_cast<uint64_t>(VcpuGroup::exits)) {
         const uint64_t* n = vcpu->exits;
-        write_words(self, {n[0] + n[1] + n[2] + n[3] + n[4] + n[5], n[1], n[2], n[3], n[4], n[5]});
+        uint64_t accesses = vcpu->sequence - n[2] - n[3] - n[4]; // the other requests
+        write_words(self, {n[0] + accesses + n[2] + n[3] + n[4] + n[5], accesses, n[2], n[3], n[4], n[5]});
         return Status::ok;
     }
     if (group > static_cast<uint64_t>(VcpuGroup::exits)) { return Status::bad_argument; }
@@ -135,6 +136,7 @@ Status vcpu_write(Core&, Vcpu& self, const Arguments& arguments) {
         break;
     default: vcpu->context.x[arguments.x[1]] = arguments.x[2];
     }
+    vcpu->interrupts.dirty.store(true, std::memory_order_relaxed); // it is entered with all that has changed
     return Status::ok;
 }
 

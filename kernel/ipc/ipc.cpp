@@ -31,9 +31,7 @@ void refuse(Core& core, Vcpu& caller, Status status) {
         caller.context.x[0] = static_cast<uint64_t>(status);
         return;
     }
-    uint64_t message[31];
-    write_message(caller, message);
-    fault(core, caller, FaultReason::no_endpoint, message[2]);
+    fault(core, caller, FaultReason::no_endpoint, request_of(caller).word[0]);
 }
 
 /// Servers that wait for each other: more are taken for a circle, which endpoints that are bound anew can close.
@@ -69,6 +67,7 @@ void deliver(Vcpu& caller, Vcpu& server) {
     server.took_signals = false;
     caller.callee = &server;
     write_message(caller, server.context.x);
+    caller.may_repeat = false; // unless this server, too, is lost
 }
 
 void deliver_signals(Vcpu& server) {
@@ -81,28 +80,22 @@ void deliver_deadline(Vcpu& server) { tell(server, Kind::deadline, 0); }
 
 Vcpu* make_request(Core& core, Vcpu& caller, ObjectRef ref, uint64_t badge) {
     Slot* slot = objects.find(ref);
+    Vcpu* server = slot ? slot->endpoint.server[core.index] : nullptr;
+    leave(core);
+    if (takes_shortcut(server)) { return serve(core, caller, *server, ref, badge, request_of(caller)); }
     caller.badge = badge;
     caller.endpoint = ref;
     caller.state = VcpuState::calling;
     ++caller.sequence;
-    Vcpu* server = slot ? slot->endpoint.server[core.index] : nullptr;
-    if (!server) [[unlikely]] {
-        refuse(core, caller, Status::no_server);
-        return leave_kernel(core);
-    }
-    if (server->state == VcpuState::waiting && !server->paused && !server->signals_due) [[likely]] {
-        deliver(caller, *server);
-        switch_to(core, *server);
-        return server;
-    }
-    core.reschedule = true;
-    return leave_kernel(core);
+    if (!server) [[unlikely]] { refuse(core, caller, Status::no_server); }
+    return schedule(core);
 }
 
 Vcpu* call(Core& core, Vcpu& caller) {
     auto found = caller.partition->lookup<Endpoint>(caller.context.x[0], abi::right::call);
     Status status = found.status();
     if (status == Status::ok) {
+        const Capability& capability = found.value().capability;
         Vcpu* server = found.value()->server[core.index];
         if (!server) {
             status = Status::no_server;
@@ -110,13 +103,12 @@ Vcpu* call(Core& core, Vcpu& caller) {
             status = Status::cycle;
         } else if (lost(*server)) {
             status = Status::server_fault;
+        } else {
+            return make_request(core, caller, capability.object, capability.badge);
         }
     }
-    if (status != Status::ok) {
-        caller.context.x[0] = static_cast<uint64_t>(status);
-        return &caller;
-    }
-    return make_request(core, caller, found.value().capability.object, found.value().capability.badge);
+    caller.context.x[0] = static_cast<uint64_t>(status);
+    return &caller;
 }
 
 Vcpu* resolve(Core& core, Vcpu& account) {
@@ -149,7 +141,6 @@ namespace {
 /// Applies the answer, and what it asks of the core, to the caller.
 void complete(Core& core, Vcpu& caller, uint64_t tag, const uint64_t (&words)[abi::message_words]) {
     caller.callee = nullptr;
-    caller.may_repeat = false;
     caller.state = VcpuState::ready;
     write_answer(caller, tag, words);
     if (caller.native) { return; }
@@ -165,11 +156,6 @@ void complete(Core& core, Vcpu& caller, uint64_t tag, const uint64_t (&words)[ab
     case Action::fault: fault(core, caller, FaultReason::refused, words[0]); break;
     default: break;
     }
-}
-
-void clear_saved_registers(Vcpu& server) {
-    server.registers_saved = false;
-    for (unsigned i = 9; i < 31; ++i) { server.context.x[i] = 0; }
 }
 
 /// What the server does when no request is at hand: signals, its deadline, or it waits.
@@ -193,45 +179,57 @@ void receive(Core& core, Vcpu& server, uint64_t deadline) {
     core.reschedule = true;
 }
 
+} // namespace
+
+[[gnu::noipa]] Vcpu* advance_slowly(Core& core, Vcpu& next, uint64_t esr) {
+    advance(next.context, esr);
+    return enter_slowly(core, next);
+}
+
 /// Every answer that has no shortcut. Same arguments as reply_recv, so that it can be jumped to.
-[[gnu::noinline]] Vcpu* reply_generally(uint64_t deadline, uint64_t tag, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3,
-                                        uint64_t w4, uint64_t w5) {
+[[gnu::noipa]] static Vcpu* reply_generally(uint64_t deadline, uint64_t tag, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3,
+                                            uint64_t w4, uint64_t w5) {
     Core& core = Core::self();
     Vcpu& server = *core.current;
-    const uint64_t words[] = {w0, w1, w2, w3, w4, w5};
-    if (server.registers_saved) { clear_saved_registers(server); }
+    hw::save_server(server.context, native_pstate);
+    if (server.registers_saved) {
+        server.registers_saved = false;
+        for (unsigned i = 9; i < 31; ++i) { server.context.x[i] = 0; }
+        return reply_recv(deadline, tag, w0, w1, w2, w3, w4, w5);
+    }
     core.current = nullptr; // its registers are dead, and saved as far as they count
     server.watch_used = 0;
     if (Vcpu* caller = server.caller) {
         server.caller = nullptr;
-        complete(core, *caller, tag, words);
+        complete(core, *caller, tag, {w0, w1, w2, w3, w4, w5});
         ensure_progress(core, *caller);
     }
     receive(core, server, deadline);
     return schedule(core);
 }
 
-[[gnu::noinline]] Vcpu* reply_to_call(uint64_t, uint64_t tag, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3, uint64_t w4,
-                                      uint64_t w5) {
-    Core& core = Core::self();
-    return call_answer(core, *core.current, tag, {w0, w1, w2, w3, w4, w5});
+/// Functions of their own, so that the compiler leaves the words where reply_recv got them.
+[[gnu::noipa]] static Vcpu* reply_to_vm(Core& core, Vcpu& server, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3) {
+    hw::save_server(server.context, native_pstate);
+    return answer_vm(core, server, *core.account, w0, w1, w2, w3);
 }
-
-} // namespace
+[[gnu::noipa]] static Vcpu* reply_to_call(Core& core, uint64_t tag, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3, uint64_t w4,
+                                          uint64_t w5) {
+    hw::save_server(core.current->context, native_pstate);
+    return answer_native(core, *core.current, *core.account, tag, {w0, w1, w2, w3, w4, w5});
+}
 
 extern "C" Vcpu* reply_recv(uint64_t deadline, uint64_t tag, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3, uint64_t w4,
                             uint64_t w5) {
     Core& core = Core::self();
     Vcpu& server = *core.current;
     Vcpu* caller = server.caller;
-    hw::save_server(server.context, native_pstate);
-    if (caller && caller == core.account && server.standing == Vcpu::just_serving && server.timer_at == deadline) [[likely]] {
-        if (is_device_answer(*caller, tag)) [[likely]] { return device_answer(core, server, *caller, w0); }
-        if (caller->native || ReplyTag{tag}.action() == Action::advance) {
-            return reply_to_call(deadline, tag, w0, w1, w2, w3, w4, w5);
-        }
+    bool advances = ReplyTag{tag}.action() == Action::advance; // no && below: it costs branches
+    if (!((caller == core.account) & (server.standing == Vcpu::just_serving) & (server.timer_at == deadline) & advances)) {
+        return reply_generally(deadline, tag, w0, w1, w2, w3, w4, w5);
     }
-    return reply_generally(deadline, tag, w0, w1, w2, w3, w4, w5);
+    if (caller->native) { return reply_to_call(core, tag, w0, w1, w2, w3, w4, w5); }
+    return reply_to_vm(core, server, w0, w1, w2, w3);
 }
 
 void signals_arrived(Core& core, Vcpu& server) {
@@ -249,7 +247,7 @@ void abandon_requests(Core& core, Vcpu& vcpu) {
     if (Vcpu* caller = vcpu.caller) {
         vcpu.caller = nullptr;
         caller->callee = nullptr;
-        caller->may_repeat = true;
+        caller->may_repeat = !caller->native;
         if (caller->native) {
             refuse(core, *caller, Status::server_fault);
             ensure_progress(core, *caller);

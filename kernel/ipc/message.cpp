@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // From a trapped instruction to a message, and back.
 #include "ipc/message.hpp"
+#include <algorithm>
 
 namespace bulkhead {
 
@@ -9,65 +10,23 @@ using abi::Kind;
 using abi::ReplyTag;
 using abi::Tag;
 
-static uint64_t source_register(const Vcpu& vcpu, unsigned number) { return number == 31 ? 0 : vcpu.context.x[number]; }
-
-static void write_access(const Vcpu& caller, Value<EsrEl2> esr, uint64_t (&to)[31]) {
-    bool write = esr.get(EsrEl2::wnr);
-    unsigned size = 1u << esr.get(EsrEl2::sas);
-    to[1] = Tag::make(write ? Kind::mmio_write : Kind::mmio_read, 0, size, caller.index).bits;
-    to[2] = caller.ipa;
-    uint64_t value = write ? source_register(caller, static_cast<unsigned>(esr.get(EsrEl2::srt))) : 0;
-    to[3] = size == 8 ? value : value & ((1ull << 8 * size) - 1);
-}
-
-static void write_system_register(const Vcpu& caller, Value<EsrEl2> esr, uint64_t (&to)[31]) {
-    bool read = esr.get(EsrEl2::read);
-    to[1] = Tag::make(read ? Kind::sysreg_read : Kind::sysreg_write, 0, 8, caller.index).bits;
-    to[2] = esr.with(EsrEl2::rt, 0).with(EsrEl2::read, 0).get(EsrEl2::iss);
-    to[3] = read ? 0 : source_register(caller, static_cast<unsigned>(esr.get(EsrEl2::rt)));
-}
-
-static void write_trap_answer(Vcpu& caller, const uint64_t (&words)[abi::message_words]) {
+Request request_of(const Vcpu& caller) {
+    if (caller.native) { return call_request(caller); }
     Value<EsrEl2> esr{caller.esr};
     switch (esr.get(EsrEl2::ec)) {
-    case ec::data_abort:
-        if (!esr.get(EsrEl2::wnr)) { write_loaded(caller, esr.bits, words[0]); }
-        break;
-    case ec::msr:
-        if (esr.get(EsrEl2::read) && esr.get(EsrEl2::rt) != 31) { caller.context.x[esr.get(EsrEl2::rt)] = words[0]; }
-        break;
-    case ec::wfx: break;
-    case ec::hvc64: // the preferred return address is already behind it
-        for (unsigned i = 0; i < 4; ++i) { caller.context.x[i] = words[i]; }
-        return;
-    default:
-        for (unsigned i = 0; i < 4; ++i) { caller.context.x[i] = words[i]; }
+    case ec::data_abort: return access_request(caller, caller.esr, caller.ipa);
+    case ec::msr: return register_request(caller, caller.esr);
+    case ec::wfx: return {request_tag(caller, Kind::wfx) + esr.get(EsrEl2::ti), {virtual_timer_deadline(caller)}};
+    default: return firmware_request(caller, caller.esr);
     }
-    advance(caller.context, esr.bits);
 }
 
-void write_message(const Vcpu& caller, uint64_t (&to)[31]) {
-    Value<EsrEl2> esr{caller.esr};
+void write_message(const Vcpu& caller, uint64_t (&to)[32]) {
+    Request request = request_of(caller);
     to[0] = caller.badge;
-    for (unsigned i = 3; i < 8; ++i) { to[i] = 0; }
+    to[1] = request.tag | (caller.may_repeat ? Tag::repeated_bit : 0);
+    std::copy_n(request.word, abi::message_words, &to[2]);
     to[8] = caller.sequence;
-    if (caller.native) {
-        to[1] = Tag::make(Kind::call, static_cast<uint16_t>(caller.context.x[1]), 0, caller.index).bits;
-        for (unsigned i = 2; i < 8; ++i) { to[i] = caller.context.x[i]; }
-        return;
-    }
-    switch (esr.get(EsrEl2::ec)) {
-    case ec::data_abort: write_access(caller, esr, to); break;
-    case ec::msr: write_system_register(caller, esr, to); break;
-    case ec::wfx:
-        to[1] = Tag::make(Kind::wfx, static_cast<uint16_t>(esr.get(EsrEl2::ti)), 0, caller.index).bits;
-        to[2] = virtual_timer_deadline(caller);
-        break;
-    default:
-        to[1] = Tag::make(Kind::smccc, esr.get(EsrEl2::ec) == ec::smc64, 0, caller.index).bits;
-        for (unsigned i = 0; i < 6; ++i) { to[2 + i] = caller.context.x[i]; }
-    }
-    if (caller.may_repeat) { to[1] |= Tag::repeated_bit; }
 }
 
 void write_answer(Vcpu& caller, uint64_t tag, const uint64_t (&words)[abi::message_words]) {
@@ -81,7 +40,10 @@ void write_answer(Vcpu& caller, uint64_t tag, const uint64_t (&words)[abi::messa
     switch (reply.action()) {
     case Action::advance:
     case Action::wait:
-    case Action::off: write_trap_answer(caller, words); break;
+    case Action::off:
+        write_words(caller, caller.esr, words[0], words[1], words[2], words[3]);
+        advance(caller.context, caller.esr);
+        break;
     case Action::undefined: inject_undefined(caller); break;
     case Action::abort: {
         constexpr uint64_t external = 0x10, same_el = 0x25, lower_el = 0x24;
@@ -91,6 +53,15 @@ void write_answer(Vcpu& caller, uint64_t tag, const uint64_t (&words)[abi::messa
     }
     default: break; // retry, fault: the instruction runs again, or never
     }
+}
+
+void advance(Context& context, uint64_t esr) {
+    if (!is_aarch32(context)) { return advance_aarch64(context); }
+    constexpr uint64_t ss = 1u << 21, il = 1u << 25, it_low = 3u << 25, it_high = 0x3fu << 10;
+    uint64_t it = (context.pstate & it_high) >> 8 | (context.pstate & it_low) >> 25;
+    it = (it & 7) ? (it & 0xe0) | (it << 1 & 0x1f) : 0;
+    context.pc += esr & il ? 4 : 2;
+    context.pstate = (context.pstate & ~(ss | it_low | it_high)) | (it & 0xfc) << 8 | (it & 3) << 25;
 }
 
 void inject(Vcpu& vcpu, uint64_t esr_el1, uint64_t far_el1) {

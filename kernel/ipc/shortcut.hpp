@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The shortest way: a VM's access to a device page goes to a server that waits, and its answer comes back; likewise a service's
-// call. Everything that is not exactly so takes the general way in ipc.cpp, which does the same.
+// The shortest way: a request goes to a server that waits for nothing else, its message in registers; and its answer comes back.
+// Everything that is not exactly so takes the general way in ipc.cpp, which does the same.
 #pragma once
 #include "ipc/ipc.hpp"
 #include "ipc/message.hpp"
@@ -8,44 +8,33 @@
 
 namespace bulkhead {
 
-/// The message of write_message for a device access, without detours.
-[[gnu::always_inline]] inline void write_access_message(const Vcpu& guest, uint64_t esr, uint64_t badge, uint64_t (&to)[31]) {
-    constexpr uint64_t wnr = 6, sas = 22, srt = 16, write_step = 1u << 16;
-    constexpr uint64_t read_tag = abi::Tag::make(abi::Kind::mmio_read, 0, 0, 0).bits;
-    static_assert(read_tag + write_step == abi::Tag::make(abi::Kind::mmio_write, 0, 0, 0).bits);
-    uint64_t log2_size = esr >> sas & 3, value = 0;
-    to[0] = badge;
-    to[1] = read_tag + (esr >> wnr & 1) * write_step + (1ull << 32 << log2_size) + (static_cast<uint64_t>(guest.index) << 40);
-    to[2] = guest.ipa;
-    if (esr >> wnr & 1) {
-        uint64_t rt = esr >> srt & 31, unused = 64 - (8u << log2_size);
-        value = rt == 31 ? 0 : guest.context.x[rt] << unused >> unused;
-    }
-    to[3] = value;
-    to[4] = to[5] = to[6] = to[7] = 0;
-    to[8] = guest.sequence;
+/// Only a waiting server, with a caller who may leave at once.
+inline bool takes_shortcut(const Vcpu* server) { return server && server->standing == Vcpu::just_waiting; }
+
+/// `caller`, whose registers are saved, is served by `server` from here on.
+[[gnu::always_inline]] inline Vcpu* serve(Core& core, Vcpu& caller, Vcpu& server, ObjectRef endpoint, uint64_t badge,
+                                          const Request& request) {
+    caller.endpoint = endpoint;
+    caller.badge = badge;
+    caller.state = VcpuState::calling;
+    caller.callee = &server;
+    const uint64_t sequence = ++caller.sequence;
+    server.caller = &caller;
+    server.standing = Vcpu::just_serving;
+    const uint64_t* word = request.word;
+    enter_native(core, server);
+    hw::enter_with_message(server.context, {badge, request.tag, word[0], word[1], word[2], word[3], word[4], word[5], sequence});
+    return &server;
 }
 
-[[gnu::always_inline]] inline Vcpu* device_request(Core& core, Vcpu& guest, uint64_t esr, DevicePage page) {
-    Slot* slot = objects.find(page.endpoint());
+/// A VM's trap.
+[[gnu::always_inline]] inline Vcpu* request_from_vm(Core& core, Vcpu& guest, ObjectRef endpoint, uint64_t badge,
+                                                    const Request& request) {
+    Slot* slot = objects.find(endpoint);
     Vcpu* server = slot ? slot->endpoint.server[core.index] : nullptr;
-    if (!server || server->standing != Vcpu::just_waiting || guest.leaves_slowly) [[unlikely]] {
-        return make_request(core, guest, page.endpoint(), page.badge());
-    }
-    guest.endpoint = page.endpoint();
-    guest.badge = page.badge();
-    guest.state = VcpuState::calling;
-    guest.callee = server;
-    ++guest.sequence;
-    server->caller = &guest;
-    server->standing = Vcpu::just_serving;
-    write_access_message(guest, esr, page.badge(), server->context.x);
-    enter_server_from_vm(core, guest, *server);
-    return server;
-}
-
-inline bool is_device_answer(const Vcpu& caller, uint64_t tag) {
-    return caller.esr >> 26 == ec::data_abort && abi::ReplyTag{tag}.action() == abi::Action::advance;
+    if (!takes_shortcut(server) || guest.leaves_slowly) [[unlikely]] { return make_request(core, guest, endpoint, badge); }
+    hw::save_el1(guest.context, guest.eager);
+    return serve(core, guest, *server, endpoint, badge, request);
 }
 
 /// The server goes on waiting; its caller, whose time it used, goes on.
@@ -53,29 +42,37 @@ inline bool is_device_answer(const Vcpu& caller, uint64_t tag) {
     server.caller = nullptr;
     server.state = VcpuState::waiting;
     caller.callee = nullptr;
-    caller.may_repeat = false;
     caller.state = VcpuState::ready;
 }
 
-[[gnu::always_inline]] inline Vcpu* device_answer(Core& core, Vcpu& server, Vcpu& guest, uint64_t value) {
-    constexpr uint64_t wnr = 1u << 6;
-    uint64_t esr = guest.esr;
-    close_request(server, guest);
-    if (!(esr & wnr)) { write_loaded(guest, esr, value); }
-    advance(guest.context, esr);
-    enter_vcpu(core, guest);
+Vcpu* advance_slowly(Core& core, Vcpu& next, uint64_t esr);
+/// The answer is in its registers.
+[[gnu::always_inline]] inline Vcpu* resume_vm(Core& core, Vcpu& guest) {
+    if (core.loaded != &guest || guest.interrupts.is_dirty()) [[unlikely]] { return enter_slowly(core, guest); }
+    core.current = &guest;
+    hw::load_el1(guest.context, guest.eager);
+    hw::load_controls(guest.controls);
+    hw::enter(guest.context);
     return &guest;
 }
 
-struct Words {
-    uint64_t word[abi::message_words];
-};
-/// To a native caller, or a VM's trap of another kind.
-[[gnu::always_inline]] inline Vcpu* call_answer(Core& core, Vcpu& server, uint64_t tag, const Words& words) {
-    Vcpu& caller = *server.caller;
+/// `tag` says advance.
+[[gnu::always_inline]] inline Vcpu* answer_vm(Core& core, Vcpu& server, Vcpu& guest, uint64_t w0, uint64_t w1, uint64_t w2,
+                                              uint64_t w3) {
+    const uint64_t esr = guest.esr;
+    close_request(server, guest);
+    write_words(guest, esr, w0, w1, w2, w3);
+    if (is_aarch32(guest.context)) [[unlikely]] { return advance_slowly(core, guest, esr); }
+    advance_aarch64(guest.context);
+    return resume_vm(core, guest);
+}
+
+[[gnu::always_inline]] inline Vcpu* answer_native(Core& core, Vcpu& server, Vcpu& caller, uint64_t tag,
+                                                  const uint64_t (&words)[abi::message_words]) {
     close_request(server, caller);
-    write_answer(caller, tag, words.word);
-    enter_vcpu(core, caller);
+    enter_native(core, caller);
+    hw::enter_with_message(caller.context, {static_cast<uint64_t>(Status::ok), abi::ReplyTag{tag}.label(), words[0], words[1],
+                                            words[2], words[3], words[4], words[5], caller.context.x[8]});
     return &caller;
 }
 

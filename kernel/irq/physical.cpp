@@ -62,7 +62,7 @@ void bind_to_notification(Core& core, Interrupt& interrupt, ObjectRef notificati
 }
 
 Status bind_to_vm(Core& core, Interrupt& interrupt, ObjectRef vm, uint64_t intid) {
-    Partition& partition = *objects.at(vm.index).partition;
+    Partition& partition = *objects.at(vm.index()).partition;
     bool is_spi = intid >= VirtualInterrupts::first_spi && partition.interrupts && partition.interrupts->has(intid);
     if (!is_spi) { return Status::bad_argument; }
     auto spi = static_cast<unsigned>(intid);

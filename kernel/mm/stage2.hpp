@@ -9,18 +9,14 @@
 namespace bulkhead {
 
 /// What an invalid descriptor says when it stands for a page of an emulated device.
-/// Bits: 0 zero; 1 one (marks a device page); 2..16 endpoint index; 17..31 its generation; 32..63
-/// badge.
+/// Bits: 0 zero; 1 one (marks a device page); 2..31 endpoint; 32..63 badge.
 struct DevicePage {
     uint64_t bits = 0;
     static constexpr DevicePage make(ObjectRef endpoint, uint32_t badge) {
-        return {2u | static_cast<uint64_t>(endpoint.index) << 2 | static_cast<uint64_t>(endpoint.generation) << 17 |
-                static_cast<uint64_t>(badge) << 32};
+        return {2u | static_cast<uint64_t>(endpoint.bits) << 2 | static_cast<uint64_t>(badge) << 32};
     }
-    constexpr bool is_device() const { return (bits & 3) == 2; }
-    constexpr ObjectRef endpoint() const {
-        return {static_cast<uint16_t>(bits >> 2 & 0x7fff), static_cast<uint16_t>(bits >> 17 & 0x7fff)};
-    }
+    constexpr bool is_device() const { return bits & 2 && !(bits & 1); }
+    constexpr ObjectRef endpoint() const { return {static_cast<uint32_t>(bits) >> 2}; }
     constexpr uint32_t badge() const { return static_cast<uint32_t>(bits >> 32); }
 };
 
@@ -48,15 +44,9 @@ public:
     /// Takes every translation of this VMID out of all TLBs, and what was fetched through them.
     void invalidate() const;
 
-    /// The descriptor that translates ipa, or zero. No lock: used on the way from a guest's access
-    /// to its service.
-    uint64_t descriptor(GuestAddr ipa) const {
-        if (ipa.value >= ipa_limit) [[unlikely]] { return 0; }
-        uint64_t entry = load(root_ + (ipa.value >> 30) * 8);
-        if ((entry & 3) != table) { return entry; }
-        entry = load(next(entry) + (ipa.value >> 21 & 511) * 8);
-        return (entry & 3) == table ? load(next(entry) + (ipa.value >> 12 & 511) * 8) : entry;
-    }
+    /// The descriptor that translates ipa, or zero; and where it is, if it is of level 3: it stays there. No lock.
+    uint64_t descriptor(GuestAddr ipa) const { return ipa.value < ipa_limit ? find(ipa).entry : 0; }
+    const uint64_t* last_entry(GuestAddr ipa) const;
 
 private:
     static constexpr uint64_t table = 3; ///< bits 0..1 of a descriptor at level 1 and 2; of a page at level 3

@@ -214,7 +214,7 @@ Vcpu* schedule(Core& core) {
 Vcpu* leave_kernel(Core& core) {
     if (core.reschedule || !core.current) { return schedule(core); }
     Vcpu* vcpu = core.current;
-    if (!vcpu->native && vcpu->interrupts.dirty.load(std::memory_order_relaxed)) { before_guest(core, *vcpu); }
+    if (!vcpu->native && vcpu->interrupts.is_dirty()) { before_guest(core, *vcpu); }
     return vcpu;
 }
 

@@ -7,7 +7,7 @@ namespace bulkhead {
 
 /// What the entry code saves and restores by itself; its offsets are known to entry/vectors.S.
 struct Context {
-    uint64_t x[31];
+    uint64_t x[32]; ///< x[31] takes what is loaded into XZR
     uint64_t pc;
     uint64_t pstate;
     uint64_t sp; ///< SP_EL1
@@ -38,7 +38,8 @@ struct FpState {
 
 /// EL2 controls, packed ready to write.
 struct Controls {
-    uint64_t vttbr, hcr, cptr, ich_hcr, vmpidr, cntvoff;
+    uint64_t vttbr, hcr, cptr, ich_hcr;
+    uint64_t vmpidr, cntvoff; ///< of VMs: native partitions see the last one's
 };
 
 } // namespace bulkhead

@@ -23,7 +23,8 @@ static void set_fp_trap(Vcpu& vcpu, bool trap) {
     vcpu.controls.cptr = value.with(CptrEl2::tfp, trap).bits;
 }
 
-void enter_vm(Core& core, Vcpu& vcpu) {
+/// Another VM's state is resident, or list registers or controls have changed.
+static void prepare_vm(Core& core, Vcpu& vcpu) {
     if (core.resident != &vcpu) {
         if (Vcpu* old = core.resident) {
             hw::save_lazy(old->lazy);
@@ -35,9 +36,23 @@ void enter_vm(Core& core, Vcpu& vcpu) {
         hw::load_lazy(vcpu.lazy);
         switch_in(core, vcpu);
     }
+    hw::write<hw::VmpidrEl2>({vcpu.controls.vmpidr});
+    hw::write<hw::CntvoffEl2>({vcpu.controls.cntvoff});
     if (core.loaded != &vcpu && vcpu.leaves_slowly) { load_extra(vcpu); }
     core.loaded = &vcpu;
     if (vcpu.interrupts.dirty.load(std::memory_order_acquire)) { before_guest(core, vcpu); }
+}
+
+Vcpu* enter_slowly(Core& core, Vcpu& next) {
+    core.current = &next;
+    if (next.native) {
+        enter_native(core, next);
+    } else {
+        if (core.loaded != &next || next.interrupts.is_dirty()) { prepare_vm(core, next); }
+        hw::load_controls(next.controls);
+        hw::load_el1(next.context, next.eager);
+    }
+    return &next;
 }
 
 void leave(Core& core) {
@@ -54,11 +69,11 @@ void leave(Core& core) {
 
 void switch_to(Core& core, Vcpu& next) {
     if (core.current == &next) {
-        if (!next.native && next.interrupts.dirty.load(std::memory_order_relaxed)) { before_guest(core, next); }
+        if (!next.native && next.interrupts.is_dirty()) { before_guest(core, next); }
         return;
     }
     leave(core);
-    enter_vcpu(core, next);
+    enter_slowly(core, next);
 }
 
 void write_back(Core& core, Vcpu& vcpu) {
@@ -103,16 +118,16 @@ void init_vcpu(Vcpu& vcpu, Partition& partition, unsigned index, unsigned core, 
     vcpu.state = VcpuState::off;
     vcpu.partition = &partition;
     vcpu.timer_at = abi::no_deadline;
+    vcpu.device.hpfar = ~0ull;
     vcpu.controls.vttbr = partition.stage2.vttbr();
-    vcpu.controls.vmpidr = 1ull << 31 | index;
     if (vcpu.native) {
         vcpu.controls.hcr = service.bits;
         vcpu.controls.cptr = (cptr | CptrEl2::tcpac(1)).bits;
         vcpu.controls.ich_hcr = (IchHcrEl2::tc(1) | IchHcrEl2::tall0(1) | IchHcrEl2::tall1(1)).bits;
-        vcpu.controls.vmpidr = 1ull << 31;
     } else {
         bool trap_wfe = static_cast<bool>(partition.traps[static_cast<unsigned>(abi::Trap::wfe)].endpoint);
         vcpu.controls.hcr = Value<HcrEl2>{guest.bits}.with(HcrEl2::twe, trap_wfe).bits;
+        vcpu.controls.vmpidr = 1ull << 31 | index;
         vcpu.controls.cptr = cptr.bits;
         vcpu.controls.ich_hcr = IchHcrEl2::en(1).bits;
         vcpu.leaves_slowly = has_extra_registers();

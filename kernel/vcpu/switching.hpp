@@ -13,28 +13,15 @@ constexpr uint64_t native_pstate = 0x3c5;        ///< EL1h, all masked
 
 /// Moves what runs in the hardware, if anything, to memory (its general registers are there already): nobody runs then.
 void leave(Core& core);
-/// From a VM's vCPU, which runs and does not leave slowly, to a server, which waits: the way of every trapped access.
-[[gnu::always_inline]] inline void enter_server_from_vm(Core& core, Vcpu& guest, Vcpu& server) {
-    hw::save_el1(guest.context, guest.eager);
-    core.current = &server;
-    hw::load_native(server.context);
-    hw::load_controls(server.controls);
+/// Makes a native partition's vCPU the one that runs. What ran before has been left.
+[[gnu::always_inline]] inline void enter_native(Core& core, Vcpu& next) {
+    core.current = &next;
+    hw::load_native(next.context);
+    hw::load_controls(next.controls);
     hw::clear_el1(native_sctlr, native_vbar);
 }
-void enter_vm(Core& core, Vcpu& vcpu); ///< slow part: another VM's state is resident, or its list registers changed
-/// Makes `next` the vCPU that runs. What ran before has been left.
-[[gnu::always_inline]] inline void enter_vcpu(Core& core, Vcpu& next) {
-    core.current = &next;
-    if (next.native) {
-        hw::load_native(next.context);
-        hw::load_controls(next.controls);
-        hw::clear_el1(native_sctlr, native_vbar);
-        return;
-    }
-    if (core.loaded != &next || next.interrupts.dirty.load(std::memory_order_relaxed)) [[unlikely]] { enter_vm(core, next); }
-    hw::load_controls(next.controls);
-    hw::load_el1(next.context, next.eager);
-}
+/// Either kind; returns it.
+Vcpu* enter_slowly(Core& core, Vcpu& next);
 void switch_to(Core& core, Vcpu& next);
 /// Takes every register of `vcpu` that is in this core's hardware to memory.
 void write_back(Core& core, Vcpu& vcpu);

@@ -28,8 +28,10 @@ struct VcpuInterrupts {
     uint32_t used;                       ///< zero unless resident
     std::atomic<bool> dirty;             ///< list registers are to be filled anew before the guest runs
     std::atomic<bool> fold_wanted;       ///< another core waits until the words tell what the list registers hold
-    uint64_t serror_syndrome;            ///< for VSESR_EL2 while a virtual SError is pending
-    InterruptWait wait;                  ///< of a native partition's vCPU
+    /// As dirty.load(relaxed), in one instruction.
+    bool is_dirty() const { return *reinterpret_cast<const volatile bool*>(&dirty); }
+    uint64_t serror_syndrome; ///< for VSESR_EL2 while a virtual SError is pending
+    InterruptWait wait;       ///< of a native partition's vCPU
 };
 
 struct FaultRecord {
@@ -76,9 +78,13 @@ struct Vcpu {
     uint16_t object_index;
 
     // The open trapped access or call
-    uint64_t esr;               ///< syndrome of the trap that left last
-    uint64_t far;               ///< of an abort: the guest's virtual address
-    uint64_t ipa;               ///< of an abort
+    uint64_t esr; ///< syndrome of the trap that left last
+    uint64_t far; ///< of an abort: the guest's virtual address
+    uint64_t ipa; ///< of an abort
+    struct {
+        uint64_t hpfar;        ///< of the last access to a device page; else all ones
+        const uint64_t* entry; ///< that page's descriptor
+    } device;
     uint64_t sequence;          ///< of the open, or last, request
     uint64_t badge;             ///< that the open request carries
     ObjectRef endpoint;         ///< that the open request goes to
@@ -105,7 +111,7 @@ struct Vcpu {
     Vcpu* inbox_next;
 
     FaultRecord fault;
-    uint64_t exits[6]; ///< others, MMIO, system registers, SMCCC, WFx, interrupts
+    uint64_t exits[6]; ///< others, -, system registers, SMCCC, WFx, interrupts; MMIO are the other requests
 
     uint64_t start_entry, start_x0, start_x1, start_stack; ///< arguments of a start made by another core
 

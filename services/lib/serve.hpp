@@ -161,9 +161,9 @@ template <typename T> [[gnu::always_inline]] inline uint64_t deadline_of(T& obje
 
 template <typename T> void loop() {
     abi::Message m;
-    reply_and_receive(m, deadline_of(*served<T>), LongAnswer{});
+    T& object = *served<T>;
+    reply_and_receive(m, deadline_of(object), LongAnswer{});
     for (;;) {
-        T& object = *served<T>;
         Answer answer;
         if (quick(object, m, answer)) [[likely]] {
             reply_and_receive(m, deadline_of(object), answer);

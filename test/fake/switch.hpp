@@ -2,6 +2,7 @@
 // Moving register state, for host tests: what a core's hardware would hold is a struct per core.
 #pragma once
 #include "hw.hpp"
+#include <algorithm>
 
 namespace bulkhead::hw {
 
@@ -44,6 +45,8 @@ inline void clear_el1(uint64_t sctlr, uint64_t vbar) {
     in_hardware().eager.sctlr_el1 = sctlr;
     in_hardware().eager.vbar_el1 = vbar;
 }
+inline void enter(const Context&) {}
+inline void enter_with_message(Context& context, const uint64_t (&message)[9]) { std::copy_n(message, 9, context.x); }
 inline void load_controls(const Controls& controls) { in_hardware().controls = controls; }
 inline void save_lazy(LazyState& state) { state = in_hardware().lazy; }
 inline void load_lazy(const LazyState& state) { in_hardware().lazy = state; }

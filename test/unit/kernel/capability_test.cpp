@@ -85,7 +85,7 @@ TEST_CASE("drop frees a slot, of the own table or of a partition's", "[cap][hype
     Ipc w;
     REQUIRE(w.call(hypercall::drop, {endpoint, 0}) == Status::ok);
     CHECK_FALSE(w.root->lookup<Endpoint>(endpoint, 0).ok());
-    CHECK(objects.find({20, 1}) != nullptr); // the object stays
+    CHECK(objects.find(ObjectRef::make(20, 1)) != nullptr); // the object stays
     CHECK(w.call(hypercall::drop, {endpoint, 0}) == Status::bad_handle);
     CHECK(w.call(hypercall::drop, {512, 0}) == Status::bad_handle);
     REQUIRE(w.give(5, notification) == Status::ok);
@@ -120,7 +120,7 @@ TEST_CASE("a slot that names a dead object counts as free", "[cap][hypercall]") 
 
 TEST_CASE("who finds the mutation lock taken, or is being destroyed, comes again", "[cap][hypercall]") {
     Ipc w;
-    const Arguments arguments{{handle::other, 5, endpoint, 0, 0}};
+    const Arguments arguments{{handle::other, 5, endpoint, 0, 0}, 0, 0, 0};
     const auto delegate = [&] { return mutate(hypercall::delegate, w.core, *w.self, arguments); };
     mutation = true;
     CHECK(delegate() == restart);

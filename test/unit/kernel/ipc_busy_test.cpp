@@ -87,7 +87,7 @@ TEST_CASE("servers that are made to wait for each other afterwards are told so",
     m.call(m.low_to_front);
     REQUIRE(m.call(m.front_to_back) == nullptr); // front waits for whoever serves there
     m.control(m.front, request::pause);
-    objects.at(m.back_door.index).endpoint.server[0] = nullptr; // as when back is destroyed
+    objects.at(m.back_door.index()).endpoint.server[0] = nullptr; // as when back is destroyed
     recheck(m.core());
     m.run(m.high);
     REQUIRE(m.call(m.high_to_front) == nullptr);
@@ -249,7 +249,7 @@ TEST_CASE("an endpoint is gone: its waiting callers learn it", "[ipc][lost]") {
     m.go();
     m.control(m.front, request::pause);
     while (m.running()) { m.running() == &m.low ? m.call(m.low_to_front) : m.load(Chain::ipa); }
-    objects.retire(objects.at(m.front_door.index));
+    objects.retire(objects.at(m.front_door.index()));
     recheck(m.core());
     m.go();
     REQUIRE(m.running() == &m.low);
@@ -263,7 +263,7 @@ TEST_CASE("an endpoint is gone: its waiting callers learn it", "[ipc][lost]") {
 TEST_CASE("signals are taken before the next call, and one call between two of them", "[ipc][signals]") {
     Chain m;
     const ObjectRef bell = m.notification(m.front);
-    auto ring = [&](uint64_t bits) { notify(m.core(), objects.at(bell.index).notification, bits); };
+    auto ring = [&](uint64_t bits) { notify(m.core(), objects.at(bell.index()).notification, bits); };
     m.run(m.low);
     m.call(m.low_to_front, 1);
     ring(0x10);

@@ -217,7 +217,7 @@ Vcpu* Machine::interrupts() {
                 return schedule(core());
             }
             save_registers();
-            return handle_irq(cpu().runs, &core());
+            return handle_irq(&core(), cpu().runs);
         });
     }
     return running();
@@ -270,7 +270,14 @@ Vcpu* Machine::sync(uint64_t esr, uint64_t far, uint64_t ipa) {
     hw::write<EsrEl2>({esr});
     hw::write<hw::FarEl2>({far});
     hw::write<hw::HpfarEl2>({ipa >> 12 << 4});
-    return into_kernel([&] { return handle_sync(running(), &core()); });
+    return into_kernel([&] { return handle_sync(&core(), running()); });
+}
+
+Vcpu* Machine::access(uint64_t esr, uint64_t ipa) {
+    Vcpu* guest = running();
+    const uint64_t at = pc();
+    Vcpu* next = sync(esr, ipa, ipa);
+    return next == guest && pc() == at ? sync(esr, ipa, ipa) : next;
 }
 
 Vcpu* Machine::serror(uint64_t esr) {

@@ -186,7 +186,7 @@ TEST_CASE("a server with a budget gets its next period although it waits", "[sch
     Vcpu& server = m.vcpu(m.native("server"), 0, 20);
     Vcpu& client = m.vcpu(m.native("client"));
     const uint64_t handle = m.grant(*client.partition, m.endpoint({&server}));
-    Slot& bell = objects.at(m.notification(server).index);
+    Slot& bell = objects.at(m.notification(server).index());
     m.budget(server, 500, 10'000);
     m.serve(server);
     m.start(client);
@@ -237,7 +237,7 @@ struct Moving : Machine {
 
 TEST_CASE("a service that works keeps its registers when it moves, whatever deadline is left", "[sched][move]") {
     Moving m;
-    Slot& bell = objects.at(m.notification(m.service).index);
+    Slot& bell = objects.at(m.notification(m.service).index());
     m.serve(m.service, hw::counter + 100'000);
     notify(m.core(), bell.notification, 1);
     REQUIRE(m.go() == &m.service);
@@ -338,7 +338,7 @@ TEST_CASE("a request that takes longer than its endpoint allows is the server's 
 TEST_CASE("preemption does not hide how long a request takes", "[sched][watchdog]") {
     Watched m;
     Vcpu& urgent = m.vcpu(m.native("urgent"), 0, 30);
-    Slot& bell = objects.at(m.notification(urgent).index);
+    Slot& bell = objects.at(m.notification(urgent).index());
     m.serve(urgent);
     REQUIRE(m.go() == &m.client);
     REQUIRE(m.call(m.handle) == &m.server);

@@ -219,11 +219,11 @@ TEST_CASE("a block is unmapped whole by one step and one invalidation", "[mm][st
 
 TEST_CASE("device pages hold endpoint and badge, and are found without a table walk for memory", "[mm][stage2]") {
     Tables t;
-    const auto what = DevicePage::make({0x7abc, 0x7001}, 0xdead'beef);
+    const auto what = DevicePage::make(ObjectRef::make(0x7abc, 0x7001), 0xdead'beef);
     REQUIRE(t.set_device(0x0900'0000, 600, what) == Status::ok);
     const DevicePage found{t.stage2.descriptor({0x0900'0ffc})};
     CHECK(found.is_device());
-    CHECK(found.endpoint() == ObjectRef{0x7abc, 0x7001});
+    CHECK(found.endpoint() == ObjectRef::make(0x7abc, 0x7001));
     CHECK(found.badge() == 0xdead'beef);
     CHECK(t.stage2.descriptor({0x0900'0000 + 599 * page_size}) == what.bits);
     CHECK(t.stage2.descriptor({0x0900'0000 + 600 * page_size}) == 0);
@@ -232,7 +232,7 @@ TEST_CASE("device pages hold endpoint and badge, and are found without a table w
 
 TEST_CASE("device pages and memory exclude each other", "[mm][stage2]") {
     Tables t;
-    const auto what = DevicePage::make({3, 1}, 1), another = DevicePage::make({4, 1}, 1);
+    const auto what = DevicePage::make(ObjectRef::make(3, 1), 1), another = DevicePage::make(ObjectRef::make(4, 1), 1);
     REQUIRE(t.map(0x1000, gib, page_size) == Status::ok);
     REQUIRE(t.map(4 * mib, gib, 2 * mib) == Status::ok);
     CHECK(t.set_device(0x1000, 1, what) == Status::overlap);
