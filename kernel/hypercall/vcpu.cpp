@@ -103,8 +103,7 @@ Status vcpu_read(Core&, Vcpu& self, const Arguments& arguments) {
     }
     if (group == static_cast<uint64_t>(VcpuGroup::exits)) {
         const uint64_t* n = vcpu->exits;
-        uint64_t accesses = vcpu->sequence - n[2] - n[3] - n[4]; // the other requests
-        write_words(self, {n[0] + accesses + n[2] + n[3] + n[4] + n[5], accesses, n[2], n[3], n[4], n[5]});
+        write_words(self, {n[0] + vcpu->sequence + n[5], vcpu->accesses(), n[2], n[3], n[4], n[5]});
         return Status::ok;
     }
     if (group > static_cast<uint64_t>(VcpuGroup::exits)) { return Status::bad_argument; }

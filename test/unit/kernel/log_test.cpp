@@ -19,7 +19,7 @@ struct Logging : Machine {
     Logging() {
         hw::counter = 12'345'678; // us
         std::fill_n(hw::pointer<uint8_t>({ring_at}), ring_size, uint8_t{0});
-        log::init({ring_at}, ring_size, bell.index, 5);
+        log::init({ring_at}, ring_size, bell.index(), 5);
     }
     ~Logging() { log::leave_console(); }
     std::string take() {
@@ -41,7 +41,7 @@ TEST_CASE("a line has its time, source, event and fields", "[log]") {
         .hex("zero", 0)
         .word(~0ull);
     CHECK(m.take() == "[  12.345678] core: fault.stage2 partition=a vcpu=0 ipa=0x90000000 zero=0x0 0xffffffffffffffff\n");
-    CHECK(objects.at(m.bell.index).notification.pending.load() == 1u << 5);
+    CHECK(objects.at(m.bell.index()).notification.pending.load() == 1u << 5);
     hw::counter = 1'234'000'042;
     LogLine("core", "x").field("most", ~0ull);
     CHECK(m.take() == "[1234.000042] core: x most=18446744073709551615\n");

@@ -266,24 +266,24 @@ Vcpu* Machine::reply(uint64_t tag, std::initializer_list<uint64_t> words, uint64
 
 Vcpu* Machine::sync(uint64_t esr, uint64_t far, uint64_t ipa) {
     REQUIRE(running());
-    save_registers();
     hw::write<EsrEl2>({esr});
     hw::write<hw::FarEl2>({far});
     hw::write<hw::HpfarEl2>({ipa >> 12 << 4});
-    return into_kernel([&] { return handle_sync(&core(), running()); });
-}
-
-Vcpu* Machine::access(uint64_t esr, uint64_t ipa) {
-    Vcpu* guest = running();
+    const Vcpu* guest = running();
     const uint64_t at = pc();
-    Vcpu* next = sync(esr, ipa, ipa);
-    return next == guest && pc() == at ? sync(esr, ipa, ipa) : next;
+    auto execute = [&] {
+        save_registers();
+        return into_kernel([&] { return handle_sync(&core(), running()); });
+    };
+    Vcpu* next = execute();
+    const bool again = esr >> 26 == ec::data_abort && next == guest && pc() == at;
+    return again ? execute() : next;
 }
 
 Vcpu* Machine::serror(uint64_t esr) {
     save_registers();
     hw::write<EsrEl2>({esr});
-    return into_kernel([&] { return handle_serror(running(), &core()); });
+    return into_kernel([&] { return handle_serror(&core(), running()); });
 }
 
 std::string printed() {

@@ -76,7 +76,7 @@ TEST_CASE("what a store sends is as wide as its instruction, and register 31 is 
     CHECK(m.tag().size() == size);
     CHECK(m.word(0) == device_ipa + 8);
     CHECK(m.word(1) == (rt == 31 ? 0 : 0x8899'aabb'ccdd'eeff & ~0ull >> (64 - 8 * size)));
-    CHECK(m.guest.exits[1] == 1);
+    CHECK(m.guest.accesses() == 1);
 }
 
 TEST_CASE("the PC moves past the instruction, 2 or 4 bytes, and PSTATE loses what execution clears", "[decode]") {
