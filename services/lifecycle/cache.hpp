@@ -7,6 +7,17 @@
 
 namespace lifecycle {
 
+/// Calls `operation` with the address of every line; several in a turn, for a VM's RAM has millions.
+template <typename Operation> void for_each_line(uint64_t first, uint64_t end, uint64_t line, Operation operation) {
+    constexpr unsigned turn = 8;
+    uint64_t address = first;
+    for (uint64_t turns = (end - first) / line / turn; turns > 0; --turns) {
+#pragma GCC unroll 8
+        for (unsigned n = 0; n < turn; ++n, address += line) { operation(address); }
+    }
+    for (; address < end; address += line) { operation(address); }
+}
+
 /// Cleans to the point of coherency. QEMU has no caches, so it cannot show that this is missing: a
 /// guest starts with its MMU and caches off and would read what lay in memory before.
 inline void clean_to_coherency(std::span<uint8_t> bytes) {
@@ -15,9 +26,7 @@ inline void clean_to_coherency(std::span<uint8_t> bytes) {
     const uint64_t line = 4ull << (ctr >> 16 & 15); // DminLine: log2 of words
     const auto first = reinterpret_cast<uint64_t>(bytes.data());
     const uint64_t end = first + bytes.size();
-    for (uint64_t address = first & ~(line - 1); address < end; address += line) {
-        asm volatile("dc cvac, %0" ::"r"(address) : "memory");
-    }
+    for_each_line(first & ~(line - 1), end, line, [](uint64_t address) { asm volatile("dc cvac, %0" ::"r"(address) : "memory"); });
     asm volatile("dsb sy" ::: "memory"); // complete before the memory is unmapped and the guest starts
 }
 
@@ -32,9 +41,9 @@ inline void zero_memory(std::span<uint8_t> bytes) {
         memset(bytes.data(), 0, bytes.size());
         return;
     }
-    for (uint64_t address = first; address < first + bytes.size(); address += line) {
+    for_each_line(first, first + bytes.size(), line, [](uint64_t address) {
         asm volatile("dc zva, %0" ::"r"(address) : "memory");
-    }
+    });
 }
 
 } // namespace lifecycle

@@ -20,15 +20,15 @@ cores = {cores}
 BOOTARGS = "console=ttyAMA0 cryptomgr.notests"
 
 
-def vm(name, cores, *more, initrd=INITRD, bootargs=BOOTARGS, image=KERNEL):
+def vm(name, cores, *more, initrd=INITRD, bootargs=BOOTARGS, ram_mib=192):
     """A [vm] table; `more` are further lines of it."""
     return "\n".join(
         (
             f"[vm.{name}]",
-            f'image = "{image}"',
+            f'image = "{KERNEL}"',
             f'initrd = "{initrd}"',
             f'bootargs = "{bootargs}"',
-            "ram_mib = 192",
+            f"ram_mib = {ram_mib}",
             f"cores = {list(cores)}",
             *more,
             "",

@@ -33,7 +33,7 @@ class Monitor:
         self._socket.connect(str(path))
         self._socket.setblocking(False)
         self._receive()
-        self._execute("qmp_capabilities")
+        self.execute("qmp_capabilities")
 
     def close(self):
         self._socket.close()
@@ -50,7 +50,7 @@ class Monitor:
         line, self._received = self._received.split(b"\n", 1)
         return json.loads(line)
 
-    def _execute(self, command, **arguments):
+    def execute(self, command, **arguments):
         self._socket.send(json.dumps({"execute": command, "arguments": arguments}).encode())
         while True:
             answer = self._receive()
@@ -59,10 +59,10 @@ class Monitor:
 
     def look(self):
         """Instructions executed so far, and the second of virtual time, at one moment."""
-        self._execute("stop")
-        instructions = self._execute("query-replay")["icount"]
-        word = self._execute("human-monitor-command", **{"command-line": f"xp /1wx {RTC:#x}"})
-        self._execute("cont")
+        self.execute("stop")
+        instructions = self.execute("query-replay")["icount"]
+        word = self.execute("human-monitor-command", **{"command-line": f"xp /1wx {RTC:#x}"})
+        self.execute("cont")
         return instructions, int(word.split(":")[1], 16)
 
 
