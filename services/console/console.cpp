@@ -2,6 +2,7 @@
 // The console's loop: input to the streams, the streams to the queue, the queue to the PL011.
 #include "services/console/console.hpp"
 #include "abi/protocol/console.hpp"
+#include <algorithm>
 
 namespace console {
 namespace {
@@ -10,6 +11,7 @@ constexpr unsigned bytes_at_once = 512; ///< to the PL011 before the core may do
 constexpr unsigned input_at_once = 256;
 constexpr unsigned rounds = 4;
 constexpr uint64_t retry_us = 10'000;    ///< look again at a full stream that input waits for
+constexpr uint64_t gather_us = 500;      ///< that output waits for more of it
 constexpr unsigned flush_looks = 20'000; ///< at the PL011, before a flush says `again`
 
 constinit State without_region{};
@@ -97,10 +99,14 @@ void Console::run(bool all) {
 }
 
 void Console::on(service::Signals signals) {
-    bool const interrupted = (signals.set & interrupt_signal_) != 0;
-    if (interrupted) { device_.clear_interrupts(); }
+    if ((signals.set & interrupt_signal_) == 0) {
+        // A ring signals when it was empty: what follows the first byte is taken with it, in one turn.
+        deadline_ = std::min(deadline_, service::ticks(service::now_us() + gather_us));
+        return;
+    }
+    device_.clear_interrupts();
     run(false);
-    if (interrupted) { service::interrupt_control(interrupt_, service::InterruptOperation::acknowledge); }
+    service::interrupt_control(interrupt_, service::InterruptOperation::acknowledge);
 }
 
 /// A flush may take several calls; it waits for what was there at the first one.

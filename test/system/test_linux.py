@@ -143,8 +143,11 @@ def test_a_megabyte_goes_out_and_in_without_a_wrong_byte(machine, boot):
     shell = Shell(machine, "linux").up()
     shell.start(f"stress out {len(data)}")
     wait_for(machine, lambda raw: data[-64:] in raw[-1024:])
-    assert data in bytes(machine.streams["linux"].raw)
     shell.finish()
+    raw = bytes(machine.streams["linux"].raw)
+    given = raw[raw.index(data[:64]) :]
+    wrong = next((n for n in range(len(data)) if given[n : n + 1] != data[n : n + 1]), None)
+    assert wrong is None, (wrong, given[wrong - 8 : wrong + 64], data[wrong - 8 : wrong + 64])
     shell.start(f"stress in {len(data)}")
     machine.expect("in: ready", "linux")
     machine.send("linux", data)
@@ -285,7 +288,7 @@ def test_the_way_to_the_shell_costs_little_more_than_on_bare_metal(
     record_figure(
         "of that, loading a VM of 256 MiB", started.number("load_us") * 1000, "instructions"
     )
-    assert 1 < ratio < 1.2
+    assert 0.8 < ratio < 1.02
 
 
 def instructions_to_the_end(machine, qmp):

@@ -33,25 +33,24 @@ Vectors pattern(uint64_t seed) {
 /// Loads all of FP/SIMD, gives the CPU away `yields` times in between, and stores all of it. No compiled code runs meanwhile.
 void keep(Vectors const& in, Vectors& out, long yields) {
     register long count asm("x19") = yields;
-    asm volatile(
-        "ldr x9, [%1, #512]\n msr fpcr, x9\n"
-        "ldp q0, q1, [%1]\n ldp q2, q3, [%1, #32]\n ldp q4, q5, [%1, #64]\n ldp q6, q7, [%1, #96]\n"
-        "ldp q8, q9, [%1, #128]\n ldp q10, q11, [%1, #160]\n ldp q12, q13, [%1, #192]\n ldp q14, q15, [%1, #224]\n"
-        "ldp q16, q17, [%1, #256]\n ldp q18, q19, [%1, #288]\n ldp q20, q21, [%1, #320]\n ldp q22, q23, [%1, #352]\n"
-        "ldp q24, q25, [%1, #384]\n ldp q26, q27, [%1, #416]\n ldp q28, q29, [%1, #448]\n ldp q30, q31, [%1, #480]\n"
-        "1: mov x8, #124\n svc #0\n" // sched_yield
-        "mov x10, #2000\n 2: subs x10, x10, #1\n b.ne 2b\n"
-        "subs %0, %0, #1\n b.gt 1b\n"
-        "stp q0, q1, [%2]\n stp q2, q3, [%2, #32]\n stp q4, q5, [%2, #64]\n stp q6, q7, [%2, #96]\n"
-        "stp q8, q9, [%2, #128]\n stp q10, q11, [%2, #160]\n stp q12, q13, [%2, #192]\n stp q14, q15, [%2, #224]\n"
-        "stp q16, q17, [%2, #256]\n stp q18, q19, [%2, #288]\n stp q20, q21, [%2, #320]\n stp q22, q23, [%2, #352]\n"
-        "stp q24, q25, [%2, #384]\n stp q26, q27, [%2, #416]\n stp q28, q29, [%2, #448]\n stp q30, q31, [%2, #480]\n"
-        "mrs x9, fpcr\n str x9, [%2, #512]\n msr fpcr, xzr\n"
-        : "+r"(count)
-        : "r"(&in), "r"(&out)
-        : "x0", "x8", "x9", "x10", "cc", "memory", "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10", "v11", "v12",
-          "v13", "v14", "v15", "v16", "v17", "v18", "v19", "v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27", "v28", "v29",
-          "v30", "v31");
+    asm volatile("ldr x9, [%1, #512]\n msr fpcr, x9\n"
+                 "ldp q0, q1, [%1]\n ldp q2, q3, [%1, #32]\n ldp q4, q5, [%1, #64]\n ldp q6, q7, [%1, #96]\n"
+                 "ldp q8, q9, [%1, #128]\n ldp q10, q11, [%1, #160]\n ldp q12, q13, [%1, #192]\n ldp q14, q15, [%1, #224]\n"
+                 "ldp q16, q17, [%1, #256]\n ldp q18, q19, [%1, #288]\n ldp q20, q21, [%1, #320]\n ldp q22, q23, [%1, #352]\n"
+                 "ldp q24, q25, [%1, #384]\n ldp q26, q27, [%1, #416]\n ldp q28, q29, [%1, #448]\n ldp q30, q31, [%1, #480]\n"
+                 "1: mov x8, #124\n svc #0\n" // sched_yield
+                 "mov x10, #2000\n 2: subs x10, x10, #1\n b.ne 2b\n"
+                 "subs %0, %0, #1\n b.gt 1b\n"
+                 "stp q0, q1, [%2]\n stp q2, q3, [%2, #32]\n stp q4, q5, [%2, #64]\n stp q6, q7, [%2, #96]\n"
+                 "stp q8, q9, [%2, #128]\n stp q10, q11, [%2, #160]\n stp q12, q13, [%2, #192]\n stp q14, q15, [%2, #224]\n"
+                 "stp q16, q17, [%2, #256]\n stp q18, q19, [%2, #288]\n stp q20, q21, [%2, #320]\n stp q22, q23, [%2, #352]\n"
+                 "stp q24, q25, [%2, #384]\n stp q26, q27, [%2, #416]\n stp q28, q29, [%2, #448]\n stp q30, q31, [%2, #480]\n"
+                 "mrs x9, fpcr\n str x9, [%2, #512]\n msr fpcr, xzr\n"
+                 : "+r"(count)
+                 : "r"(&in), "r"(&out)
+                 : "x0", "x8", "x9", "x10", "cc", "memory", "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10",
+                   "v11", "v12", "v13", "v14", "v15", "v16", "v17", "v18", "v19", "v20", "v21", "v22", "v23", "v24", "v25", "v26",
+                   "v27", "v28", "v29", "v30", "v31");
 }
 
 bool kept(uint64_t seed, long yields) {
@@ -137,7 +136,8 @@ void wait_until(long count) {
 
 /// Two processes signal each other in turn, and a timer interrupts both while they hold all FP registers.
 int signals(long rounds) {
-    struct sigaction ping{}, alarm{};
+    struct sigaction ping {
+    }, alarm{};
     ping.sa_handler = on_ping;
     alarm.sa_handler = on_alarm;
     sigaction(SIGUSR1, &ping, nullptr);
