@@ -109,7 +109,7 @@ void init_vcpu(Vcpu& vcpu, Partition& partition, unsigned index, unsigned core, 
         Value<CptrEl2>{CptrEl2::res1} | CptrEl2::tfp(1) | CptrEl2::tz(1) | CptrEl2::tsm(1) | CptrEl2::tta(1) | CptrEl2::tam(1);
     constexpr auto common = HcrEl2::vm(1) | HcrEl2::swio(1) | HcrEl2::fmo(1) | HcrEl2::imo(1) | HcrEl2::amo(1) | HcrEl2::twi(1) |
                             HcrEl2::tidcp(1) | HcrEl2::tacr(1) | HcrEl2::tsc(1) | HcrEl2::rw(1) | HcrEl2::tlor(1) | HcrEl2::terr(1);
-    constexpr auto guest = common | HcrEl2::fb(1) | HcrEl2::bsu(1);
+    constexpr auto guest = common | HcrEl2::fb(1) | HcrEl2::bsu(1) | HcrEl2::tid3(1);
     constexpr auto service = common | HcrEl2::dc(1) | HcrEl2::tvm(1) | HcrEl2::trvm(1) | HcrEl2::tid1(1) | HcrEl2::tsw(1);
     vcpu.native = partition.kind == abi::PartitionKind::native;
     vcpu.index = static_cast<uint8_t>(index);

@@ -5,6 +5,8 @@
 #include "services/lib/hypercall.hpp"
 #include "services/lifecycle/cache.hpp"
 #include <algorithm>
+#include <array>
+#include <utility>
 
 namespace lifecycle {
 
@@ -68,6 +70,22 @@ std::optional<uint64_t> CorePort::entropy() {
     if (features >> 60 == 0) { return std::nullopt; }                                      // FEAT_RNG
     asm volatile("mrs %0, s3_3_c2_c4_1\n cset %1, ne" : "=r"(word), "=r"(ready) : : "cc"); // RNDRRS
     return ready != 0 ? std::optional(word) : std::nullopt;
+}
+
+namespace {
+
+template <size_t n> uint64_t read_id_register() {
+    uint64_t value;
+    asm("mrs %0, s3_0_c0_c%c1_%c2" : "=r"(value) : "i"(n / 8), "i"(n % 8));
+    return value;
+}
+template <size_t... n> constexpr auto id_readers(std::index_sequence<n...>) { return std::array{&read_id_register<n>...}; }
+
+} // namespace
+
+uint64_t CorePort::id_register(uint32_t encoding) {
+    static constexpr auto readers = id_readers(std::make_index_sequence<8 * 8>()); // by CRm and op2
+    return readers[(encoding >> 1 & 7) * 8 + (encoding >> 17 & 7)]();
 }
 
 uint64_t CorePort::ticks() { return service::now(); }

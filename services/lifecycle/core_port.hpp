@@ -16,6 +16,7 @@ public:
     VcpuStatus status(abi::Handle vcpu) override;
     uint64_t pc(abi::Handle vcpu) override;
     std::optional<uint64_t> exits(abi::Handle vcpu) override;
+    uint64_t id_register(uint32_t encoding) override;
     std::span<uint8_t> map(abi::Handle memory, uint64_t size) override;
     void unmap(abi::Handle memory) override;
     void zero(std::span<uint8_t> bytes) override;

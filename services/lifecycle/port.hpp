@@ -51,6 +51,9 @@ public:
     /// What nobody can guess, from the CPU; nothing if it has no such instruction or nothing ready.
     virtual std::optional<uint64_t> entropy() = 0;
 
+    /// The CPU's own feature register (id_registers.hpp).
+    virtual uint64_t id_register(uint32_t encoding) = 0;
+
     virtual uint64_t ticks() = 0; ///< CNTPCT
     virtual uint64_t ticks_per_second() = 0;
     virtual void write(std::string_view text) = 0; ///< to the own stream; vCPU 0 only

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// The table of trapped registers: nearly all read as zero and ignore writes, as on a machine
+// The table of trapped registers: nearly all but the feature registers read as zero and ignore writes, as on a machine
 // without the facility.
 #include "services/lifecycle/sysreg.hpp"
 #include "abi/message.hpp"
+#include "services/lifecycle/id_registers.hpp"
 
 namespace lifecycle {
 namespace {
@@ -74,6 +75,7 @@ std::optional<uint64_t> read_register(Port& port, Vm& vm, unsigned vcpu, uint32_
         constexpr uint64_t implemented = 0x8, locked = 0x2; // OSLM = 0b10, OSLK
         return implemented | ((vm.os_unlocked.load() >> vcpu & 1) != 0 ? 0 : locked);
     }
+    if (is_id_register(encoding)) { return id_register_for_vm(encoding, port.id_register(encoding)); }
     if (reads_as_zero(encoding)) { return 0; }
     report_undefined(port, vm, encoding);
     return std::nullopt;

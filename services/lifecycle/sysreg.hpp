@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Trapped system registers of VMs that no other service owns: debug, PMU, LORegion,
-// implementation-defined.
+// Trapped system registers of VMs that no other service owns: features, debug, PMU, LORegion, implementation-defined.
 #pragma once
 #include "services/lifecycle/port.hpp"
 #include "services/lifecycle/system.hpp"

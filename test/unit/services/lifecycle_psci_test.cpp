@@ -210,6 +210,30 @@ TEST_CASE("debug and PMU registers read as zero and ignore writes", "[sysreg]") 
     }
 }
 
+TEST_CASE("a VM's feature registers show what it has", "[sysreg]") {
+    Guest guest; // its CPU has all ones
+    const auto id = [&](unsigned crm, unsigned op2) {
+        return read_register(guest.port, guest.pair, 0, abi::sysreg(3, 0, 0, crm, op2));
+    };
+    CHECK(id(4, 0) == 0xf10f'0000'0fff'001full); // ID_AA64PFR0: no EL2, EL3, RAS, SVE, SEL2, MPAM, AMU, RME; CSV2 1
+    CHECK(id(4, 1) == 0xffff'ff00'f0f0'00ffull); // ID_AA64PFR1: no MTE, SME, NMI
+    CHECK(id(5, 0) == 0x0f00'00f0'0f1f'1006ull); // ID_AA64DFR0: v8.0 debug, two breakpoints, no PMU, SPE, trace
+    CHECK(id(6, 0) == ~0ull);                    // ID_AA64ISAR0
+    CHECK(id(6, 1) == 0x00ff'ffff'00ff'f00full); // ID_AA64ISAR1: no PAuth, XS, LS64
+    CHECK(id(6, 2) == 0xffff'ffff'fff0'00f0ull); // ID_AA64ISAR2: no WFxT, PAuth, MOPS
+    CHECK(id(7, 0) == 0xf0ff'ffff'ffff'ffffull); // ID_AA64MMFR0: no FGT
+    CHECK(id(7, 1) == 0xffff'f0f0'0ff0'f0ffull); // ID_AA64MMFR1: no VH, LO, XNX, TWED, HCX
+    CHECK(id(7, 2) == 0xf0ff'f0ff'f0ff'ffffull); // ID_AA64MMFR2: no NV, FWB, EVT
+    for (auto [crm, op2] : {std::pair{4u, 4u}, {4u, 5u}, {5u, 1u}, {5u, 4u}, {6u, 3u}, {7u, 3u}, {7u, 7u}}) {
+        CHECK(id(crm, op2) == 0u);
+    }
+    CHECK(id(1, 0) == 0xffff'ffff'0f0f'ffffull); // ID_PFR0
+    CHECK(id(1, 2) == 0xffff'ffff'000f'0fffull); // ID_DFR0
+    CHECK(id(3, 0) == ~0ull);                    // MVFR0
+    CHECK_FALSE(id(8, 0));
+    CHECK_FALSE(write_register(guest.port, guest.pair, 0, abi::sysreg(3, 0, 0, 4, 0), 0)); // as on every CPU
+}
+
 TEST_CASE("each vCPU has its OS lock, locked at reset", "[sysreg]") {
     Guest guest;
     constexpr auto oslar = abi::sysreg(2, 0, 1, 0, 4), oslsr = abi::sysreg(2, 0, 1, 1, 4);
