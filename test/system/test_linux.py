@@ -82,10 +82,8 @@ def test_reboot_restarts_only_that_vm_from_its_images_with_new_seeds(machine, bo
 
 
 @pytest.mark.slow
-def test_poweroff_and_a_panic_end_the_vm_by_its_policy(machine, boot):
-    panics = vm(
-        "panics", [1], 'policy = "restart"', bootargs="console=ttyAMA0 cryptomgr.notests panic=-1"
-    )
+def test_a_panic_resets_the_vm_and_poweroff_ends_it(machine, boot):
+    panics = vm("panics", [1], bootargs="console=ttyAMA0 cryptomgr.notests panic=-1")
     boot(2, vm("linux", [0]), panics)
     shell, victim = Shell(machine, "linux").up(), Shell(machine, "panics").up()
     victim.start("echo c > /proc/sysrq-trigger")
