@@ -113,8 +113,8 @@ Status destroy_partition(Core& core, Vcpu& self, Slot& slot) {
     if (slot.stage == stage_return) { return return_pages(core, self, slot); }
     if (slot.stage == stage_unlink) {
         TRY(destroy_vcpus(core, self, partition));
-        const uint16_t retired = slot.generation.load(std::memory_order_relaxed);
-        const ObjectRef name = ObjectRef::make(objects.index(slot), retired - 1u); // before that
+        const uint32_t retired = slot.generation.load(std::memory_order_relaxed);
+        const ObjectRef name = ObjectRef::make(objects.index(slot), retired - 1); // before that
         TRY(scan(slot, [&](Slot& other) { destroy_made_by(core, name, other); }));
         if (partition.interrupts) { release_interrupts(partition); }
         slot.stage = stage_settle;

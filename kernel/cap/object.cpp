@@ -23,7 +23,7 @@ constexpr uint16_t generation_of_none = 0xffff;
 
 Slot* ObjectTable::find_dying(ObjectRef ref) const {
     Slot& slot = slots_[ref.index()];
-    return slot.dying && slot.generation.load(std::memory_order_relaxed) == ref.generation() + 1 ? &slot : nullptr;
+    return slot.dying && slot.generation.load(std::memory_order_relaxed) == ref.generation() + 1u ? &slot : nullptr;
 }
 
 void ObjectTable::push(uint16_t& list, Slot& slot) {
@@ -36,7 +36,7 @@ Slot& ObjectTable::unlink(uint16_t& list, Slot& slot, ObjectType type) {
     auto [next, previous] = slot.free;
     (previous ? slots_[previous].free.next : list) = next;
     if (next) { slots_[next].free.previous = previous; }
-    const uint16_t generation = slot.generation.load(std::memory_order_relaxed);
+    const uint32_t generation = slot.generation.load(std::memory_order_relaxed);
     __builtin_memset(static_cast<void*>(&slot), 0, sizeof(slot));
     slot.generation.store(generation, std::memory_order_relaxed);
     slot.type = type;

@@ -77,7 +77,7 @@ struct Interrupt {
 };
 
 struct alignas(abi::object_slot_bytes) Slot {
-    std::atomic<uint16_t> generation; ///< even: free, odd: in use
+    std::atomic<uint32_t> generation; ///< even: free, odd: in use
     ObjectType type;
     bool dying;        ///< retired, not yet released: being destroyed in steps
     uint16_t donor;    ///< memory that it lives in, object index; 0: the core's pool or none
