@@ -84,8 +84,8 @@ template <size_t... n> constexpr auto id_readers(std::index_sequence<n...>) { re
 } // namespace
 
 uint64_t CorePort::id_register(uint32_t encoding) {
-    static constexpr auto readers = id_readers(std::make_index_sequence<8 * 8>()); // by CRm and op2
-    return readers[(encoding >> 1 & 7) * 8 + (encoding >> 17 & 7)]();
+    static constexpr auto readers = id_readers(std::make_index_sequence<64>()); // by CRm and op2
+    return readers[(encoding >> 1 & 7) << 3 | (encoding >> 17 & 7)]();
 }
 
 uint64_t CorePort::ticks() { return service::now(); }
