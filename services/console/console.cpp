@@ -143,6 +143,7 @@ bool Console::flush() {
 }
 
 service::LongAnswer Console::on(service::Call const& m) {
+    if (service::vcpu_index() != 0) { return abi::Status::unsupported; }
     switch (static_cast<abi::console::Label>(m.label)) {
     case abi::console::Label::flush: return flush() ? abi::Status::ok : abi::Status::again;
     case abi::console::Label::focus:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The console service: drives the PL011, merges the partitions' streams, gives the keyboard to one
-// of them. It runs on one core.
+// of them. Its first vCPU does all of it; those on other cores touch nothing of it.
 #pragma once
 #include "services/console/device.hpp"
 #include "services/console/framed.hpp"
@@ -26,7 +26,7 @@ public:
     service::LongAnswer on(service::Call const& m);
     void on(service::Signals signals);
     void on(service::Deadline) { run(false); }
-    uint64_t deadline() const { return deadline_; }
+    uint64_t deadline() const { return service::vcpu_index() == 0 ? deadline_ : abi::no_deadline; }
 
 private:
     void find_streams(service::Environment const& environment);
