@@ -148,3 +148,9 @@ def test_a_vm_whose_state_cannot_be_reset_is_not_started(
     assert len(machine.events("partition.fault", partition=service)) == 4
     assert len(machine.events("partition.restart", partition=service, cause="fault")) == 3
     assert machine.wait_off() == "policy"
+
+
+def test_only_the_consoles_first_vcpu_drives_the_device(machine: Harness) -> None:
+    machine.boot("console-callers", timeout=60)
+    assert machine.expect(event="flushed", source="first").keys["status"] in ("ok", "again")
+    machine.expect(event="flushed", source="second", status="unsupported")

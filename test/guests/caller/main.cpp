@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Owns a service that hangs or faults when asked to, and the partitions that ask it: what a native caller gets when the service is
-// killed. One program: whoever may call `server` asks.
+// killed; and what the console answers on each core. One program: whoever may call `server` asks.
+#include "abi/protocol/console.hpp"
 #include "services/lib/environment.hpp"
 #include "services/lib/spinlock.hpp"
 #include "test/guests/native/check.hpp"
@@ -52,6 +53,10 @@ int main() {
     if (server == 0) {
         static Server own{environment.region("state").as<uint64_t>()};
         serve(own);
+    }
+    if (Handle const console = environment.handle_or_none("call.console"); console != 0) {
+        auto const flushed = call(console, static_cast<uint16_t>(abi::console::Label::flush));
+        log("flushed", {{"status", abi::name(flushed.result())}});
     }
     for (uint64_t i = 0; i < environment.property("property.hangs"); ++i) { ask(server, hang, "hang"); }
     for (uint64_t i = 0; i < environment.property("property.faults"); ++i) { ask(server, fault, "fault"); }
