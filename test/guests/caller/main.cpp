@@ -9,7 +9,7 @@
 namespace test {
 namespace {
 
-enum Request : uint16_t { count = 1, hang = 2, fault = 3 };
+enum Request : uint16_t { count = 1, hang = 2, fault = 3, look = 4 };
 
 /// Counts its callers' requests: in its data, and in memory that survives it. Says when both its vCPUs hang.
 class Server {
@@ -21,6 +21,7 @@ public:
             for (;;) { relax(); }
         }
         if (m.label == fault) { asm volatile("brk #1"); }
+        if (m.label == look) { return LongAnswer::make(Status::ok, __atomic_load_n(total_, __ATOMIC_RELAXED)); }
         uint64_t const total = __atomic_add_fetch(total_, 1, __ATOMIC_RELAXED);
         return LongAnswer::make(Status::ok, __atomic_add_fetch(&since_start_, 1, __ATOMIC_RELAXED), total);
     }
@@ -59,6 +60,8 @@ int main() {
         log("flushed", {{"status", abi::name(flushed.result())}});
     }
     for (uint64_t i = 0; i < environment.property("property.hangs"); ++i) { ask(server, hang, "hang"); }
+    // The other caller has counted, too, before a fault makes the server's data new.
+    while (call(server, look).words[0] < environment.property_or("property.total_before_faults", 0)) { sleep_us(1'000); }
     for (uint64_t i = 0; i < environment.property("property.faults"); ++i) { ask(server, fault, "fault"); }
     log("done", {});
     for (;;) { receive(abi::no_deadline); }
