@@ -34,15 +34,27 @@ def complaint(file: Path, build: Path) -> UserError:
 @pytest.mark.parametrize(
     ("patches", "code", "message"),
     [
-        ([(0, "<I", 0)], "E040", "not an ELF file, or a damaged one (Magic number does not match)"),
+        (
+            [(0, "<I", 0)],
+            "E040",
+            "not an ELF file, or a damaged one (Magic number does not match)",
+        ),
         ([(E_MACHINE, "<H", 62)], "E040", "not a little-endian AArch64 program"),
         ([(E_TYPE, "<H", 3)], "E040", "not a static executable"),
         ([(E_PHNUM, "<H", 0)], "E040", "has nothing to load"),
         ([(E_PHNUM, "<H", 1000)], "E040", "more than 64 segments"),
         ([(P_TYPE, "<I", 2)], "E040", "needs a dynamic loader or thread-local storage"),
-        ([(P_FLAGS, "<I", 7)], "E041", "the segment at 0x10000 is writable and executable"),
+        (
+            [(P_FLAGS, "<I", 7)],
+            "E041",
+            "the segment at 0x10000 is writable and executable",
+        ),
         ([(P_FLAGS, "<I", 1)], "E041", "the segment at 0x10000 is not readable"),
-        ([(P_VADDR, "<Q", 0x10010)], "E042", "the segment at 0x10010 does not begin on a page"),
+        (
+            [(P_VADDR, "<Q", 0x10010)],
+            "E042",
+            "the segment at 0x10010 does not begin on a page",
+        ),
         (
             [(P_VADDR, "<Q", 0x12000)],
             "E042",
@@ -54,8 +66,16 @@ def complaint(file: Path, build: Path) -> UserError:
             "ends at 0x60001000; 0x60000000 and up is the environment's",
         ),
         ([(P_MEMSZ, "<Q", 1 << 40)], "E040", "more than 64 MiB"),
-        ([(P_MEMSZ, "<Q", 1)], "E040", "the segment at 0x10000 has more bytes than memory"),
-        ([(E_ENTRY, "<Q", 0x11000)], "E040", "its entry 0x11000 is not in an executable segment"),
+        (
+            [(P_MEMSZ, "<Q", 1)],
+            "E040",
+            "the segment at 0x10000 has more bytes than memory",
+        ),
+        (
+            [(E_ENTRY, "<Q", 0x11000)],
+            "E040",
+            "its entry 0x11000 is not in an executable segment",
+        ),
     ],
 )
 def test_a_bad_program_is_refused(
@@ -78,18 +98,24 @@ def test_a_bad_program_is_refused(
 
 
 @hypothesis.given(data=st.data())
-@hypothesis.settings(suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture])
+@hypothesis.settings(
+    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture]
+)
 def test_no_damaged_program_crashes_the_packer(
     data: st.DataObject, write: Callable[[str], Path], build: Path, tmp_path: Path
 ) -> None:
     """Bytes of headers replaced at random, or the end cut off."""
     program = bytearray((build / "native.elf").read_bytes())
-    places = st.integers(0, 64 + 3 * 56) | st.integers(len(program) - 600, len(program) - 1)
+    places = st.integers(0, 64 + 3 * 56) | st.integers(
+        len(program) - 600, len(program) - 1
+    )
     for offset, value in data.draw(
         st.dictionaries(places, st.integers(0, 255), max_size=8)
     ).items():
         program[offset] = value
-    (tmp_path / "bad.elf").write_bytes(program[: data.draw(st.integers(0, len(program)))])
+    (tmp_path / "bad.elf").write_bytes(
+        program[: data.draw(st.integers(0, len(program)))]
+    )
     file = write('[partition.probe]\nprogram = "bad.elf"\n')
     try:
         plan_system(file, build=build)
@@ -110,16 +136,29 @@ def test_a_gzipped_image_is_unpacked(
 @pytest.mark.parametrize(
     ("data", "code", "message"),
     [
-        (gzip.compress(guest_image())[:-9], "E045", "damaged gzip file (it ends too early"),
+        (
+            gzip.compress(guest_image(), mtime=0)[:-9],
+            "E045",
+            "damaged gzip file (it ends too early",
+        ),
         (b"\x1f\x8b" + bytes(100), "E045", "damaged gzip file"),
         (b"", "E043", "is empty"),
         (b"\x7fELF" + bytes(100), "E043", "is not an arm64 Image"),
         (guest_image(text_offset=4 << 20), "E043", "has a damaged Image header"),
-        (guest_image(size=64 << 20), "E044", "'guest.kernel' (64 MiB at 0x40200000) does not fit"),
+        (
+            guest_image(size=64 << 20),
+            "E044",
+            "'guest.kernel' (64 MiB at 0x40200000) does not fit",
+        ),
     ],
 )
 def test_a_bad_image_is_refused(
-    data: bytes, code: str, message: str, write: Callable[[str], Path], build: Path, tmp_path: Path
+    data: bytes,
+    code: str,
+    message: str,
+    write: Callable[[str], Path],
+    build: Path,
+    tmp_path: Path,
 ) -> None:
     """Truncated, empty, of another kind, too large."""
     (tmp_path / "guest.img").write_bytes(data)
@@ -155,7 +194,9 @@ def test_a_core_that_is_none_is_refused(build: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         read_core(tmp_path / "core.elf", BASE)
     assert caught.value.code == "E007"
-    with pytest.raises(UserError, match="not Bulkhead's core: it has no symbol core_end") as caught:
+    with pytest.raises(
+        UserError, match="not Bulkhead's core: it has no symbol core_end"
+    ) as caught:
         read_core(build / "native.elf", BASE)
     assert caught.value.code == "E701"
     (tmp_path / "core.elf").write_bytes(b"\x7fELF")
