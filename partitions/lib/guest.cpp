@@ -15,7 +15,7 @@ bool start_machine() {
     TpidrEl1::write(0);
     const Machine& m = machine();
     if (m.uart.size) uart().start(m.uart.base);
-    print("hello");
+    print("hello entered_at={}", m.entered_at);
     print_machine();
     if (!m.distributor.size || !m.redistributors.size) {
         print("gic: FAILED, the device tree names no GICv3");

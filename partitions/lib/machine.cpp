@@ -38,6 +38,7 @@ void learn_psci(const FdtNode& node) {
 
 void learn(const FdtNode& node) {
     if (!node.enabled()) return;
+    if (Property bootargs = node.property("bootargs")) found.bootargs = reinterpret_cast<const char*>(bootargs.data);
     if (node.is_device_type("memory")) {
         learn_memory(node);
     } else if (node.is_device_type("cpu")) {
@@ -61,7 +62,8 @@ void learn(const FdtNode& node) {
 const Machine& machine() { return found; }
 
 /// Runs with the MMU off, before anything can be printed.
-extern "C" void guest_discover(const void* device_tree) {
+extern "C" void guest_discover(const void* device_tree, uint64_t entered) {
+    found.entered_at = entered;
     Fdt fdt(device_tree);
     if (fdt.valid()) fdt.for_each_node(learn);
     mmu_map_device(found.uart);

@@ -21,6 +21,8 @@ struct Machine {
     uint32_t virtual_timer_intid = 0;
     uint32_t physical_timer_intid = 0;
     PsciMethod psci = PsciMethod::none;
+    const char* bootargs = nullptr; ///< in the device tree, which must be in the mapped bank
+    uint64_t entered_at = 0;        ///< CNTPCT at the first instruction
 };
 
 /// Filled before C++ proper starts; constant afterwards.

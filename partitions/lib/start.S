@@ -20,6 +20,7 @@ _start:
     .endm
 
 primary_start:
+    mrs x20, cntpct_el0             // how long the way here was
     mov x19, x0                     // the device tree
     bl drop_to_el1
     address x0, vectors
@@ -32,6 +33,7 @@ primary_start:
     cmp x0, x1
     b.lo 0b
     mov x0, x19
+    mov x1, x20
     bl guest_discover               // reads the device tree and builds the tables, caches off
     bl forget_stale_lines
     bl mmu_enable

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+// Owns the native partitions of the benchmark, one program by roles: `client` counts calls to `server`, a refused hypercall, and
+// signals to and from `ponger`; `filler` only is there. docs/benchmark.md defines the operations.
+#include "services/lib/cpu.hpp"
+#include "services/lib/environment.hpp"
+#include "services/lib/hypercall.hpp"
+#include "services/lib/log.hpp"
+#include "services/lib/serve.hpp"
+
+namespace bench {
+namespace {
+
+using namespace service;
+
+constexpr unsigned rounds = 256, warm_up = 8;
+
+/// Takes a message, with no answer to give or with one.
+abi::Message receive() {
+    abi::Message m;
+    detail::reply_and_receive(m, abi::no_deadline, LongAnswer{});
+    return m;
+}
+
+template <typename Operation> [[gnu::noinline]] uint64_t ticks_of(Operation operation) {
+    for (unsigned i = 0; i < warm_up; ++i) { operation(); }
+    uint64_t const begin = now();
+    for (unsigned i = 0; i < rounds; ++i) { operation(); }
+    return now() - begin;
+}
+
+template <typename Operation> void measure(std::string_view name, Operation operation) {
+    uint64_t const empty = ticks_of([] { asm volatile("nop"); });
+    uint64_t const ticks = ticks_of(operation);
+    log("op", {{"name", name}, {"rounds", rounds}, {"ticks", ticks - empty}});
+}
+
+/// Six words come, six words go.
+[[noreturn]] void echo() {
+    abi::Message m;
+    LongAnswer answer;
+    for (;;) {
+        detail::reply_and_receive(m, abi::no_deadline, answer);
+        auto const* w = m.words;
+        answer = LongAnswer::make(Status::ok, w[0], w[1], w[2], w[3], w[4], w[5]);
+    }
+}
+
+[[noreturn]] void send_back(Handle notification, uint64_t bit) {
+    for (;;) {
+        receive();
+        signal(notification, 1ull << bit);
+    }
+}
+
+[[noreturn]] void wait_for_ever() {
+    for (;;) { receive(); }
+}
+
+void measure_all(Environment const& environment) {
+    Handle const server = environment.handle("call.server");
+    measure("ipc", [=] { call(server, 1, CallWords{{1, 2, 3, 4, 5, 6}}); });
+    Handle const nobody = environment.property("slots") - 1;
+    if (signal(nobody, 1) != Status::bad_handle) { log("error", {{"what", "the handle is good"}}); }
+    measure("refused", [=] { signal(nobody, 1); });
+    if (Handle const ponger = environment.handle_or_none("notify.ponger"); ponger != 0) {
+        uint64_t const bit = 1ull << environment.property("notify.ponger.signal");
+        measure("signals", [=] {
+            signal(ponger, bit);
+            receive();
+        });
+    }
+    log("done");
+}
+
+} // namespace
+} // namespace bench
+
+int main() {
+    using namespace bench;
+    auto const& environment = Environment::get();
+    auto const role = environment.string("property.role");
+    if (role == "server") { echo(); }
+    if (role == "ponger") { send_back(environment.handle("notify.client"), environment.property("notify.client.signal")); }
+    if (role == "client") { measure_all(environment); }
+    wait_for_ever();
+}
