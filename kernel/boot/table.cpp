@@ -102,6 +102,7 @@ void make(Core&, const abi::BootVcpu& record) {
     if (!known) { refuse("\"a vCPU's index, core or priority is out of range\"", "object", record.head.object); }
     Vcpu& vcpu = *new (hw::pointer<void>(pages_of_pool(1))) Vcpu{};
     create(record.head.object, ObjectType::vcpu).vcpu = &vcpu;
+    cores[record.core]->open_pmu |= record.head.flags & 1;
     init_vcpu(vcpu, partition_of(record.partition), record.index, record.core, record.priority);
     vcpu.object_index = record.head.object;
     vcpu.budget_ticks = ticks_from_us(record.budget_us);

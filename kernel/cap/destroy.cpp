@@ -82,8 +82,24 @@ Status destroy_vcpu(Core& core, Vcpu& self, Slot& slot) {
     return more;
 }
 
-/// Endpoints and notifications that the partition made go with it; memory that it derived goes by revocation.
-void destroy_made_by(Core& core, ObjectRef creator, Slot& other);
+void destroy_endpoint(Core& core, Slot& slot) {
+    objects.retire(slot);
+    recheck(core);
+    finish(slot);
+}
+
+void destroy_notification(Slot& slot) {
+    objects.retire(slot);
+    if (Vcpu* target = slot.notification.target) { __atomic_store_n(&target->notification, &no_signals, __ATOMIC_RELEASE); }
+    finish(slot);
+}
+
+/// Endpoints and notifications that a partition made go with it; memory that it derived goes by revocation.
+void destroy_made_by(Core& core, ObjectRef creator, Slot& other) {
+    if (other.dying || other.creator != creator) { return; }
+    if (other.type == ObjectType::endpoint) { destroy_endpoint(core, other); }
+    if (other.type == ObjectType::notification) { destroy_notification(other); }
+}
 
 Status destroy_vcpus(Core& core, Vcpu& self, const Partition& partition) {
     bool off = true;
@@ -124,24 +140,6 @@ Status destroy_partition(Core& core, Vcpu& self, Slot& slot) {
     release_vmid(partition.stage2.vmid());
     slot.stage = stage_return;
     return more;
-}
-
-void destroy_endpoint(Core& core, Slot& slot) {
-    objects.retire(slot);
-    recheck(core);
-    finish(slot);
-}
-
-void destroy_notification(Slot& slot) {
-    objects.retire(slot);
-    if (Vcpu* target = slot.notification.target) { __atomic_store_n(&target->notification, &no_signals, __ATOMIC_RELEASE); }
-    finish(slot);
-}
-
-void destroy_made_by(Core& core, ObjectRef creator, Slot& other) {
-    if (other.dying || other.creator != creator) { return; }
-    if (other.type == ObjectType::endpoint) { destroy_endpoint(core, other); }
-    if (other.type == ObjectType::notification) { destroy_notification(other); }
 }
 
 Status destroy_memory(Core& core, Vcpu& self, Slot& slot) {

@@ -88,8 +88,7 @@ Status interrupt_line(Core& core, Vcpu& self, const Arguments& arguments) {
 }
 
 Status interrupt_state(Core& core, Vcpu& self, const Arguments& arguments) {
-    constexpr auto rights = abi::right::configure_interrupts;
-    auto vm = TRY(self.partition->lookup<Partition>(arguments.x[0], rights));
+    auto vm = TRY(self.partition->lookup<Partition>(arguments.x[0], abi::right::configure_interrupts));
     auto reg = static_cast<Register>(arguments.x[1]);
     if (arguments.x[1] > static_cast<uint64_t>(Register::ctlr)) { return Status::bad_argument; }
     bool is_ctlr = reg == Register::ctlr, writes = !(arguments.x[3] & abi::read_only);

@@ -48,6 +48,7 @@ struct Core {
     std::atomic<bool> online{false};
     uint64_t idle_ticks = 0, busy_ticks = 0, switches = 0;
     uint32_t list_registers = 0;
+    bool open_pmu = false; ///< its PMU is everybody's: set before init_controls
 
     /// TPIDR_EL2 holds its address.
     static Core& self() { return *reinterpret_cast<Core*>(hw::read<hw::TpidrEl2>().bits); }

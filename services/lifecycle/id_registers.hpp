@@ -7,7 +7,11 @@ namespace lifecycle {
 
 /// `encoding` (abi::sysreg()) is in the space of feature registers, op0 3, op1 0, CRn 0, CRm 1 to 7: those that HCR_EL2.TID3 traps.
 bool is_id_register(uint32_t encoding);
+/// What a VM's description gives it beyond what all VMs have.
+struct Extras {
+    bool pmu = false;
+};
 /// What a VM reads where the CPU has `value`. Registers without a name here are zero, as the architecture has reserved ones.
-uint64_t id_register_for_vm(uint32_t encoding, uint64_t value);
+uint64_t id_register_for_vm(uint32_t encoding, uint64_t value, Extras const& extras);
 
 } // namespace lifecycle

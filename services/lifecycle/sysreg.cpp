@@ -75,7 +75,7 @@ std::optional<uint64_t> read_register(Port& port, Vm& vm, unsigned vcpu, uint32_
         constexpr uint64_t implemented = 0x8, locked = 0x2; // OSLM = 0b10, OSLK
         return implemented | ((vm.os_unlocked.load() >> vcpu & 1) != 0 ? 0 : locked);
     }
-    if (is_id_register(encoding)) { return id_register_for_vm(encoding, port.id_register(encoding)); }
+    if (is_id_register(encoding)) { return id_register_for_vm(encoding, port.id_register(encoding), vm.extras); }
     if (reads_as_zero(encoding)) { return 0; }
     report_undefined(port, vm, encoding);
     return std::nullopt;

@@ -4,6 +4,7 @@
 #pragma once
 #include "abi/hypercall.hpp"
 #include "services/lib/random.hpp"
+#include "services/lifecycle/id_registers.hpp"
 #include <atomic>
 #include <cstdint>
 #include <span>
@@ -77,6 +78,7 @@ enum class Cause : uint8_t { user, guest, fault };
 
 struct Vm : Supervised {
     bool autostart = false;
+    Extras extras;
     abi::Handle ram = 0;
     uint64_t ram_base = 0, ram_size = 0;
     uint64_t dtb = 0; ///< IPA, x0 of vCPU 0

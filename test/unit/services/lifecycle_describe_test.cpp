@@ -79,6 +79,7 @@ TEST_CASE("a VM is described by its environment", "[describe]") {
     page.number("vms", 1);
     common(page, "vm.0.", "ticker", "end");
     page.number("vm.0.autostart", 1);
+    page.number("vm.0.pmu", 1);
     page.handle("vm.0.ram", 7);
     page.number("vm.0.ram.base", 0x4000'0000);
     page.number("vm.0.ram.size", 1 << 24);
@@ -100,6 +101,7 @@ TEST_CASE("a VM is described by its environment", "[describe]") {
     CHECK(vm.restart_limit == 3);
     CHECK(vm.fault_signals == 1ull << 33);
     CHECK(vm.autostart);
+    CHECK(vm.extras.pmu);
     CHECK(vm.ram == 7);
     CHECK(vm.ram_size == 1 << 24);
     CHECK(vm.dtb == 0x4010'0000);

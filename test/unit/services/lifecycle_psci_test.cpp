@@ -230,6 +230,9 @@ TEST_CASE("a VM's feature registers show what it has", "[sysreg]") {
     CHECK(id(1, 0) == 0xffff'ffff'0f0f'ffffull); // ID_PFR0
     CHECK(id(1, 2) == 0xffff'ffff'000f'0fffull); // ID_DFR0
     CHECK(id(3, 0) == ~0ull);                    // MVFR0
+    guest.pair.extras.pmu = true;
+    CHECK(id(5, 0) == 0x0f00'00f0'0f1f'1f06ull); // ID_AA64DFR0.PMUVer
+    CHECK(id(1, 2) == 0xffff'ffff'0f0f'0fffull); // ID_DFR0.PerfMon
     CHECK_FALSE(id(8, 0));
     CHECK_FALSE(write_register(guest.port, guest.pair, 0, abi::sysreg(3, 0, 0, 4, 0), 0)); // as on every CPU
 }

@@ -96,6 +96,7 @@ class Native:
     objects: int
     window_mib: int
     machine: bool
+    pmu: str
     format: str
     focus: str
 
@@ -153,6 +154,7 @@ class Vm:
     uart: Emulated | None
     gic: Gic | None
     timer: bool
+    pmu: str
     memory: Mapping[str, Placed]
     devices: tuple[str, ...]
     trusted: bool

@@ -191,6 +191,7 @@ def _native(path: Path_, item: dict[str, Any], cores: int) -> Native:
         objects=item.get("objects", 0),
         window_mib=item.get("window_mib", 0),
         machine=item.get("machine", role == "lifecycle"),
+        pmu=item.get("pmu") or "",
         format=item.get("format", "text"),
         focus=item.get("focus", ""),
     )
@@ -232,6 +233,7 @@ def _vm(path: Path_, item: dict[str, Any]) -> Vm:
         uart=_uart((*path, "uart"), item.get("uart", True)),
         gic=_gic(item.get("gic", True)),
         timer=item.get("timer", True),
+        pmu=item.get("pmu") or "",
         memory={
             name: Placed(place["address"], place.get("access", "rw"))
             for name, place in item.get("memory", {}).items()

@@ -90,10 +90,12 @@ def _partition(plan: Plan, partition: Partition) -> Record:
 
 
 def _vcpus(partition: Partition) -> Iterator[Record]:
-    schedule = partition.schedule
+    schedule, described = partition.schedule, partition.native or partition.vm
+    assert described is not None
     for vcpu in partition.vcpus:
         yield "vcpu", {
             "object": vcpu.object.index,
+            "flags": int(described.pmu == "machine"),
             "partition": partition.object.index,
             "index": vcpu.index,
             "core": vcpu.core,

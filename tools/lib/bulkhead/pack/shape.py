@@ -81,7 +81,7 @@ def _messages(source: Source, error: Any) -> Iterator[UserError]:
     elif rule == "pattern":
         yield _bad_name(source, path, value, wants)
     elif rule == "enum":
-        choices = ", ".join(f'"{choice}"' for choice in wants)
+        choices = ", ".join(json.dumps(choice) for choice in wants)
         yield source.error("E003", f"{_what(path)} must be one of {choices}", path)
     elif rule == "uniqueItems":
         yield source.error("E003", f"{_what(path)} has an entry twice", path)

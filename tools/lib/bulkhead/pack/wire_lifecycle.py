@@ -118,6 +118,7 @@ def _wire_vm(
     assert vm is not None and lifecycle.endpoint is not None
     _supervise(plan, lifecycle, partition, prefix, VM_SIGNALS + index)
     entries.number(f"{prefix}.autostart", int(vm.autostart))
+    entries.number(f"{prefix}.pmu", int(bool(vm.pmu)))
     plan.handle(lifecycle, f"{prefix}.partition", partition.object, ("map",), path=partition.path)
     _share_handle(plan, lifecycle, f"{prefix}.ram", material.ram[vm.name], partition)
     entries.number(f"{prefix}.ram.base", vm.ram_base)
