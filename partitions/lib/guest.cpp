@@ -14,7 +14,7 @@ namespace guest {
 bool start_machine() {
     TpidrEl1::write(0);
     const Machine& m = machine();
-    if (m.uart.size) uart().start(m.uart.base);
+    if (m.uart.size) uart().start(m.uart.base, m.uart_is_set_up);
     print("hello entered_at={}", m.entered_at);
     print_machine();
     if (!m.distributor.size || !m.redistributors.size) {

@@ -43,9 +43,10 @@ void learn(const FdtNode& node) {
         learn_memory(node);
     } else if (node.is_device_type("cpu")) {
         learn_cpu(node);
-    } else if (node.compatible("arm,pl011") && found.uart.size == 0) {
+    } else if ((node.compatible("arm,pl011") || node.compatible("arm,sbsa-uart")) && found.uart.size == 0) {
         found.uart = node.reg(0);
         found.uart_intid = node.intid(0);
+        found.uart_is_set_up = node.compatible("arm,sbsa-uart");
     } else if (node.compatible("arm,gic-v3")) {
         found.distributor = node.reg(0);
         found.redistributors = node.reg(1);

@@ -16,6 +16,7 @@ struct Machine {
     uint64_t affinity[max_listed_cpus] = {};
     Range uart;
     uint32_t uart_intid = 0;
+    bool uart_is_set_up = false; ///< an SBSA UART: a PL011 without the registers that set it up
     Range distributor;
     Range redistributors;
     uint32_t virtual_timer_intid = 0;

@@ -30,9 +30,11 @@ uint32_t Pl011::get(uint64_t offset) const { return mmio_read<uint32_t>(base_ + 
 
 void Pl011::set(uint64_t offset, uint32_t value) const { mmio_write(base_ + offset, value); }
 
-void Pl011::start(uint64_t base) {
+void Pl011::start(uint64_t base, bool is_set_up) {
     base_ = base;
+    is_set_up_ = is_set_up;
     while (get(fr) & fr_busy) yield();
+    if (is_set_up) return set(imsc, 0);
     set(cr, 0);
     set(imsc, 0);
     set(lcr_h, lcr_8_bits | lcr_fifos);
@@ -41,7 +43,7 @@ void Pl011::start(uint64_t base) {
 
 void Pl011::start_interrupts() {
     IrqGuard masked;
-    set(ifls, levels);
+    if (!is_set_up_) set(ifls, levels);
     set(icr, int_errors);
     by_interrupt_ = true;
     receive(); // what came before a level could be crossed

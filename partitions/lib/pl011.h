@@ -24,8 +24,9 @@ private:
 
 class Pl011 {
 public:
-    /// 8N1 with FIFOs, all interrupts masked; the divisors stay as the loader left them.
-    void start(uint64_t base);
+    /// 8N1 with FIFOs, all interrupts masked; the divisors stay as the loader left them. One that `is_set_up` has no
+    /// registers for that (SBSA): only its interrupts are masked.
+    void start(uint64_t base, bool is_set_up);
     /// From here on output and input go by interrupt. Only CPU 0 may use the UART then.
     void start_interrupts();
     void on_interrupt();
@@ -48,6 +49,7 @@ private:
     void mask(uint32_t interrupts);
 
     uint64_t base_ = 0;
+    bool is_set_up_ = false;
     bool by_interrupt_ = false;
     uint32_t enabled_ = 0;
     uint32_t tx_interrupts_ = 0;
