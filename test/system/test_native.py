@@ -8,7 +8,7 @@ import pytest
 from bulkhead import qemu
 from bulkhead.paths import build_folder
 
-_STAMP = re.compile(r"^\[\d+\.\d{6}\] ", re.MULTILINE)
+_TIME = re.compile(r"(?<=^\[)\d+\.\d{6}(?=\] )|(?<=entered_at=)\d+", re.MULTILINE)
 
 
 def native(name, cpus=1):
@@ -18,8 +18,8 @@ def native(name, cpus=1):
 
 
 def until_ready(stream):
-    """All that it printed, to the byte, up to the line `ready`; without the digits of time stamps."""
-    text = _STAMP.sub("[] ", stream.raw.decode())
+    """All that it printed, to the byte, up to the line `ready`; without the digits of times."""
+    text = _TIME.sub("", stream.raw.decode())
     return text[: text.index("\n", text.index(": ready"))]
 
 
