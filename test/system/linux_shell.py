@@ -4,7 +4,8 @@
 import re
 from pathlib import Path
 
-KERNEL = "debian:linux-image-cloud-arm64/boot/vmlinuz-*"
+from bulkhead.bench_linux import KERNEL
+
 INITRD = Path(__file__).parents[1] / "systems" / "linux" / "initramfs.list"
 BOOT_S = 180
 

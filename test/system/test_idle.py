@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: MIT
 """An idle system really idles: exits as lifecycle's `list` counts them, instructions as QEMU counts them, over virtual time."""
 
-import json
 import re
-import socket
-import time
 
 import pytest
 
+from bulkhead import monitor as qmp
+from bulkhead.monitor import Monitor
 from bulkhead.paths import find_system
 
 SECONDS = 200  # of virtual time; most of it is skipped, as every CPU sleeps
@@ -23,47 +22,13 @@ ROW = re.compile(
 LISTING = re.compile(r"list\r?\n(name .*?)^bulkhead> $", re.DOTALL)
 
 
-class Monitor:
-    """QEMU's machine protocol: what no program inside can change."""
-
-    def __init__(self, machine, path):
-        self._machine = machine
-        self._received = b""
-        self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.connect(str(path))
-        self._socket.setblocking(False)
-        self._receive()
-        self.execute("qmp_capabilities")
-
-    def close(self):
-        self._socket.close()
-
-    def _receive(self):
-        deadline = time.monotonic() + 60
-        while b"\n" not in self._received:
-            assert time.monotonic() < deadline, "QEMU does not answer"
-            self._machine.pump(0.01)  # QEMU waits for who reads its serial line
-            try:
-                self._received += self._socket.recv(65536)
-            except BlockingIOError:
-                pass
-        line, self._received = self._received.split(b"\n", 1)
-        return json.loads(line)
-
-    def execute(self, command, **arguments):
-        self._socket.send(json.dumps({"execute": command, "arguments": arguments}).encode())
-        while True:
-            answer = self._receive()
-            if "event" not in answer:
-                return answer["return"]
-
-    def look(self):
-        """Instructions executed so far, and the second of virtual time, at one moment."""
-        self.execute("stop")
-        instructions = self.execute("query-replay")["icount"]
-        word = self.execute("human-monitor-command", **{"command-line": f"xp /1wx {RTC:#x}"})
-        self.execute("cont")
-        return instructions, int(word.split(":")[1], 16)
+def look(monitor):
+    """Instructions executed so far, and the second of virtual time, at one moment."""
+    monitor.execute("stop")
+    instructions = monitor.instructions()
+    word = monitor.execute("human-monitor-command", **{"command-line": f"xp /1wx {RTC:#x}"})
+    monitor.execute("cont")
+    return instructions, int(word.split(":")[1], 16)
 
 
 def listing(machine):
@@ -85,23 +50,22 @@ def test_an_idle_system_idles(machine, record_figure, tmp_path, pair_cores):
     described = find_system("idle").read_text()
     assert "cores = [0, 1]" in described
     system.write_text(described.replace("cores = [0, 1]", f"cores = {pair_cores}"))
-    qmp = tmp_path / "qmp"
     machine.boot(
         system,
         smp=1,
         icount=True,
         timeout=120,
-        qemu_args=["-qmp", f"unix:{qmp},server=on,wait=off"],
+        qemu_args=qmp.arguments(tmp_path / "qmp"),
     )
     machine.expect("ticker: ready", "ticker")
     machine.expect("pair: ready", "pair")
     machine.send("ticker", "quiet\r")  # else it prints a line per second
     machine.expect("quiet from now on", "ticker")
     before = listing(machine)
-    monitor = Monitor(machine, qmp)
-    first, begin = monitor.look()
+    monitor = Monitor(machine, tmp_path / "qmp")
+    first, begin = look(monitor)
     machine.expect(f"pair: alive {alive(machine) + 1 + SECONDS // 10}", "pair")
-    last, end = monitor.look()
+    last, end = look(monitor)
     monitor.close()
     after = listing(machine)
     seconds = end - begin

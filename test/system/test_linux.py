@@ -6,14 +6,14 @@ import time
 
 import pytest
 
-from bulkhead.pack.debian import debian_file
-from bulkhead.pack.initramfs import initramfs
-from bulkhead.paths import build_folder
-from bulkhead.qemu import Bare
-from linux_shell import BOOTARGS, BOOT_S, KERNEL, Shell, describe, vm
-from test_idle import Monitor, listing
+from bulkhead import monitor as qmp
+from bulkhead.bench_linux import BARS, measure, measure_boot
+from bulkhead.monitor import Monitor
+from linux_shell import BOOT_S, Shell, describe, vm
+from test_idle import listing, look
 
 U_BOOT = "/usr/lib/u-boot/qemu_arm64/u-boot.bin"
+MOST = {"console": 7.5}  # each byte is an exit, and costs a hundred instructions on bare metal
 IMAGE_AT = 0x5000_0000  # where the loader leaves it; booti moves it to where it must run
 
 
@@ -207,14 +207,13 @@ def test_a_vm_that_spins_leaves_the_other_its_share(machine, boot, record_figure
 
 @pytest.mark.slow
 def test_an_idle_vm_idles(machine, boot, record_figure, tmp_path):
-    qmp = tmp_path / "qmp"
-    boot(1, vm("linux", [0]), icount=True, qemu_args=["-qmp", f"unix:{qmp},server=on,wait=off"])
+    boot(1, vm("linux", [0]), icount=True, qemu_args=qmp.arguments(tmp_path / "qmp"))
     shell = Shell(machine, "linux").up()
     shell.run("sleep 5")
-    monitor = Monitor(machine, qmp)
-    before, begin = listing(machine)["linux"][1], monitor.look()[1]
+    monitor = Monitor(machine, tmp_path / "qmp")
+    before, begin = listing(machine)["linux"][1], look(monitor)[1]
     machine.run_for(1)
-    while (end := monitor.look()[1]) - begin < 10:
+    while (end := look(monitor)[1]) - begin < 10:
         machine.run_for(1)
     rate = (listing(machine)["linux"][1] - before) / (end - begin)
     record_figure("idle Linux, one vCPU: exits", round(rate, 1), "per second", 100)
@@ -239,71 +238,21 @@ def test_it_boots_through_firmware(machine, boot, tmp_path):
     assert shell.run("dmesg | grep -c 'crng init done'") == "1"
 
 
-LIST = """dir /dev 755 0 0
-nod /dev/console 600 0 0 c 5 1
-dir /bin 755 0 0
-dir /proc 755 0 0
-file /bin/busybox debian:busybox-static/bin/busybox 755 0 0
-slink /bin/sh busybox 777 0 0
-file /init init 755 0 0
-"""
-INIT = """#!/bin/sh
-/bin/busybox mount -t proc proc /proc
-/bin/busybox sh -c 'echo shell: up; /bin/busybox poweroff -f'
-"""
+@pytest.mark.slow
+def test_the_way_to_the_shell_costs_little_more_than_on_bare_metal(record_figure):
+    boot = measure_boot()
+    ratio = boot.vm / boot.native
+    record_figure("Linux to its shell, bare metal", boot.native, "instructions")
+    record_figure("Linux to its shell, in a VM from its start", boot.vm, "instructions")
+    record_figure("Linux to its shell, in a VM", round(ratio, 3), "of bare metal", BARS["boot"])
+    record_figure("the machine's start until then", boot.machine, "instructions")
+    record_figure("of that, loading a VM of 256 MiB", boot.load, "instructions")
+    assert 0.8 < ratio < BARS["boot"]
 
 
 @pytest.mark.slow
-def test_the_way_to_the_shell_costs_little_more_than_on_bare_metal(
-    machine, boot, record_figure, tmp_path
-):
-    (tmp_path / "init").write_text(INIT)
-    (tmp_path / "shell.list").write_text(LIST)
-    cache = build_folder() / "debian"
-
-    def read(name, _):
-        local = name == "init"
-        return (tmp_path / name if local else debian_file(name, cache)).read_bytes()
-
-    plain = tmp_path / "initrd"
-    plain.write_bytes(initramfs(plain, LIST, read))
-    qmp = tmp_path / "qmp"
-    watched = ["-no-shutdown", "-qmp", f"unix:{qmp},server=on,wait=off"]
-    native = Bare(
-        debian_file(KERNEL, cache), ("-M", "virt,virtualization=on,gic-version=3"), 1, 256
-    )
-    machine.boot(
-        native,
-        icount=True,
-        qemu_args=["-initrd", str(plain), "-append", BOOTARGS, *watched],
-        timeout=BOOT_S,
-    )
-    bare_metal = instructions_to_the_end(machine, qmp)
-    boot(1, vm("linux", [0], initrd="shell.list", ram_mib=256), icount=True, qemu_args=watched)
-    whole = instructions_to_the_end(machine, qmp)
-    # Until then the only CPU was never idle: an instruction is a nanosecond.
-    started = machine.expect(event="vm.start", vm="linux")
-    before = round(float(re.search(r"\[ *(\d+\.\d+)\]", started.line)[1]) * 1e9)
-    ratio = (whole - before) / bare_metal
-    record_figure("Linux to its shell, bare metal", bare_metal, "instructions")
-    record_figure("Linux to its shell, in a VM from its start", whole - before, "instructions")
-    record_figure("Linux to its shell, in a VM", round(ratio, 3), "of bare metal", 1.02)
-    record_figure("the machine's start until then", before, "instructions")
-    record_figure(
-        "of that, loading a VM of 256 MiB", started.number("load_us") * 1000, "instructions"
-    )
-    assert 0.8 < ratio < 1.02
-
-
-def instructions_to_the_end(machine, qmp):
-    """Of a guest that powers off."""
-    machine.expect("shell: up")
-    monitor = Monitor(machine, qmp)
-    end = time.monotonic() + 60
-    while monitor.execute("query-status")["status"] != "shutdown":
-        assert time.monotonic() < end, "it does not power off"
-        machine.run_for(0.1)
-    count = monitor.execute("query-replay")["icount"]
-    monitor.close()
-    qmp.unlink()
-    return count
+def test_work_in_a_vm_costs_little_more_than_on_bare_metal(record_figure):
+    for work in measure([name for name in BARS if name != "boot"]):
+        what = f"Linux in a VM: {work.name}, {work.rounds} rounds"
+        record_figure(what, round(work.ratio, 4), "of bare metal", work.bar)
+        assert 0.9 < work.ratio < MOST.get(work.name, work.bar), work

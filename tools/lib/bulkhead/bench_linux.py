@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: MIT
+"""Linux's workloads in a VM and on the same machine without Bulkhead, in instructions.
+
+    measure(what: Sequence[str] | None) -> list[Workload(name, rounds, native, vm, bar)]
+
+`what` names workloads of `BARS`; None: all. `native` and `vm` are the instructions of all rounds
+(ticks of the guest's counter, 16 instructions each), `ratio` is `vm / native`, `bar` what it should stay below.
+`boot` counts what was executed from the machine's (the VM's) start to the shell and the power-off.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bulkhead import monitor, packing
+from bulkhead.build import build
+from bulkhead.errors import UserError
+from bulkhead.harness import Harness
+from bulkhead.monitor import Monitor
+from bulkhead.pack.debian import debian_file
+from bulkhead.pack.initramfs import initramfs
+from bulkhead.paths import SYSTEMS, build_folder
+from bulkhead.qemu import Bare
+
+KERNEL = "debian:linux-image-cloud-arm64/boot/vmlinuz-*"
+BOOT = "boot"
+BARS = {
+    BOOT: 1.02,
+    "syscalls": 1.001,
+    "sleeps": 1.1,
+    "forks": 1.01,
+    "faults": 1.01,
+    "pipes": 1.01,
+    "console": 1.8,
+}
+
+_LIST = SYSTEMS / "bench-linux" / "initramfs.list"
+_BOOTARGS = "console=ttyAMA0 cryptomgr.notests"
+_RAM_MIB = 256
+_INSTRUCTIONS_PER_TICK = 16  # 62.5 MHz, and an instruction is a nanosecond
+_TIMEOUT_S = 300
+_LINE = re.compile(
+    r"^work: (?P<name>\w+) rounds=(?P<rounds>\d+) ticks=(?P<ticks>\d+)", re.MULTILINE
+)
+_DESCRIPTION = """[system]
+board = "qemu-virt"
+cores = 1
+[service.console]
+[service.uart]
+[service.timer]
+[service.gic]
+[service.lifecycle]
+[vm.linux]
+image = "{kernel}"
+initrd = "{initrd}"
+bootargs = "{bootargs}"
+ram_mib = {ram_mib}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """One workload's instructions, for all its rounds."""
+
+    name: str
+    rounds: int
+    native: int
+    vm: int
+    bar: float
+
+    @property
+    def ratio(self) -> float:
+        """What it costs in a VM, of what it costs natively."""
+        return self.vm / self.native
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """The way from the start to a shell and the power-off, in executed instructions."""
+
+    native: int
+    vm: int
+    machine: int  # before the VM's start: the core, the services and loading the VM
+    load: int  # of that, loading the VM
+
+
+class _Machine:
+    """The one machine that both run on: one CPU, deterministic."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._qmp = folder / "qmp"
+        self.harness = Harness(lambda system, cores: packing.pack(Path(system), folder / "vm.img"))
+
+    def native(self, words: Sequence[str]) -> None:
+        """Boots Linux at EL1 on the plain board."""
+        initrd = self._folder / "initrd"
+        initrd.write_bytes(initramfs(_LIST, _LIST.read_text(), _content))
+        board = ("-M", "virt,gic-version=3")
+        bare = Bare(debian_file(KERNEL, build_folder() / "debian"), board, 1, _RAM_MIB)
+        self._boot(bare, ["-initrd", str(initrd), "-append", _bootargs(words)])
+
+    def vm(self, words: Sequence[str]) -> None:
+        """Boots the same Linux in a VM."""
+        description = self._folder / "system.toml"
+        description.write_text(
+            _DESCRIPTION.format(
+                kernel=KERNEL, initrd=_LIST, bootargs=_bootargs(words), ram_mib=_RAM_MIB
+            )
+        )
+        self._boot(description, [])
+
+    def _boot(self, system: Path | Bare, arguments: Sequence[str]) -> None:
+        more = [*arguments, "-no-shutdown", *monitor.arguments(self._qmp)]
+        self.harness.boot(system, icount=True, qemu_args=more, timeout=_TIMEOUT_S)
+
+    def end(self) -> int:
+        """Waits for the power-off; gives the instructions until then."""
+        self.harness.expect("shell: up")
+        connection = Monitor(self.harness, self._qmp)
+        connection.wait_for_shutdown(_TIMEOUT_S)
+        count = connection.instructions()
+        connection.close()
+        self.harness.stop()
+        return count
+
+    def said(self) -> dict[str, tuple[int, int]]:
+        """Rounds and instructions by the workload's name."""
+        text = "".join(stream.text for stream in self.harness.streams.values())
+        lines = _LINE.finditer(text.replace("\r", ""))
+        return {
+            line["name"]: (int(line["rounds"]), int(line["ticks"]) * _INSTRUCTIONS_PER_TICK)
+            for line in lines
+        }
+
+
+def measure(what: Sequence[str] | None = None) -> list[Workload]:
+    """Runs the workloads named in `what` (None: all of `BARS`) natively and in a VM; takes about a minute."""
+    names = list(BARS if what is None else what)
+    for name in names:
+        if name not in BARS:
+            raise UserError(f"there is no workload '{name}'", hint=f"one of {', '.join(BARS)}")
+    found = _measure_work([name for name in names if name != BOOT])
+    if BOOT in names:
+        boot = measure_boot()
+        found[BOOT] = Workload(BOOT, 1, boot.native, boot.vm, BARS[BOOT])
+    return [found[name] for name in names]
+
+
+def measure_boot() -> Boot:
+    """Counts a boot to the shell natively and in a VM."""
+    with tempfile.TemporaryDirectory(prefix="bulkhead-") as folder:
+        build()
+        machine = _Machine(Path(folder))
+        machine.native([])
+        native = machine.end()
+        machine.vm([])
+        whole = machine.end()
+        started = machine.harness.events("vm.start", vm="linux")[0]
+        # Until then the only CPU was never idle: an instruction is a nanosecond.
+        before = started.time_us * 1000
+        return Boot(native, whole - before, before, started.number("load_us") * 1000)
+
+
+def _measure_work(names: Sequence[str]) -> dict[str, Workload]:
+    if not names:
+        return {}
+    with tempfile.TemporaryDirectory(prefix="bulkhead-") as folder:
+        build()
+        machine = _Machine(Path(folder))
+        machine.native(names)
+        machine.end()
+        native = machine.said()
+        machine.vm(names)
+        machine.end()
+        vm = machine.said()
+    return {
+        name: Workload(name, native[name][0], native[name][1], vm[name][1], BARS[name])
+        for name in names
+    }
+
+
+def _content(location: str, line: int) -> bytes:
+    """A file of the list."""
+    build_ = build_folder()
+    if location.startswith("debian:"):
+        return debian_file(location, build_ / "debian").read_bytes()
+    if location.startswith("@"):
+        return (build_ / "test" / "guests" / "linux" / location[1:]).read_bytes()
+    return (_LIST.parent / location).read_bytes()
+
+
+def _bootargs(words: Iterable[str]) -> str:
+    return " ".join([_BOOTARGS, *(["--", *words] if words else [])])
