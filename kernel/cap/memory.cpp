@@ -153,17 +153,10 @@ Status check_not_donated(const Memory& parent, PhysAddr base, uint64_t size) {
 Status map_step(Core& core, Vcpu& self, Slot& slot, Partition& partition, const Mapping& mapping) {
     Memory& memory = slot.memory;
     const bool same = memory.mapped_in == mapping.partition && memory.ipa == mapping.ipa && memory.access == mapping.access;
-    switch (memory.state) {
-    case State::free: return begin_mapping(memory, mapping);
-    case State::donated: return Status::bad_state;
-    case State::mapping:
-        if (same) { return continue_mapping(memory, partition); }
-        [[fallthrough]];
-    case State::mapped:
-        if (objects.find(memory.mapped_in)) { return Status::bad_state; }
-        [[fallthrough]];
-    default: break;
-    }
+    const bool taken = memory.state == State::mapped || memory.state == State::mapping;
+    if (memory.state == State::free) { return begin_mapping(memory, mapping); }
+    if (memory.state == State::mapping && same) { return continue_mapping(memory, partition); }
+    if (memory.state == State::donated || (taken && objects.find(memory.mapped_in))) { return Status::bad_state; }
     TRY(free_step(core, self, slot));
     const auto failure = static_cast<Status>(memory.failure);
     memory.failure = 0;
@@ -172,14 +165,10 @@ Status map_step(Core& core, Vcpu& self, Slot& slot, Partition& partition, const 
 
 Status free_step(Core& core, Vcpu& self, Slot& slot) {
     Memory& memory = slot.memory;
-    switch (memory.state) {
-    case State::free: return Status::ok;
-    case State::mapping:
-    case State::mapped:
-    case State::unmapping: return unmap_step(core, self, memory);
-    case State::donated: return destroy_step(core, self, objects.at(memory.donated_to));
-    default: return return_step(memory);
-    }
+    if (memory.state == State::free) { return Status::ok; }
+    if (is_mapping(memory.state)) { return unmap_step(core, self, memory); }
+    if (memory.state == State::donated) { return destroy_step(core, self, objects.at(memory.donated_to)); }
+    return return_step(memory);
 }
 
 Status donate_step(Core& core, Vcpu& self, Slot& slot) {

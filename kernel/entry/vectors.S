@@ -114,6 +114,12 @@ _ZN8bulkhead5panicEPKcS1_j:
     stp x4, xzr, [x3, #256]
     b panic_assertion
 
+// The arguments are where SMCCC has them, and so is the result.
+.global _ZN8bulkhead2hw3smcEmmmm
+_ZN8bulkhead2hw3smcEmmmm:
+    smc #0
+    ret
+
 // The vCPU FP/SIMD registers: x0 points to FpState.
 .global _ZN8bulkhead2hw7save_fpERNS_7FpStateE
 .global _ZN8bulkhead2hw7load_fpERKNS_7FpStateE

@@ -114,9 +114,10 @@ inline void store64(PhysAddr address, uint64_t value) {
 /// An interrupt is pending for this core (ISR_EL1): long work at EL2 looks here between its steps.
 inline bool interrupt_pending() { return read<IsrEl1>().bits != 0; }
 
-/// List register n, 0..15 (ICH_LRn_EL2).
+/// List register n (ICH_LRn_EL2), one of those that are used; and for the boot: the first `count` of up to 16.
 uint64_t read_lr(unsigned n);
 void write_lr(unsigned n, uint64_t value);
+void clear_list_registers(unsigned count);
 
 inline bool has_ras() { return (read<IdAa64Pfr0>().bits >> 28 & 15) != 0; }
 inline bool has_gic() { return (read<IdAa64Pfr0>().bits >> 24 & 15) != 0; } ///< its CPU interface as system registers: GICv3, v4
@@ -138,17 +139,7 @@ inline uint32_t crc32_step(uint32_t crc, uint64_t data) {
     return crc;
 }
 
-/// SMC to the firmware (PSCI): returns x0.
-inline uint64_t smc(uint64_t function, uint64_t a1, uint64_t a2, uint64_t a3) {
-    register uint64_t x0 asm("x0") = function;
-    register uint64_t x1 asm("x1") = a1;
-    register uint64_t x2 asm("x2") = a2;
-    register uint64_t x3 asm("x3") = a3;
-    asm volatile("smc #0"
-                 : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)
-                 :
-                 : "memory", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17");
-    return x0;
-}
+/// SMC to the firmware (PSCI): returns x0. It keeps the registers that a function keeps. In entry/vectors.S.
+uint64_t smc(uint64_t function, uint64_t a1, uint64_t a2, uint64_t a3);
 
 } // namespace bulkhead::hw

@@ -24,9 +24,13 @@ template <unsigned... n> static uint64_t read_any(unsigned wanted, std::integer_
 template <unsigned... n> static void write_any(unsigned wanted, uint64_t value, std::integer_sequence<unsigned, n...>) {
     (void)((wanted == n && (write_one<n>(value), true)) || ...);
 }
-using All = std::make_integer_sequence<unsigned, 16>;
+using Used = std::make_integer_sequence<unsigned, max_list_registers>;
 
-uint64_t read_lr(unsigned n) { return read_any(n, All{}); }
-void write_lr(unsigned n, uint64_t value) { write_any(n, value, All{}); }
+uint64_t read_lr(unsigned n) { return read_any(n, Used{}); }
+void write_lr(unsigned n, uint64_t value) { write_any(n, value, Used{}); }
+
+[[gnu::section(".text.boot")]] void clear_list_registers(unsigned count) {
+    for (unsigned n = 0; n < count; ++n) { write_any(n, 0, std::make_integer_sequence<unsigned, 16>{}); }
+}
 
 } // namespace bulkhead::hw

@@ -77,7 +77,7 @@ void store_bit(uint64_t bank, uint32_t intid) { hw::store32(distributor + (bank 
     auto implemented = static_cast<uint32_t>(hw::read<hw::IchVtr>().bits & 0x1f) + 1;
     core.list_registers = std::min(implemented, max_list_registers);
     ASSERT(core.list_registers > 1); // one for what is active, one for what is pending
-    for (unsigned n = 0; n < implemented; ++n) { hw::write_lr(n, 0); }
+    hw::clear_list_registers(implemented);
     hw::write<IchHcrEl2>({});
     hw::write<hw::IccCtlr>({eoi_mode});
     hw::write<hw::IccPmr>({all_priorities});

@@ -17,8 +17,8 @@ static void unbind(Core& core, Interrupt& interrupt) {
     gic::mask(interrupt.intid);
     Slot* vm = objects.find(interrupt.vm);
     if (interrupt.vm && vm) {
-        InterruptUpdate update(core, *vm->partition);
-        update.change(nullptr, interrupt.signal, VI::latch(1) | VI::active(1) | VI::linked(1), {});
+        constexpr Word gone = VI::latch(1) | VI::active(1) | VI::linked(1);
+        InterruptUpdate(core, *vm->partition).change(nullptr, interrupt.signal, gone, {});
     }
     acknowledge(interrupt);
     interrupt.vm = interrupt.notification = {};
@@ -37,8 +37,7 @@ static bool signal(Core& core, Interrupt& interrupt) {
 static bool raise(Core& core, Interrupt& interrupt) {
     Slot* slot = objects.find(interrupt.vm);
     if (!interrupt.vm || !slot) { return false; }
-    InterruptUpdate update(core, *slot->partition);
-    update.change(nullptr, interrupt.signal, {}, VI::latch(1) | VI::held(1));
+    InterruptUpdate(core, *slot->partition).change(nullptr, interrupt.signal, {}, VI::latch(1) | VI::held(1));
     return true;
 }
 
@@ -66,17 +65,11 @@ Status bind_to_vm(Core& core, Interrupt& interrupt, ObjectRef vm, uint64_t intid
     bool is_spi = intid >= VirtualInterrupts::first_spi && partition.interrupts && partition.interrupts->has(intid);
     if (!is_spi) { return Status::bad_argument; }
     auto spi = static_cast<unsigned>(intid);
-    {
-        InterruptUpdate update(core, partition);
-        bool same = interrupt.vm == vm && interrupt.signal == spi;
-        if (is(update.word(nullptr, spi), VI::linked) && !same) { return Status::bad_state; }
-    }
+    bool same = interrupt.vm == vm && interrupt.signal == spi;
+    if (is(InterruptUpdate(core, partition).word(nullptr, spi), VI::linked) && !same) { return Status::bad_state; }
     unbind(core, interrupt);
-    {
-        InterruptUpdate update(core, partition);
-        Word link = VI::linked(1) | Word{}.with(VI::pintid, interrupt.intid);
-        update.change(nullptr, spi, VI::pintid(0x3ff), link);
-    }
+    Word link = VI::linked(1) | Word{}.with(VI::pintid, interrupt.intid);
+    InterruptUpdate(core, partition).change(nullptr, spi, VI::pintid(0x3ff), link);
     interrupt.signal = spi;
     interrupt.vm = vm;
     gic::unmask(interrupt.intid);

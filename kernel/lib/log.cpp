@@ -15,13 +15,13 @@ struct Sink {
     uint32_t capacity = 0;
     uint16_t object = 0;
     unsigned signal = 0;
-    SpinLock lock;
 };
 constinit Sink sink;
+constinit SpinLock ring_lock;
 constexpr PhysAddr pl011{0x0900'0000}; // boards/qemu-virt
 
 void write_ring(const char* text, unsigned length) {
-    SpinGuard guard(sink.lock);
+    SpinGuard guard(ring_lock);
     uint32_t head = sink.ring->head;
     uint32_t used = head - __atomic_load_n(&sink.ring->tail, __ATOMIC_ACQUIRE);
     if (used > sink.capacity || length > sink.capacity - used) { return; }
@@ -45,10 +45,7 @@ void write_uart(const char* text, unsigned length) {
 namespace log {
 
 void init(PhysAddr ring, uint64_t size, uint16_t object, unsigned signal) {
-    sink.ring = hw::pointer<abi::RingHeader>(ring);
-    sink.capacity = abi::ring_capacity(size);
-    sink.object = object;
-    sink.signal = signal;
+    sink = {hw::pointer<abi::RingHeader>(ring), abi::ring_capacity(size), object, signal};
 }
 
 void leave_console() {

@@ -21,7 +21,7 @@ void clean_page(PhysAddr page) {
 }
 
 Result<PhysAddr> CorePool::take(uint64_t pages) {
-    const PhysAddr base = TRY(pages_.take(pages));
+    const PhysAddr base = TRY(PagePool::take(pages));
     for (uint64_t n = 0; n < pages; ++n) {
         clean_page(base + n * page_size); // with the MMU off: no old line may be written back over the zeroes
         hw::dsb_sy();

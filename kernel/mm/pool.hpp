@@ -30,14 +30,10 @@ void zero_page(PhysAddr page);
 void clean_page(PhysAddr page);
 
 /// For the boot.
-class CorePool {
-public:
-    void init(PhysAddr base, uint64_t size) { pages_.init(base, size / page_size); }
+struct CorePool : PagePool {
+    void init(PhysAddr base, uint64_t size) { PagePool::init(base, size / page_size); }
     /// Contiguous zeroed pages; no_memory when used up. Works with the MMU off as well.
     Result<PhysAddr> take(uint64_t pages);
-
-private:
-    PagePool pages_;
 };
 
 extern CorePool core_pool;

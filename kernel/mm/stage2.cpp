@@ -25,6 +25,20 @@ constexpr bool in_range(GuestAddr ipa, uint64_t size) {
     return page_aligned(ipa.value | size) && ipa.value < ipa_limit && size <= ipa_limit - ipa.value;
 }
 
+/// Rewrites what `makes` says, from `first` on: a bounded number of entries, at most `limit`, until `admits` refuses what is there.
+/// The walkers, and other cores' lookups, see them before what comes next. Returns how many.
+template <class Admits, class Makes> uint64_t rewrite(PhysAddr table, uint64_t first, uint64_t limit, Admits admits, Makes makes) {
+    const uint64_t count = std::min({step_entries, entries_per_table - first, limit});
+    uint64_t done = 0;
+    for (; done < count; ++done) {
+        const PhysAddr entry = table + (first + done) * 8;
+        if (!admits(__atomic_load_n(hw::pointer<uint64_t>(entry), __ATOMIC_RELAXED))) { break; }
+        hw::store64(entry, makes(done));
+    }
+    hw::dsb_ishst();
+    return done;
+}
+
 /// TLB maintenance by IPA or VMID acts on the VMID in VTTBR_EL2: that is `vttbr` while `maintain` runs.
 template <class Maintain> void under(uint64_t vttbr, Maintain maintain) {
     const auto saved = hw::read<hw::VttbrEl2>();
@@ -69,30 +83,18 @@ Result<uint64_t> Stage2::map(GuestAddr ipa, PhysAddr pa, uint64_t size, uint64_t
     if (place.entry != 0) { return Status::overlap; }
     if (size < place.span || ((ipa.value | pa.value) & (place.span - 1)) != 0) { return add_table(place); }
     const uint64_t leaf = leaf_attributes(access, type) | (place.last_level() ? 3 : 1);
-    const uint64_t count = std::min({step_entries, entries_per_table - place.index, size / place.span});
-    uint64_t done = 0;
-    for (; done < count; ++done) {
-        const PhysAddr entry = place.table + (place.index + done) * 8;
-        if (load(entry) != 0) { break; }
-        hw::store64(entry, (pa.value + done * place.span) | leaf);
-    }
-    hw::dsb_ishst(); // the walkers see it before the partition runs again
-    return done * place.span;
+    const auto is_free = [](uint64_t old) { return old == 0; };
+    const auto leaf_at = [&](uint64_t n) { return (pa.value + n * place.span) | leaf; };
+    return place.span * rewrite(place.table, place.index, size / place.span, is_free, leaf_at);
 }
 
 uint64_t Stage2::unmap(GuestAddr ipa, uint64_t size) {
     const Place place = find(ipa);
     const uint64_t rest = place.span - ipa.value % place.span;
     if (!(place.entry & 1)) { return std::min(size, rest); }
-    const uint64_t count = std::min({step_entries, entries_per_table - place.index, (size + place.span - 1) / place.span});
-    uint64_t done = 0;
-    for (; done < count; ++done) {
-        const PhysAddr entry = place.table + (place.index + done) * 8;
-        const uint64_t old = load(entry);
-        if (!(old & 1) || (!place.last_level() && (old & 3) == table)) { break; }
-        hw::store64(entry, 0);
-    }
-    hw::dsb_ishst(); // no walk finds them any more
+    const auto is_leaf = [&](uint64_t old) { return old & 1 && (place.last_level() || (old & 3) != table); };
+    const auto nothing = [](uint64_t) { return 0; };
+    const uint64_t done = rewrite(place.table, place.index, (size + place.span - 1) / place.span, is_leaf, nothing);
     under(vttbr(), [&] {
         for (uint64_t n = 0; n < done; ++n) { hw::tlbi_ipas2e1is(ipa + n * place.span); }
         hw::dsb_ish();        // stage 2 first,
@@ -109,17 +111,9 @@ Result<uint64_t> Stage2::set_device(GuestAddr ipa, uint64_t pages, DevicePage pa
         if (page.bits == 0) { return std::min(pages, (place.span - ipa.value % place.span) / page_size); }
         return add_table(place);
     }
-    const uint64_t count = std::min({step_entries, entries_per_table - place.index, pages});
-    uint64_t done = 0;
-    for (; done < count; ++done) {
-        const PhysAddr entry = place.table + (place.index + done) * 8;
-        const DevicePage old{load(entry)};
-        const bool admitted = page.bits ? !old.bits || old.bits == page.bits : !(old.bits & 1);
-        if (!admitted) { break; }
-        hw::store64(entry, page.bits);
-    }
-    hw::dsb_ishst(); // other cores' lookups see it
-    return done || !count ? Result<uint64_t>(done) : Result<uint64_t>(Status::overlap);
+    const auto admitted = [&](uint64_t old) { return page.bits ? !old || old == page.bits : !(old & 1); };
+    const uint64_t done = rewrite(place.table, place.index, pages, admitted, [&](uint64_t) { return page.bits; });
+    return done || !pages ? Result<uint64_t>(done) : Result<uint64_t>(Status::overlap);
 }
 
 void Stage2::invalidate() const {

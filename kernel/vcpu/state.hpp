@@ -31,6 +31,8 @@ struct ExtraState {
     uint64_t vdisr_el2, tpidr2_el0;
 };
 
+constexpr uint32_t max_list_registers = 4; ///< used, of those that there are: filling them takes bounded time
+
 struct FpState {
     alignas(16) uint64_t v[64]; ///< v0..v31, 128 bits each
     uint64_t fpcr, fpsr;

@@ -18,7 +18,6 @@ struct InterruptWait {
     uint32_t asked; ///< bit per vCPU
 };
 
-constexpr uint32_t max_list_registers = 4; ///< used, of those that there are: filling them takes bounded time
 /// A vCPU's own interrupts (INTIDs 0..31), what waits for it, and what its list registers hold. Owned by irq/virtual.
 struct VcpuInterrupts {
     Word word[32];

@@ -221,6 +221,7 @@ inline bool interrupt_pending() {
 inline uint64_t list_registers[abi::max_cores][16];
 inline uint64_t read_lr(unsigned n) { return list_registers[this_core][n]; }
 inline void write_lr(unsigned n, uint64_t value) { list_registers[this_core][n] = value; }
+inline void clear_list_registers(unsigned count) { std::fill_n(list_registers[this_core], count, 0); }
 
 inline uint64_t smc_result = 0;
 /// Thrown by the firmware when the machine is turned off.
