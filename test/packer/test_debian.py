@@ -13,6 +13,7 @@ import pytest
 from bulkhead.errors import UserError
 from bulkhead.pack import plan_system
 from bulkhead.pack.debian import debian_file
+from bulkhead.pack.debian_program import debian_program
 from conftest import guest_image
 
 KERNEL = "debian:linux-image-cloud-arm64/boot/vmlinuz-*"
@@ -48,9 +49,16 @@ def apt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 echo "$*" >> {folder}/calls
 for last; do :; done
 case $last in
-update) [ -e {folder}/lists ] || {{ echo "E: Failed to fetch http://x  Could not connect" >&2; exit 100; }} ;;
-*) cp {folder}/"$last"_*.deb . || {{ echo "E: Unable to locate package $last" >&2; exit 100; }} ;;
+update) [ -e {folder}/lists ] || {{ echo "E: Failed to fetch http://x  Could not connect" >&2; exit 100; }}; exit ;;
 esac
+case $* in
+*" install --simulate "*) for deb in {folder}/*.deb; do echo "Inst $(dpkg-deb -f "$deb" Package) (1 x)"; done; exit ;;
+esac
+while [ "$1" != download ]; do shift; done
+shift
+for package; do
+    cp {folder}/"$package"_*.deb . || {{ echo "E: Unable to locate package $package" >&2; exit 100; }}
+done
 """
     )
     script.chmod(0o755)
@@ -109,7 +117,7 @@ def test_without_a_network_the_description_is_named(
         plan_system(file, build=build)
     said = caught.value.render()
     assert said.startswith(
-        f"{file}:6: error[E047]: apt cannot read the lists of Debian's packages: E: Failed"
+        f"{file}:6: error[E047]: apt cannot fetch the package linux-image-cloud-arm64: E: Failed"
     )
     assert "the network, once" in said
 
@@ -129,3 +137,83 @@ def test_a_damaged_package_is_named(apt: Path, tmp_path: Path) -> None:
     (cache / "busybox-static_1_arm64.deb").write_bytes(b"!<arch>")
     with pytest.raises(UserError, match="busybox-static_1_arm64.deb is damaged: delete it"):
         debian_file("debian:busybox-static/bin/busybox", cache)
+
+
+def link(folder: Path, name: str, *arguments: str) -> bytes:
+    """A shared object without code; `name` is what others link with it by."""
+    file = folder / name
+    gcc = [
+        "aarch64-linux-gnu-gcc",
+        "-nostdlib",
+        "-shared",
+        "-xc",
+        "/dev/null",
+        "-Wl,--no-as-needed",
+    ]
+    subprocess.run([*gcc, f"-L{folder}", f"-Wl,-soname,{name}", "-o", file, *arguments], check=True)
+    return file.read_bytes()
+
+
+@pytest.fixture
+def program(apt: Path, tmp_path: Path) -> Path:
+    """In the archive: a program that needs liba, which needs libb; another library, and a text that looks like one."""
+    folder = tmp_path / "linked"
+    folder.mkdir()
+    libraries = "usr/lib/aarch64-linux-gnu"
+    make_deb(apt, "b-runtime", **{f"{libraries}/libb.so.2.0": link(folder, "libb.so.2")})
+    a = link(folder, "liba.so.1", "-xnone", "-l:libb.so.2")
+    other = {
+        "lib/aarch64-linux-gnu/libc.so.6": link(folder, "libc.so.6"),
+        f"{libraries}/liba.so": b"text",
+    }
+    make_deb(apt, "liba1", **{f"{libraries}/liba.so.1.5": a}, **other)
+    elf = link(folder, "prog", "-xnone", "-l:liba.so.1")
+    make_deb(apt, "prog", "liba1", **{"usr/bin/prog": elf, "usr/bin/more": elf})
+    return apt
+
+
+def test_a_program_comes_with_the_libraries_that_it_needs_and_no_others(
+    program: Path, tmp_path: Path
+) -> None:
+    """By the names that the loader looks for; a second look needs no apt."""
+    cache = tmp_path / "cache"
+    folder = debian_program("prog", "usr/bin/prog", cache)
+    files = sorted(
+        file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()
+    )
+    assert files == ["lib/liba.so.1", "lib/libb.so.2", "packages", "usr/bin/prog"]
+    linked = tmp_path / "linked"
+    assert (folder / "lib" / "libb.so.2").read_bytes() == (linked / "libb.so.2").read_bytes()
+    assert (folder / "usr" / "bin" / "prog").read_bytes() == (linked / "prog").read_bytes()
+    assert "prog_1_arm64\n" in (folder / "packages").read_text()
+    calls = (program / "calls").read_text()
+    assert debian_program("prog", "usr/bin/prog", cache) == folder
+    assert (program / "calls").read_text() == calls
+    assert sorted(file.name for file in cache.iterdir()) == [".lock", "apt", "prog.program"]
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        ("lists", "apt cannot fetch the package prog with its libraries: E: Failed to fetch"),
+        (
+            "b-runtime_1_arm64.deb",
+            "Debian's package prog: no package that it depends on has libb.so.2",
+        ),
+    ],
+)
+def test_a_program_that_cannot_be_had_is_named(
+    damage: str, message: str, program: Path, tmp_path: Path
+) -> None:
+    """Nothing is left in the cache that would look complete."""
+    (program / damage).unlink()
+    with pytest.raises(UserError) as caught:
+        debian_program("prog", "usr/bin/prog", tmp_path / "cache")
+    assert caught.value.code == "E047" and message in caught.value.message
+    assert not (tmp_path / "cache" / "prog.program").exists()
+
+
+def test_a_package_without_the_program_is_named(program: Path, tmp_path: Path) -> None:
+    """The path is a mistake of ours."""
+    with pytest.raises(UserError, match="package liba1 has no program usr/bin/a"):
+        debian_program("liba1", "usr/bin/a", tmp_path / "cache")

@@ -30,8 +30,7 @@ def debian_file(name: str, cache: Path) -> Path:
         hint = "write debian:PACKAGE/PATH, for example debian:busybox-static/bin/busybox"
         raise UserError(f"'{name[:200]}' names no file of a Debian package", code=_CODE, hint=hint)
     package, pattern = found.groups()
-    cache.mkdir(parents=True, exist_ok=True)
-    with _alone(cache):
+    with alone(cache):
         archive = _archive(package, cache)
         files = _unpacked(archive, pattern)
         while not files and (dependency := _points_to(archive)):
@@ -45,7 +44,9 @@ def debian_file(name: str, cache: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _alone(cache: Path) -> Iterator[None]:
+def alone(cache: Path) -> Iterator[None]:
+    """Only one process at a time changes the cache."""
+    cache.mkdir(parents=True, exist_ok=True)
     with (cache / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -55,40 +56,64 @@ def _archive(package: str, cache: Path) -> Path:
     """The package's .deb in the cache; apt brings it if it is not there."""
     for archive in sorted(cache.glob(f"{package}_*.deb")):
         return archive
-    print(f"bulkhead: fetching Debian's {package} ({_ARCHITECTURE})", file=sys.stderr, flush=True)
-    with tempfile.TemporaryDirectory(dir=cache, prefix="partial-") as partial:
-        _apt(cache, "update", Path(partial), "apt cannot read the lists of Debian's packages")
-        _apt(cache, f"download {package}", Path(partial), f"apt cannot fetch the package {package}")
-        (archive,) = Path(partial).glob("*.deb")
+    with fetching(package, cache) as apt:
+        (archive,) = apt.download([package])
         return archive.rename(cache / archive.name)
 
 
-def _apt(cache: Path, what: str, folder: Path, failure: str) -> None:
+@contextlib.contextmanager
+def fetching(package: str, cache: Path) -> Iterator[Apt]:
+    """Apt, with today's lists, to fetch `package` and what belongs to it; its folder lives as long as the context."""
+    print(f"bulkhead: fetching Debian's {package} ({_ARCHITECTURE})", file=sys.stderr, flush=True)
+    with tempfile.TemporaryDirectory(dir=cache, prefix="partial-") as partial:
+        yield Apt(package, cache, Path(partial))
+
+
+class Apt:
     """The machine's sources, but a state of our own: its foreign architectures and lists stay as they are."""
-    state = cache / "apt"
-    (state / "lists" / "partial").mkdir(parents=True, exist_ok=True)
-    (state / "archives" / "partial").mkdir(parents=True, exist_ok=True)
-    (state / "status").touch()
-    options = {
-        "Dir::State": state,
-        "Dir::State::Lists": state / "lists",
-        "Dir::State::status": state / "status",
-        "Dir::Cache": state,
-        "APT::Architecture": _ARCHITECTURE,
-        "APT::Architectures": _ARCHITECTURE,
-        "APT::Sandbox::User": "",
-        "APT::Update::Error-Mode": "any",
-        "Acquire::Languages": "none",
-        "Debug::NoLocking": "1",
-    }
-    settings = [part for key, value in options.items() for part in ("-o", f"{key}={value}")]
-    hint = "it needs Debian's apt, its sources and the network, once: the build folder keeps it"
-    done = _run(["apt-get", "-q", *settings, *what.split()], folder, failure)
-    if done.returncode:
-        said = [
-            line for line in done.stderr.decode(errors="replace").splitlines() if line[:2] == "E:"
+
+    def __init__(self, package: str, cache: Path, folder: Path) -> None:
+        state = cache / "apt"
+        (state / "lists" / "partial").mkdir(parents=True, exist_ok=True)
+        (state / "archives" / "partial").mkdir(parents=True, exist_ok=True)
+        (state / "status").touch()
+        options = {
+            "Dir::State": state,
+            "Dir::State::Lists": state / "lists",
+            "Dir::State::status": state / "status",
+            "Dir::Cache": state,
+            "APT::Architecture": _ARCHITECTURE,
+            "APT::Architectures": _ARCHITECTURE,
+            "APT::Sandbox::User": "",
+            "APT::Update::Error-Mode": "any",
+            "Acquire::Languages": "none",
+            "Debug::NoLocking": "1",
+        }
+        self._settings = [
+            part for key, value in options.items() for part in ("-o", f"{key}={value}")
         ]
-        raise UserError(f"{failure}: {' '.join(said[:2])[:400]}", code=_CODE, hint=hint)
+        self._failure = f"apt cannot fetch the package {package}"
+        self._folder = folder
+        self._call("update")
+
+    def with_dependencies(self, package: str) -> list[str]:
+        """The names of the package and of all that it depends on."""
+        said = self._call("install", "--simulate", "--no-install-recommends", package)
+        return re.findall(r"^Inst (\S+)", said, re.MULTILINE)
+
+    def download(self, packages: Sequence[str]) -> list[Path]:
+        """Their archives, in a folder that lives as long as the context."""
+        self._call("download", *packages)
+        return sorted(self._folder.glob("*.deb"))
+
+    def _call(self, *what: str) -> str:
+        done = _run(["apt-get", "-q", *self._settings, *what], self._folder, self._failure)
+        if done.returncode:
+            said = done.stderr.decode(errors="replace").splitlines()
+            errors = " ".join([line for line in said if line[:2] == "E:"][:2])[:400]
+            hint = "it needs Debian's apt, its sources and the network, once: the build folder keeps it"
+            raise UserError(f"{self._failure}: {errors}", code=_CODE, hint=hint)
+        return done.stdout.decode(errors="replace")
 
 
 def _run(
@@ -102,7 +127,8 @@ def _run(
 
 
 @contextlib.contextmanager
-def _opened(archive: Path) -> Iterator[tarfile.TarFile]:
+def opened(archive: Path) -> Iterator[tarfile.TarFile]:
+    """The files that a .deb installs."""
     damaged = f"{archive} is damaged: delete it"
     done = _run(["dpkg-deb", "--fsys-tarfile", archive], archive.parent, damaged)
     try:
@@ -118,7 +144,7 @@ def _unpacked(archive: Path, pattern: str) -> list[Path]:
     found = [file for file in folder.rglob("*") if _fits(file.relative_to(folder), pattern)]
     if found:
         return found
-    with _opened(archive) as tar:
+    with opened(archive) as tar:
         for member in tar:
             path = Path(member.name)
             content = tar.extractfile(member) if member.isfile() else None
@@ -139,7 +165,7 @@ def _fits(path: Path, pattern: str) -> bool:
 
 def _points_to(archive: Path) -> str | None:
     """What a metapackage, which has nothing outside of usr/share, depends on first."""
-    with _opened(archive) as tar:
+    with opened(archive) as tar:
         names = [Path(member.name).as_posix() for member in tar if member.isfile()]
     if any(not name.startswith("usr/share/") for name in names):
         return None
