@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""`bulkhead bench`: what Bulkhead's operations cost, in instructions (docs/benchmark.md)."""

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: MIT
+"""Xen as a peer: dom0less, so that it starts the guest by itself, and nothing else."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import libfdt
+
+from bulkhead import qemu
+from bulkhead.bench.peer import GUEST_MIB, MACHINE, MEMORY_MIB, Guest, Peer
+from bulkhead.errors import MachineError
+from bulkhead.pack.debian import debian_file
+
+_XEN = "debian:xen-hypervisor-4.17-arm64/boot/xen-4.17-arm64"
+_BOOTARGS = "console=dtuart bootscrub=0"
+_GUEST = 0x6000_0000  # in the machine's RAM, far from where QEMU puts Xen and the device tree
+_PREFIX = "(XEN) DOM1: "
+
+
+def prepare(guest: Guest, cache: Path, scratch: Path, cpu: str | None) -> Peer:
+    """Xen, with a device tree that tells it of its one domain, and the domain's Image in memory."""
+    hypervisor = debian_file(_XEN, cache)
+    machine = qemu.Bare(hypervisor, MACHINE, guest.cpus, MEMORY_MIB)
+    tree = scratch / "xen.dtb"
+    tree.write_bytes(_device_tree(_machines_own(machine, cpu, scratch), guest))
+    loader = f"loader,file={_escaped(guest.image)},addr={_GUEST:#x},force-raw=on"
+    arguments = ["-dtb", str(tree), "-device", loader]
+    return Peer(machine, arguments, _PREFIX, [hypervisor.relative_to(cache).parts[0]])
+
+
+def _machines_own(machine: qemu.Bare, cpu: str | None, scratch: Path) -> bytes:
+    """The device tree that QEMU makes for this machine."""
+    tree = scratch / "machine.dtb"
+    dump = ("-M", f"{MACHINE[1]},dumpdtb={_escaped(tree)}")
+    bare = qemu.Bare(machine.image, dump, machine.cpus, machine.memory_mib)
+    command = qemu.command(bare, qemu.Options(cpu=cpu, icount=True, kernel=False))
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True)
+    if done.returncode or not tree.is_file():
+        raise MachineError(f"QEMU gives no device tree: {done.stderr.decode(errors='replace')}")
+    return tree.read_bytes()
+
+
+def _device_tree(machine: bytes, guest: Guest) -> bytes:
+    """Xen's docs/misc/arm/device-tree/booting.txt."""
+    tree = libfdt.Fdt(machine)
+    tree.resize(tree.totalsize() + 4096)
+    chosen = tree.path_offset("/chosen")
+    _cells(tree, chosen)
+    tree.setprop_str(chosen, "xen,xen-bootargs", _BOOTARGS)
+    domain = tree.add_subnode(chosen, "domU1")
+    _cells(tree, domain)
+    tree.setprop_str(domain, "compatible", "xen,domain")
+    tree.setprop_u64(domain, "memory", GUEST_MIB * 1024)
+    tree.setprop_u32(domain, "cpus", guest.cpus)
+    tree.setprop(domain, "vpl011", b"")
+    module = tree.add_subnode(domain, f"module@{_GUEST:x}")
+    tree.setprop(module, "compatible", b"multiboot,kernel\0multiboot,module\0")
+    reg = _GUEST.to_bytes(8, "big") + guest.image.stat().st_size.to_bytes(8, "big")
+    tree.setprop(module, "reg", reg)
+    tree.setprop_str(module, "bootargs", guest.bootargs)
+    tree.pack()  # Xen refuses one that is larger than 2 MiB, and QEMU doubles its size
+    return bytes(tree.as_bytearray())
+
+
+def _cells(tree: libfdt.Fdt, node: int) -> None:
+    for name in ("#address-cells", "#size-cells"):
+        tree.setprop_u32(node, name, 2)
+
+
+def _escaped(file: Path) -> str:
+    """A file's name within one of QEMU's comma-separated options."""
+    return str(file).replace(",", ",,")
