@@ -62,3 +62,14 @@ def test_kvm_runs_a_guest_of_two_vcpus(tmp_path, record_figure):
     found = count("kvm", tmp_path, "sgi", cpus=2)
     record_figure("kvm: sgi", round(found["sgi"], 1), "instructions")
     assert 2000 <= found["sgi"] <= 15000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("peer", peers.PEERS)
+def test_linux_counts_its_workloads_under_a_peer(peer, tmp_path, record_figure):
+    per_round = {"forks": (50_000, 1_000_000), "pipes": (5_000, 200_000), "faults": (2_000, 20_000)}
+    found = peers.workloads(peer, list(per_round), tmp_path)
+    for name, (least, most) in per_round.items():
+        rounds, instructions = found[name]
+        record_figure(f"{peer}: Linux, {name}", instructions, "instructions")
+        assert least <= instructions / rounds <= most, name

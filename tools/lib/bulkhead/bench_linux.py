@@ -40,7 +40,7 @@ BARS = {
 
 _LIST = SYSTEMS / "bench-linux" / "initramfs.list"
 _BOOTARGS = "console=ttyAMA0 cryptomgr.notests"
-_RAM_MIB = 256
+RAM_MIB = 256
 _INSTRUCTIONS_PER_TICK = 16  # 62.5 MHz, and an instruction is a nanosecond
 _TIMEOUT_S = 300
 _LINE = re.compile(
@@ -99,17 +99,17 @@ class _Machine:
     def native(self, words: Sequence[str]) -> None:
         """Boots Linux at EL1 on the plain board."""
         initrd = self._folder / "initrd"
-        initrd.write_bytes(initramfs(_LIST, _LIST.read_text(), _content))
+        initrd.write_bytes(archive())
         board = ("-M", "virt,gic-version=3")
-        bare = Bare(debian_file(KERNEL, build_folder() / "debian"), board, 1, _RAM_MIB)
-        self._boot(bare, ["-initrd", str(initrd), "-append", _bootargs(words)])
+        bare = Bare(debian_file(KERNEL, build_folder() / "debian"), board, 1, RAM_MIB)
+        self._boot(bare, ["-initrd", str(initrd), "-append", bootargs(words)])
 
     def vm(self, words: Sequence[str]) -> None:
         """Boots the same Linux in a VM."""
         description = self._folder / "system.toml"
         description.write_text(
             _DESCRIPTION.format(
-                kernel=KERNEL, initrd=_LIST, bootargs=_bootargs(words), ram_mib=_RAM_MIB
+                kernel=KERNEL, initrd=_LIST, bootargs=bootargs(words), ram_mib=RAM_MIB
             )
         )
         self._boot(description, [])
@@ -130,12 +130,7 @@ class _Machine:
 
     def said(self) -> dict[str, tuple[int, int]]:
         """Rounds and instructions by the workload's name."""
-        text = "".join(stream.text for stream in self.harness.streams.values())
-        lines = _LINE.finditer(text.replace("\r", ""))
-        return {
-            line["name"]: (int(line["rounds"]), int(line["ticks"]) * _INSTRUCTIONS_PER_TICK)
-            for line in lines
-        }
+        return counted("".join(stream.text for stream in self.harness.streams.values()))
 
 
 def measure(what: Sequence[str] | None = None) -> list[Workload]:
@@ -184,6 +179,24 @@ def _measure_work(names: Sequence[str]) -> dict[str, Workload]:
     }
 
 
+def archive() -> bytes:
+    """The initramfs with the workloads."""
+    return initramfs(_LIST, _LIST.read_text(), _content)
+
+
+def counted(text: str) -> dict[str, tuple[int, int]]:
+    """Rounds and instructions by the workload's name, from what Linux printed."""
+    return {
+        line["name"]: (int(line["rounds"]), int(line["ticks"]) * _INSTRUCTIONS_PER_TICK)
+        for line in _LINE.finditer(text.replace("\r", ""))
+    }
+
+
+def bootargs(words: Iterable[str]) -> str:
+    """The boot arguments for the workloads named in `words`."""
+    return " ".join([_BOOTARGS, *(["--", *words] if words else [])])
+
+
 def _content(location: str, line: int) -> bytes:
     """A file of the list."""
     build_ = build_folder()
@@ -192,7 +205,3 @@ def _content(location: str, line: int) -> bytes:
     if location.startswith("@"):
         return (build_ / "test" / "guests" / "linux" / location[1:]).read_bytes()
     return (_LIST.parent / location).read_bytes()
-
-
-def _bootargs(words: Iterable[str]) -> str:
-    return " ".join([_BOOTARGS, *(["--", *words] if words else [])])

@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 
 from bulkhead import qemu
-from bulkhead.bench.peer import GUEST_MIB, MACHINE, MEMORY_MIB, Guest, Peer
+from bulkhead.bench.peer import MACHINE, MEMORY_MIB, Guest, Peer
 from bulkhead.pack.debian import debian_file
 from bulkhead.pack.debian_program import VERSIONS, debian_program
 from bulkhead.pack.initramfs import initramfs
@@ -23,7 +23,7 @@ _INIT = """#!/bin/busybox sh
 /bin/busybox mount -t devtmpfs devtmpfs /dev
 /bin/busybox timeout {limit} /{program} -M virt,gic-version=3 -accel kvm -cpu host,pmu=off \\
     -smp {cpus} -m {memory}M -display none -monitor none -nic none -serial file:/output \\
-    -kernel /guest.img -append {bootargs} || echo "peer: QEMU's status is $?"
+    -kernel /guest.img {initrd} -append {bootargs} || echo "peer: QEMU's status is $?"
 /bin/busybox cat /output
 /bin/busybox poweroff -f
 """
@@ -34,6 +34,8 @@ def prepare(guest: Guest, cache: Path, scratch: Path, cpu: str | None) -> Peer:
     kernel, busybox = debian_file(_KERNEL, cache), debian_file(_BUSYBOX, cache)
     program = debian_program(_PACKAGE, _PROGRAM, cache)
     files = {"bin/busybox": busybox, "guest.img": guest.image, "init": scratch / "init"}
+    if guest.initrd:
+        files["guest.cpio"] = guest.initrd
     files |= {
         path.relative_to(program).as_posix(): path
         for path in program.rglob("*")
@@ -44,7 +46,8 @@ def prepare(guest: Guest, cache: Path, scratch: Path, cpu: str | None) -> Peer:
             limit=_LIMIT_S,
             program=_PROGRAM,
             cpus=guest.cpus,
-            memory=GUEST_MIB,
+            memory=guest.ram_mib,
+            initrd="-initrd /guest.cpio" if guest.initrd else "",
             bootargs=shlex.quote(guest.bootargs),
         )
     )

@@ -11,7 +11,6 @@ from bulkhead.qemu import Bare
 
 MACHINE = ("-M", "virt,virtualization=on,gic-version=3")
 MEMORY_MIB = 1024
-GUEST_MIB = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +20,8 @@ class Guest:
     image: Path
     bootargs: str = ""
     cpus: int = 1
+    ram_mib: int = 64
+    initrd: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

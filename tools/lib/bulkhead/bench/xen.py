@@ -9,13 +9,14 @@ from pathlib import Path
 import libfdt
 
 from bulkhead import qemu
-from bulkhead.bench.peer import GUEST_MIB, MACHINE, MEMORY_MIB, Guest, Peer
+from bulkhead.bench.peer import MACHINE, MEMORY_MIB, Guest, Peer
 from bulkhead.errors import MachineError
 from bulkhead.pack.debian import debian_file
 
 _XEN = "debian:xen-hypervisor-4.17-arm64/boot/xen-4.17-arm64"
 _BOOTARGS = "console=dtuart bootscrub=0"
-_GUEST = 0x6000_0000  # in the machine's RAM, far from where QEMU puts Xen and the device tree
+# In the machine's RAM, far from where QEMU puts Xen and the device tree.
+_IMAGE, _INITRD = 0x6000_0000, 0x6800_0000
 _PREFIX = "(XEN) DOM1: "
 
 
@@ -25,8 +26,10 @@ def prepare(guest: Guest, cache: Path, scratch: Path, cpu: str | None) -> Peer:
     machine = qemu.Bare(hypervisor, MACHINE, guest.cpus, MEMORY_MIB)
     tree = scratch / "xen.dtb"
     tree.write_bytes(_device_tree(_machines_own(machine, cpu, scratch), guest))
-    loader = f"loader,file={_escaped(guest.image)},addr={_GUEST:#x},force-raw=on"
-    arguments = ["-dtb", str(tree), "-device", loader]
+    arguments = ["-dtb", str(tree)]
+    for address, _, file in _modules(guest):
+        loader = f"loader,file={_escaped(file)},addr={address:#x},force-raw=on"
+        arguments += ["-device", loader]
     return Peer(machine, arguments, _PREFIX, [hypervisor.relative_to(cache).parts[0]])
 
 
@@ -52,16 +55,24 @@ def _device_tree(machine: bytes, guest: Guest) -> bytes:
     domain = tree.add_subnode(chosen, "domU1")
     _cells(tree, domain)
     tree.setprop_str(domain, "compatible", "xen,domain")
-    tree.setprop_u64(domain, "memory", GUEST_MIB * 1024)
+    tree.setprop_u64(domain, "memory", guest.ram_mib * 1024)
     tree.setprop_u32(domain, "cpus", guest.cpus)
     tree.setprop(domain, "vpl011", b"")
-    module = tree.add_subnode(domain, f"module@{_GUEST:x}")
-    tree.setprop(module, "compatible", b"multiboot,kernel\0multiboot,module\0")
-    reg = _GUEST.to_bytes(8, "big") + guest.image.stat().st_size.to_bytes(8, "big")
-    tree.setprop(module, "reg", reg)
-    tree.setprop_str(module, "bootargs", guest.bootargs)
+    for address, kind, file in _modules(guest):
+        module = tree.add_subnode(domain, f"module@{address:x}")
+        tree.setprop(module, "compatible", f"multiboot,{kind}\0multiboot,module\0".encode())
+        reg = address.to_bytes(8, "big") + file.stat().st_size.to_bytes(8, "big")
+        tree.setprop(module, "reg", reg)
+        if kind == "kernel":
+            tree.setprop_str(module, "bootargs", guest.bootargs)
     tree.pack()  # Xen refuses one that is larger than 2 MiB, and QEMU doubles its size
     return bytes(tree.as_bytearray())
+
+
+def _modules(guest: Guest) -> list[tuple[int, str, Path]]:
+    """Where in the machine's RAM the domain's files wait for Xen."""
+    modules = [(_IMAGE, "kernel", guest.image)]
+    return [*modules, (_INITRD, "ramdisk", guest.initrd)] if guest.initrd else modules
 
 
 def _cells(tree: libfdt.Fdt, node: int) -> None:
