@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Owns the native partitions of the benchmark, one program by roles: `client` counts calls to `server`, a refused hypercall, and
 // signals to and from `ponger`; `filler` only is there. docs/benchmark.md defines the operations.
+#include "partitions/bench/pmu.h"
 #include "services/lib/cpu.hpp"
 #include "services/lib/environment.hpp"
 #include "services/lib/hypercall.hpp"
@@ -14,11 +15,10 @@ using namespace service;
 
 constexpr unsigned rounds = 256, warm_up = 8;
 
-/// Takes a message, with no answer to give or with one.
-abi::Message receive() {
+/// Waits for a signal.
+[[gnu::always_inline]] inline void receive() {
     abi::Message m;
-    detail::reply_and_receive(m, abi::no_deadline, LongAnswer{});
-    return m;
+    detail::reply_and_receive(m, abi::no_deadline, Answer{});
 }
 
 template <typename Operation> [[gnu::noinline]] uint64_t ticks_of(Operation operation) {
@@ -28,10 +28,28 @@ template <typename Operation> [[gnu::noinline]] uint64_t ticks_of(Operation oper
     return now() - begin;
 }
 
+/// A line to the console; in a system without one, to the machine's own PL011.
+void say(std::string_view event, std::initializer_list<Field> fields = {}) {
+    auto const& environment = Environment::get();
+    if (!environment.has("device.pl011")) { return log(event, fields); }
+    auto* const data = environment.region("device.pl011").as<uint32_t volatile>();
+    auto const line = format_log_line(now_us(), environment.string("name"), event, fields);
+    for (char const c : line.view()) { *data = static_cast<uint8_t>(c); }
+    *data = '\n';
+}
+
 template <typename Operation> void measure(std::string_view name, Operation operation) {
-    uint64_t const empty = ticks_of([] { asm volatile("nop"); });
+    auto const nothing = [] { asm volatile("nop"); };
+    uint64_t const empty = ticks_of(nothing);
     uint64_t const ticks = ticks_of(operation);
-    log("op", {{"name", name}, {"rounds", rounds}, {"ticks", ticks - empty}});
+    Samples const s = samples_of(rounds, operation, samples_of(rounds, nothing).mean());
+    say("op", {{"name", name},
+               {"rounds", rounds},
+               {"ticks", ticks - empty},
+               {"least", s.least},
+               {"most", s.most},
+               {"sum", s.sum},
+               {"el2", s.el2}});
 }
 
 /// Six words come, six words go.
@@ -57,10 +75,11 @@ template <typename Operation> void measure(std::string_view name, Operation oper
 }
 
 void measure_all(Environment const& environment) {
+    if (!start_counters()) { say("error", {{"what", "the PMU counts no instructions"}}); }
     Handle const server = environment.handle("call.server");
     measure("ipc", [=] { call(server, 1, CallWords{{1, 2, 3, 4, 5, 6}}); });
     Handle const nobody = environment.property("slots") - 1;
-    if (signal(nobody, 1) != Status::bad_handle) { log("error", {{"what", "the handle is good"}}); }
+    if (signal(nobody, 1) != Status::bad_handle) { say("error", {{"what", "the handle is good"}}); }
     measure("refused", [=] { signal(nobody, 1); });
     if (Handle const ponger = environment.handle_or_none("notify.ponger"); ponger != 0) {
         uint64_t const bit = 1ull << environment.property("notify.ponger.signal");
@@ -69,7 +88,7 @@ void measure_all(Environment const& environment) {
             receive();
         });
     }
-    log("done");
+    say("done");
 }
 
 } // namespace
@@ -77,10 +96,14 @@ void measure_all(Environment const& environment) {
 
 int main() {
     using namespace bench;
+    uint64_t const entered_at = now();
     auto const& environment = Environment::get();
     auto const role = environment.string("property.role");
     if (role == "server") { echo(); }
     if (role == "ponger") { send_back(environment.handle("notify.client"), environment.property("notify.client.signal")); }
-    if (role == "client") { measure_all(environment); }
+    if (role == "client") {
+        say("hello", {{"entered_at", entered_at}});
+        measure_all(environment);
+    }
     wait_for_ever();
 }

@@ -17,7 +17,7 @@ using namespace guest;
 
 SYSTEM_REGISTER(VbarEl1, "vbar_el1")
 
-constexpr uint64_t ahead_ticks = 250, instructions_per_tick = 16, ctl_enable = 1;
+constexpr uint64_t ahead_ticks = 250, ctl_enable = 1;
 constexpr uint32_t deadline_rounds = 64, phases = 64;
 
 /// What counter 0 shows when CNTVCT ticks to 0, if every instruction took a sixteenth of a tick: the least of samples at all
@@ -50,7 +50,7 @@ uint64_t wait_for_vector() {
 }
 
 struct Round {
-    uint32_t late, el2, end, end_el2;
+    Counted late, end;
 };
 
 /// One deadline. `itself`: what an empty count shows.
@@ -64,10 +64,10 @@ Round one_round(Counted itself) {
     isb();
     uint64_t at = wait_for_vector();
     if (has_pmu) {
-        round.late = static_cast<uint32_t>(at) - zero - static_cast<uint32_t>(deadline * instructions_per_tick);
-        round.el2 = static_cast<uint32_t>(Pmevcntr1El0::read()) - el2;
+        round.late.all = static_cast<uint32_t>(at) - zero - static_cast<uint32_t>(deadline * instructions_per_tick);
+        round.late.el2 = static_cast<uint32_t>(Pmevcntr1El0::read()) - el2;
     } else {
-        round.late = static_cast<uint32_t>((at - deadline) * instructions_per_tick);
+        round.late.all = static_cast<uint32_t>((at - deadline) * instructions_per_tick);
     }
     uint64_t intid = IccIar1El1::read();
     CntvCtlEl0::write(0);
@@ -77,13 +77,13 @@ Round one_round(Counted itself) {
         Counted begin = Counted::now();
         IccEoir1El1::write(intid);
         Counted end = Counted::now();
-        round.end = end.all - begin.all - itself.all, round.end_el2 = end.el2 - begin.el2 - itself.el2;
+        round.end = end - begin - itself;
     } else {
         isb();
         uint64_t begin = CntvctEl0::read();
         IccEoir1El1::write(intid);
         isb();
-        round.end = static_cast<uint32_t>((CntvctEl0::read() - begin) * instructions_per_tick);
+        round.end.all = static_cast<uint32_t>((CntvctEl0::read() - begin) * instructions_per_tick);
     }
     return round;
 }
@@ -95,17 +95,13 @@ void measure_deadline() {
     gic().enable(machine().virtual_timer_intid, nullptr);
     VbarEl1::write(reinterpret_cast<uint64_t>(has_pmu ? deadline_vectors_pmu : deadline_vectors_counter));
     isb();
-    Counted itself;
-    if (has_pmu) {
-        Samples none = samples_of(nothing);
-        itself = {static_cast<uint32_t>(none.sum / none.number), static_cast<uint32_t>(none.el2 / none.number)};
-    }
+    Counted itself = empty_round();
     Samples late, end;
     for (uint32_t i = 0; i < deadline_rounds + warm_up; ++i) {
         Round round = one_round(itself);
         if (i < warm_up) continue;
-        late.add(round.late, round.el2);
-        end.add(round.end, round.end_el2);
+        late.add(round.late);
+        end.add(round.end);
     }
     VbarEl1::write(reinterpret_cast<uint64_t>(vectors));
     isb();

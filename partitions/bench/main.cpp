@@ -9,6 +9,7 @@
 #include "machine.h"
 #include "print.h"
 #include "psci.h"
+#include "timer.h"
 
 extern "C" const char guest_name[] = "bench";
 
@@ -18,7 +19,7 @@ using namespace bench;
 using namespace guest;
 
 constexpr char written = '\r'; // no line ends: some hypervisors print whole lines, at a price
-constexpr uint64_t uart_data = 0x00, uart_flags = 0x18, sleep_us = 1000, settle_us = 50'000;
+constexpr uint64_t uart_data = 0x00, uart_flags = 0x18, settle_us = 50'000;
 
 bool wanted(const char* name, bool by_default = true) {
     const char* at = machine().bootargs;
@@ -44,20 +45,23 @@ void sleep(uint64_t ticks) {
     isb(); // the interrupt comes here
 }
 
-void measure_sleep() {
-    uint64_t ticks_per_ms = CntfrqEl0::read() / 1000;
+/// Sleeps by this for `us`; whoever else has something to do does it meanwhile.
+void start_sleeping(uint64_t us) {
     gic().enable(machine().virtual_timer_intid, [] {
         CntvCtlEl0::write(0);
         isb();
     });
-    sleep(settle_us / sleep_us * ticks_per_ms); // the console prints what waits
+    sleep(micros_to_ticks(us));
+}
+
+void measure_sleep() {
+    uint64_t ticks_per_ms = micros_to_ticks(1000);
+    start_sleeping(settle_us);
     uint64_t slept = ticks_of([=] { sleep(ticks_per_ms); });
     Samples samples;
-    if (has_pmu) {
-        Samples none = samples_of(nothing);
-        samples = samples_of([=] { sleep(ticks_per_ms); },
-                             {static_cast<uint32_t>(none.sum / none.number), static_cast<uint32_t>(none.el2 / none.number)});
-    }
+    if (has_pmu)
+        samples = samples_of(
+            rounds, [=] { sleep(ticks_per_ms); }, empty_round());
     gic().disable(machine().virtual_timer_intid);
     report("sleep", slept - rounds * ticks_per_ms, samples);
 }
@@ -83,7 +87,10 @@ extern "C" void guest_main() {
     measure_exits();
     if (wanted("timer")) measure_deadline();
     if (wanted("sleep")) measure_sleep();
-    if (wanted("switch", false)) measure_turns();
+    if (wanted("switch", false)) {
+        start_sleeping(settle_us); // until the other VM is there
+        measure_turns();
+    }
     if (wanted("spin", false)) spin(300'000);
     if (wanted("sgi", false)) measure_sgi();
     print("done");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Owns the switch between two VMs of one core: this one is busy and looks at the PMU, the other is busy; each has the core for a
-// slice. What EL2 did between two looks is the way there and the way back.
+// Owns the switch between two VMs of one core. This one is busy and looks at the PMU; the other is busy, too; each has the core for
+// a slice. What EL2 did between two looks with the other's slice in between is the way there and the way back.
 
 #include "bench.h"
 
@@ -15,18 +15,20 @@ void spin(uint64_t us) {
 }
 
 void measure_turns() {
-    constexpr uint32_t turns = 8, a_switch = 100;
+    constexpr uint32_t turns = 8, busy = 1000,
+                       somebody_else = 100'000; // instructions: a slice of the other's is more, nothing else is
     constexpr uint64_t patience_us = 500'000;
     guest::Deadline late(patience_us);
     Samples samples;
-    uint32_t before = Counted::now().el2, seen = 0;
-    while (seen < turns + 2 && !late.passed()) {
-        uint32_t now = Counted::now().el2, there_and_back = now - before;
+    uint32_t seen = 0;
+    for (Counted before = Counted::now(); samples.number < turns && !late.passed();) {
+        for (uint32_t i = 0; i < busy; ++i) asm volatile("");
+        Counted now = Counted::now(), gone = now - before;
         before = now;
-        if (there_and_back < a_switch || ++seen <= 2) continue; // the first two also wake who has never run
-        samples.add(there_and_back / 2, there_and_back / 2);
+        if (gone.all < somebody_else || ++seen <= 2) continue; // the first may find caches of the core's own empty
+        samples.add({gone.el2 / 2, gone.el2 / 2});
     }
-    if (samples.number < turns) return guest::print("error what=\"nobody took turns\" seen={}", samples.number);
+    if (samples.number < turns) return guest::print("error what=\"nobody took turns\" seen={}", seen);
     report_samples("switch", samples);
 }
 

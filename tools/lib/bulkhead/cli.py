@@ -182,16 +182,16 @@ def symbolize(log: click.utils.LazyFile, elf: Path | None) -> None:
     click.echo("\n".join(lines) if lines else "bulkhead: there is no panic in this log")
 
 
-def _add_packer_commands() -> None:
-    if importlib.util.find_spec("bulkhead.commands_pack") is None:
+def _add_commands(name: str) -> None:
+    if importlib.util.find_spec(name) is None:
         return
-    module = importlib.import_module("bulkhead.commands_pack")
-    for value in vars(module).values():
+    for value in vars(importlib.import_module(name)).values():
         if isinstance(value, click.Command):
             bulkhead.add_command(value)
 
 
-_add_packer_commands()
+_add_commands("bulkhead.commands_pack")
+_add_commands("bulkhead.bench.command")
 
 
 def main() -> None:
