@@ -55,15 +55,16 @@ def bench(
     from bulkhead import packages
     from bulkhead.bench import figures, report
     from bulkhead.bench.operations import chosen
-    from bulkhead.bench.session import measure
+    from bulkhead.bench import session
     from bulkhead.build import build
 
     names = chosen(only)
+    session.check(names, cpu, peer)
     before = figures.read(compare) if compare is not None else None
     packages.ensure()
     build()
     with tempfile.TemporaryDirectory(prefix="bulkhead-") as scratch:
-        results = measure(names, cpu, peer, Path(scratch))
+        results = session.measure(names, cpu, peer, Path(scratch))
     report.show(results, before)
     if output is not None:
         figures.write(results, output)

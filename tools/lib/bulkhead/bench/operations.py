@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bulkhead.bench_linux import BARS, BOOT
 from bulkhead.errors import UserError
 from bulkhead.paths import SYSTEMS
 
@@ -33,6 +34,16 @@ class Operation:
     above_native: bool = False
     most: bool = False
 
+
+_WORKLOADS = {
+    BOOT: "boot to the shell",
+    "syscalls": "50,000 null system calls",
+    "sleeps": "300 sleeps of 1 ms",
+    "forks": "100 fork and exec",
+    "faults": "page faults",
+    "pipes": "pipe ping-pong",
+    "console": "6 KB to the console",
+}
 
 OPERATIONS = (
     Operation(
@@ -100,6 +111,20 @@ OPERATIONS = (
         others="Bao 341,000 · seL4's root task 2.6 million · Xen 50 million",
     ),
     Operation("stretch", "EL2 without a look at ISR_EL1", "stretch", 2_000, most=True),
+    Operation(
+        "linux.byte",
+        "a byte by Linux to its UART, above native",
+        "linux",
+        680,
+        350,
+        others="Xen about 1,480",
+    ),
+    *(
+        Operation(
+            f"linux.{name}", f"Linux: {title}, VM to native", "linux", BARS[name], unit="ratio"
+        )
+        for name, title in _WORKLOADS.items()
+    ),
 )
 
 BY_NAME = {operation.name: operation for operation in OPERATIONS}

@@ -70,16 +70,18 @@ def failures(now: Results, before: Results | None) -> list[str]:
     return [name for name in misses(now) if name not in recorded or recorded[name].regression]
 
 
-def number(value: float | None) -> str:
-    """A count as a reader wants it; an unknown one is a dash."""
+def number(value: float | None, unit: str = "instructions") -> str:
+    """A count (or ratio) as a reader wants it; an unknown one is a dash."""
     if value is None:
         return "–"
+    if unit == "ratio":
+        return f"{value:.4f}"
     return f"{value:,.0f}" if value == int(value) or abs(value) >= 1000 else f"{value:,.1f}"
 
 
 def _bar(operation: Operation) -> str:
     then = f" (then {number(operation.then)})" if operation.then is not None else ""
-    return f"{number(operation.bar)}{then}" if operation.bar is not None else "–"
+    return f"{number(operation.bar, operation.unit)}{then}" if operation.bar is not None else "–"
 
 
 def _verdict(operation: Operation, figure: Figure) -> str:
@@ -103,7 +105,8 @@ def operations_table(results: Results) -> Table:
         peers = [
             group[one.name].mean if one.name in group else None for group in results.peers.values()
         ]
-        row = [*map(number, figures), _bar(one), *map(number, peers)]
+        shown = [number(value, one.unit) for value in figures]
+        row = [*shown, _bar(one), *map(number, peers)]
         table.add_row(f"{one.title} [dim]{one.name}[/]", *row, _verdict(one, figure))
     return table
 
