@@ -58,6 +58,7 @@ void measure_sleep() {
     uint64_t ticks_per_ms = micros_to_ticks(1000);
     start_sleeping(settle_us);
     uint64_t slept = ticks_of([=] { sleep(ticks_per_ms); });
+    if (wanted("twice", false)) slept = ticks_of([=] { sleep(ticks_per_ms); }); // for who counts from outside
     Samples samples;
     if (has_pmu)
         samples = samples_of(

@@ -7,10 +7,9 @@ import json
 import socket
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from bulkhead.errors import MachineError
-from bulkhead.harness import Harness
 
 _ANSWER_S = 60
 
@@ -20,10 +19,17 @@ def arguments(path: Path) -> list[str]:
     return ["-qmp", f"unix:{path},server=on,wait=off"]
 
 
+class Pumped(Protocol):
+    """A machine whose serial line is read for so many seconds."""
+
+    def pump(self, timeout: float) -> None:
+        ...
+
+
 class Monitor:
     """A connection to a machine that runs; `pump` goes on meanwhile, since QEMU waits for who reads its serial line."""
 
-    def __init__(self, machine: Harness, path: Path) -> None:
+    def __init__(self, machine: Pumped, path: Path) -> None:
         self._machine = machine
         self._received = b""
         self._socket = socket.socket(socket.AF_UNIX)

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from bulkhead import bench_linux, qemu
@@ -13,6 +14,7 @@ from bulkhead.bench import kvm, xen
 from bulkhead.bench.peer import Guest, Peer
 from bulkhead.errors import UserError
 from bulkhead.machine import Machine
+from bulkhead.monitor import Monitor, arguments
 from bulkhead.pack.debian import debian_file
 from bulkhead.paths import build_folder
 from bulkhead.streams import CORE, Transcript
@@ -25,6 +27,7 @@ DONE = r"^\[.*\] \w+: done$"
 _PATIENCE_S = 600.0  # of the host; only a safety net
 _TICK_S = 0.05
 _TAIL = 12
+_SLEEPS = 256 + 8  # partitions/bench/bench.h: rounds and warm_up
 _LINUX_OFF = "reboot: Power down"
 
 
@@ -38,19 +41,21 @@ def run(
     name: str, guest: Guest, scratch: Path, cpu: str | None = None, until: str = DONE
 ) -> list[str]:
     """Boots the peer with `guest` as its only VM, on QEMU's model `cpu`; the VM's lines, up to and with one in which `until` is found."""
-    peer = PEERS[name](guest, build_folder() / "debian", scratch, cpu)
-    options = qemu.Options(cpu=cpu, icount=True, extra=tuple(peer.arguments))
-    transcript = Transcript()
-    deadline = time.monotonic() + _PATIENCE_S
-    with Machine(qemu.command(peer.machine, options)) as machine:
-        while True:
-            lines = _guest_lines(peer, transcript.stream(CORE).lines)
-            for number, line in enumerate(lines, start=1):
-                if re.search(until, line):
-                    return lines[:number]
-            if machine.closed or time.monotonic() > deadline:
-                raise _broken(name, until, machine, transcript)
-            transcript.feed(machine.read(_TICK_S))
+    with _boot(name, guest, scratch, cpu) as running:
+        return running.until(until)
+
+
+def sleep(name: str, scratch: Path, cpu: str | None = None) -> float:
+    """Instructions that the whole machine executes for a sleep of 1 ms: what happens before the deadline costs the guest no time.
+
+    The guest sleeps once more as often, and all that the machine executes to its end is compared.
+    """
+    image = build_folder() / "partitions" / "bench" / "bench.img"
+    once, twice = (
+        _executed(name, Guest(image, bootargs), scratch, cpu)
+        for bootargs in ("sleep", "sleep twice")
+    )
+    return (twice - once) / _SLEEPS
 
 
 def workloads(
@@ -69,13 +74,69 @@ def workloads(
     return found
 
 
-def _guest_lines(peer: Peer, lines: Sequence[str]) -> list[str]:
-    """What the VM printed, of all that came out of the machine."""
-    return [line.removeprefix(peer.prefix) for line in lines if line.startswith(peer.prefix)]
+def _executed(name: str, guest: Guest, scratch: Path, cpu: str | None) -> int:
+    """Instructions from the machine's reset until it is off, or sleeps for ever."""
+    control = scratch / "qmp"
+    with _boot(name, guest, scratch, cpu, ["-no-shutdown", *arguments(control)]) as running:
+        running.until(DONE)
+        monitor = Monitor(running, control)
+        try:
+            while not running.sleeps_for_ever():
+                if monitor.execute("query-status")["status"] == "shutdown":
+                    break
+                running.pump(_TICK_S)
+            return monitor.instructions()
+        finally:
+            monitor.close()
+            control.unlink()
 
 
-def _broken(name: str, until: str, machine: Machine, transcript: Transcript) -> PeerError:
-    why = machine.complaints() or "no reason given"
-    tail = [line for line in transcript.stream(CORE).lines if line.strip()][-_TAIL:]
-    message = f"peer {name}: the benchmark's guest ended without a line '{until}': {why}"
-    return PeerError("\n".join([message, *(f"  | {line}" for line in tail)]), code="bench-peer")
+@contextlib.contextmanager
+def _boot(
+    name: str, guest: Guest, scratch: Path, cpu: str | None, extra: Sequence[str] = ()
+) -> Iterator[_Running]:
+    peer = PEERS[name](guest, build_folder() / "debian", scratch, cpu)
+    options = qemu.Options(cpu=cpu, icount=True, extra=(*peer.arguments, *extra))
+    with Machine(qemu.command(peer.machine, options)) as machine:
+        yield _Running(name, peer.prefix, machine)
+
+
+class _Running:
+    """A machine with a peer."""
+
+    def __init__(self, name: str, prefix: str, machine: Machine) -> None:
+        self._name = name
+        self._prefix = prefix
+        self._machine = machine
+        self._transcript = Transcript()
+        self._deadline = time.monotonic() + _PATIENCE_S
+
+    def pump(self, timeout: float) -> None:
+        """Takes what the machine prints within `timeout` seconds."""
+        if self._machine.closed or time.monotonic() > self._deadline:
+            raise self._broken()
+        self._transcript.feed(self._machine.read(timeout))
+
+    def until(self, pattern: str) -> list[str]:
+        """The VM's lines, up to and with one in which the pattern is found."""
+        while True:
+            lines = self._guest_lines()
+            for number, line in enumerate(lines, start=1):
+                if re.search(pattern, line):
+                    return lines[:number]
+            self.pump(_TICK_S)
+
+    def sleeps_for_ever(self) -> bool:
+        """True if the machine waits for an interrupt that nothing will bring: QEMU says so."""
+        return "no active timers" in self._machine.complaints()
+
+    def _guest_lines(self) -> list[str]:
+        """What the VM printed, of all that came out of the machine."""
+        lines = self._transcript.stream(CORE).lines
+        return [line.removeprefix(self._prefix) for line in lines if line.startswith(self._prefix)]
+
+    def _broken(self) -> PeerError:
+        tail = [line for line in self._transcript.stream(CORE).lines if line.strip()][-_TAIL:]
+        why = self._machine.complaints() or "no reason given"
+        message = f"peer {self._name} did not come to the end of its guest: {why}"
+        return PeerError("\n".join([message, *(f"  | {line}" for line in tail)]), code="bench-peer")
