@@ -73,3 +73,14 @@ def test_linux_counts_its_workloads_under_a_peer(peer, tmp_path, record_figure):
         rounds, instructions = found[name]
         record_figure(f"{peer}: Linux, {name}", instructions, "instructions")
         assert least <= instructions / rounds <= most, name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("peer", "least", "most"), [("kvm", 4000, 40000), ("xen", 2000, 20000)])
+def test_a_sleep_under_a_peer_takes_as_many_instructions_each_time(
+    peer, least, most, tmp_path, record_figure
+):
+    found = peers.sleep(peer, tmp_path)
+    record_figure(f"{peer}: sleep, all instructions", round(found, 1), "instructions")
+    assert least <= found <= most
+    assert peers.sleep(peer, tmp_path) == found

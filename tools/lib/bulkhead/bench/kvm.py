@@ -55,10 +55,7 @@ def prepare(guest: Guest, cache: Path, scratch: Path, cpu: str | None) -> Peer:
     initrd.write_bytes(_archive(files))
     arguments = ["-initrd", str(initrd), "-append", _BOOTARGS]
     machine = qemu.Bare(kernel, MACHINE, guest.cpus, MEMORY_MIB)
-    host = kernel.relative_to(cache).parts[0]
-    packages = (program / VERSIONS).read_text().splitlines()
-    vmm = [name for name in packages if name.startswith(f"{_PACKAGE}_")]
-    return Peer(machine, arguments, "", [host, *vmm])
+    return Peer(machine, arguments, "")
 
 
 def _archive(files: dict[str, Path]) -> bytes:

@@ -31,4 +31,3 @@ class Peer:
     machine: Bare
     arguments: Sequence[str]
     prefix: str
-    versions: Sequence[str]

@@ -30,7 +30,7 @@ def prepare(guest: Guest, cache: Path, scratch: Path, cpu: str | None) -> Peer:
     for address, _, file in _modules(guest):
         loader = f"loader,file={_escaped(file)},addr={address:#x},force-raw=on"
         arguments += ["-device", loader]
-    return Peer(machine, arguments, _PREFIX, [hypervisor.relative_to(cache).parts[0]])
+    return Peer(machine, arguments, _PREFIX)
 
 
 def _machines_own(machine: qemu.Bare, cpu: str | None, scratch: Path) -> bytes:
