@@ -79,7 +79,8 @@ struct BootPartition { ///< flags: PartitionKind in bits 0..7; bit 8: may use Hy
     uint32_t object_quota;      ///< objects that it may create at run time
     uint64_t spi_count;         ///< VM: SPIs, a multiple of 32 up to 224
 };
-struct BootVcpu { ///< flags: bit 0: opens its core's PMU to all that runs there
+struct BootVcpu { ///< flags: bit 0: opens its core's PMU to all that runs there; of a VM, if the CPU has it: bit 1: a PMU of
+                  ///< its own; bit 2: pointer authentication
     RecordHead head;
     uint16_t partition;
     uint16_t index; ///< in the partition, 0..

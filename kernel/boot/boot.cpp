@@ -65,11 +65,13 @@ void enable_mmu() {
 void init_controls(const Core& core) {
     constexpr auto vtcr =
         VtcrEl2::t0sz(25) | VtcrEl2::sl0(1) | VtcrEl2::irgn0(1) | VtcrEl2::orgn0(1) | VtcrEl2::sh0(3) | VtcrEl2::res1(1);
-    constexpr auto mdcr = MdcrEl2::tda(1) | MdcrEl2::tdosa(1) | MdcrEl2::tdra(1) | MdcrEl2::tpms(1) | MdcrEl2::ttrf(1);
-    auto pmu = Value<MdcrEl2>{}.with(MdcrEl2::tpm, !core.open_pmu).with(MdcrEl2::tpmcr, !core.open_pmu);
+    constexpr auto debug = MdcrEl2::tda(1) | MdcrEl2::tdosa(1) | MdcrEl2::tdra(1) | MdcrEl2::tpms(1) | MdcrEl2::ttrf(1);
+    uint64_t closed = !core.open_pmu, counters = hw::has_pmu() ? hw::read<hw::PmcrEl0>().bits >> 11 & 31 : 0;
+    auto pmu = debug.with(MdcrEl2::tpm, closed).with(MdcrEl2::tpmcr, closed).with(MdcrEl2::hpmd, closed);
     uint64_t range = hw::read<hw::IdAa64Mmfr0>().bits & 15; // 2: forty bits
     hw::write<VtcrEl2>(vtcr.with(VtcrEl2::ps, range < 2 ? range : 2));
-    hw::write<MdcrEl2>((mdcr | pmu).with(MdcrEl2::hpmn, hw::read<hw::PmcrEl0>().bits >> 11 & 31));
+    hw::write<MdcrEl2>(pmu.with(MdcrEl2::hpmn, counters));
+    if (hw::has_pmu()) { hw::write<hw::PmcrEl0>({}); }
     hw::write<CnthctlEl2>(CnthctlEl2::el1pcten(1));
     hw::write<hw::HstrEl2>({0});
     hw::write<hw::ActlrEl2>({0});
@@ -107,9 +109,9 @@ void boot_main(uint64_t device_tree) {
     enable_mmu();
     gic::init_distributor({header.gicd_base}, {header.gicr_base}, header.gicr_stride);
     Core& core = Core::self();
-    gic::init_core(core);
     boot_table::instantiate(core, header);
     init_controls(core);
+    gic::init_core(core);
     start_secondaries(header);
     if (header.log_ring) {
         log::init({header.log_ring}, header.log_ring_size, static_cast<uint16_t>(header.log_object), header.log_signal);

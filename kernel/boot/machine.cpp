@@ -16,7 +16,7 @@ constexpr uint64_t psci_system_off = 0x8400'0008, psci_system_reset = 0x8400'000
 void power_off() { firmware(psci_system_off); }
 void reset() { firmware(psci_system_reset); }
 
-int64_t start_cpu(uint64_t mpidr, uint64_t entry, uint64_t context) {
+[[gnu::section(".text.boot")]] int64_t start_cpu(uint64_t mpidr, uint64_t entry, uint64_t context) {
     return static_cast<int32_t>(hw::smc(psci_cpu_on, mpidr, entry, context));
 }
 

@@ -107,7 +107,11 @@ void make(Core&, const abi::BootVcpu& record) {
     vcpu.object_index = record.head.object;
     vcpu.budget_ticks = ticks_from_us(record.budget_us);
     vcpu.period_ticks = ticks_from_us(record.period_us);
-    if (!vcpu.native) { vcpu.controls.vmpidr = record.mpidr | 1ull << 31; }
+    if (vcpu.native) { return; }
+    vcpu.controls.vmpidr = record.mpidr | 1ull << 31;
+    vcpu.own_pmu = record.head.flags & 2 && hw::has_pmu();
+    if (record.head.flags & 4 && hw::has_pauth()) { vcpu.controls.hcr |= HcrEl2::pauth.mask; }
+    vcpu.leaves_slowly |= record.head.flags & 6;
 }
 
 void make(Core&, const abi::BootEndpoint& record) {

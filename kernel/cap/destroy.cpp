@@ -132,7 +132,7 @@ Status destroy_partition(Core& core, Vcpu& self, Slot& slot) {
         const uint32_t retired = slot.generation.load(std::memory_order_relaxed);
         const ObjectRef name = ObjectRef::make(objects.index(slot), retired - 1); // before that
         TRY(scan(slot, [&](Slot& other) { destroy_made_by(core, name, other); }));
-        if (partition.interrupts) { release_interrupts(partition); }
+        if (partition.interrupts) { release_interrupts(core, partition); }
         slot.stage = stage_settle;
     }
     if (!quiescent(core, slot.ticket)) { return restart; }

@@ -68,12 +68,23 @@ SYSTEM_REGISTER(EsrEl1, esr_el1)
 SYSTEM_REGISTER(ElrEl1, elr_el1)
 SYSTEM_REGISTER(MdscrEl1, mdscr_el1)
 SYSTEM_REGISTER(PmcrEl0, pmcr_el0)
+SYSTEM_REGISTER(PmselrEl0, pmselr_el0)
+SYSTEM_REGISTER(IdAa64Dfr0, id_aa64dfr0_el1)
 SYSTEM_REGISTER(IdAa64Isar0, id_aa64isar0_el1)
+SYSTEM_REGISTER(IdAa64Isar1, id_aa64isar1_el1)
+SYSTEM_REGISTER(IdAa64Isar2, s3_0_c0_c6_2)
 SYSTEM_REGISTER(IdAa64Pfr0, id_aa64pfr0_el1)
 SYSTEM_REGISTER(IdAa64Pfr1, id_aa64pfr1_el1)
 SYSTEM_REGISTER(IdAa64Mmfr1, id_aa64mmfr1_el1)
 SYSTEM_REGISTER(IdAa64Mmfr0, id_aa64mmfr0_el1)
 #undef SYSTEM_REGISTER
+
+/// Changes places with `value`.
+template <class R> void exchange(uint64_t& value) {
+    uint64_t old = read<R>().bits;
+    write<R>({value});
+    value = old;
+}
 
 inline void isb() { asm volatile("isb" ::: "memory"); }
 inline void dsb_ish() { asm volatile("dsb ish" ::: "memory"); }
@@ -122,6 +133,8 @@ void clear_list_registers(unsigned count);
 inline bool has_ras() { return (read<IdAa64Pfr0>().bits >> 28 & 15) != 0; }
 inline bool has_gic() { return (read<IdAa64Pfr0>().bits >> 24 & 15) != 0; } ///< its CPU interface as system registers: GICv3, v4
 inline bool has_sme() { return (read<IdAa64Pfr1>().bits >> 24 & 15) != 0; }
+inline bool has_pauth() { return (read<IdAa64Isar1>().bits & 0xff0) | (read<IdAa64Isar2>().bits & 0xf000); }
+inline bool has_pmu() { return (read<IdAa64Dfr0>().bits >> 8 & 15) % 15 != 0; } ///< PMUv3
 inline bool has_pan() { return (read<IdAa64Mmfr1>().bits >> 20 & 15) != 0; }
 /// Everything that FEAT_FGT and FEAT_HCX can allow EL1 is refused.
 inline void refuse_new_features() {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Moving register state between the hardware and memory: what the shortest way from a guest to a service is made of.
 #pragma once
-#include "vcpu/state.hpp"
+#include "hw.hpp"
 #include <cstddef>
 
 namespace bulkhead::hw {
@@ -121,6 +121,34 @@ inline void load_lazy(const LazyState& state) {
                  :
                  : "r"(&state)
                  : "x9", "x10", "x11", "memory");
+}
+
+/// Registers change places with memory, which \\at then is behind. The last one: x9 is what it had, x10 what it has.
+asm(".macro exchange at, registers:vararg\n .irp r, \\registers\n mrs x9, \\r\n ldr x10, [\\at]\n"
+    "msr \\r, x10\n str x9, [\\at], #8\n .endr\n .endm");
+
+/// APIA, APIB; APDA, APDB; APGA.
+inline void exchange_keys(uint64_t* at) {
+    asm volatile("exchange %0, s3_0_c2_c1_0, s3_0_c2_c1_1, s3_0_c2_c1_2, s3_0_c2_c1_3" : "+r"(at) : : "x9", "x10", "memory");
+    asm volatile("exchange %0, s3_0_c2_c2_0, s3_0_c2_c2_1, s3_0_c2_c2_2, s3_0_c2_c2_3" : "+r"(at) : : "x9", "x10", "memory");
+    asm volatile("exchange %0, s3_0_c2_c3_0, s3_0_c2_c3_1" : "+r"(at) : : "x9", "x10", "memory");
+}
+inline void exchange_pmu(uint64_t* at) {
+    uint64_t selected = read<PmselrEl0>().bits, control = read<PmcrEl0>().bits;
+    write<PmcrEl0>({});
+    isb(); // nothing counts, and the interrupt is low, from here on
+    asm volatile("exchange %0, pmccntr_el0, pmccfiltr_el0, pmuserenr_el0" : "+r"(at) : : "x9", "x10", "memory");
+    asm volatile("exchange %0, pmcntenset_el0\n bic x9, x9, x10\n msr pmcntenclr_el0, x9" : "+r"(at) : : "x9", "x10", "memory");
+    asm volatile("exchange %0, pmintenset_el1\n bic x9, x9, x10\n msr pmintenclr_el1, x9" : "+r"(at) : : "x9", "x10", "memory");
+    asm volatile("exchange %0, pmovsset_el0\n bic x9, x9, x10\n msr pmovsclr_el0, x9" : "+r"(at) : : "x9", "x10", "memory");
+    for (uint64_t n = control >> 11 & 31; n-- > 0;) {
+        write<PmselrEl0>({n});
+        isb(); // PMXEV* are those of counter n
+        asm volatile("exchange %0, pmxevtyper_el0, pmxevcntr_el0" : "+r"(at) : : "x9", "x10", "memory");
+    }
+    write<PmselrEl0>({at[0]});
+    write<PmcrEl0>({at[1]});
+    at[0] = selected, at[1] = control;
 }
 
 void save_fp(FpState& state); // entry/fp.S

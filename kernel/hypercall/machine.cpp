@@ -7,13 +7,10 @@ namespace bulkhead::hypercall {
 
 Status machine(Core&, Vcpu& self, const Arguments& arguments) {
     if (!self.partition->may_control_machine) { return Status::no_right; }
-    if (arguments.x[0] > static_cast<uint64_t>(abi::MachineOperation::statistics)) { return Status::bad_argument; }
-    switch (static_cast<abi::MachineOperation>(arguments.x[0])) {
-    case abi::MachineOperation::off: power_off();
-    case abi::MachineOperation::reset: reset();
-    case abi::MachineOperation::statistics: break;
-    }
-    if (arguments.x[1] >= core_count) { return Status::bad_argument; }
+    constexpr auto statistics = static_cast<uint64_t>(abi::MachineOperation::statistics);
+    if (arguments.x[0] == static_cast<uint64_t>(abi::MachineOperation::off)) { power_off(); }
+    if (arguments.x[0] == static_cast<uint64_t>(abi::MachineOperation::reset)) { reset(); }
+    if (arguments.x[0] != statistics || arguments.x[1] >= core_count) { return Status::bad_argument; }
     const Core& core = *cores[arguments.x[1]];
     self.context.x[1] = core.idle_ticks;
     self.context.x[2] = core.busy_ticks;

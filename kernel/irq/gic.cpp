@@ -45,13 +45,14 @@ void store_bit(uint64_t bank, uint32_t intid) { hw::store32(distributor + (bank 
     for (uint64_t i = 0; i < 32; i += 4) { hw::store32(frame + (ipriorityr + first + i), priority); }
 }
 
-[[gnu::section(".text.boot")]] void init_redistributor(uint64_t core) {
-    PhysAddr base = redistributor(core), sgi = base + gicr_sgi;
+[[gnu::section(".text.boot")]] void init_redistributor(const Core& core) {
+    PhysAddr base = redistributor(core.index), sgi = base + gicr_sgi;
     hw::store32(base + gicr_waker, hw::load32(base + gicr_waker) & ~processor_sleep);
     while (hw::load32(base + gicr_waker) & children_asleep) { hw::yield(); }
     init_bank(sgi, 0);
     hw::store32(sgi + (icfgr + 4), 0); // PPIs are level-sensitive
     hw::store32(sgi + isenabler, 1u << ipi | 1u << maintenance | 1u << hypervisor_timer | 1u << virtual_timer);
+    if (!core.open_pmu) { hw::store32(sgi + isenabler, 1u << pmu); }
 }
 
 } // namespace
@@ -72,7 +73,7 @@ void store_bit(uint64_t bank, uint32_t intid) { hw::store32(distributor + (bank 
     constexpr uint64_t sre_enable = 0xf, eoi_mode = 2, all_priorities = 0xff;
     hw::write<hw::IccSreEl2>({sre_enable});
     hw::isb(); // the other registers exist from here on
-    init_redistributor(core.index);
+    init_redistributor(core);
     affinities[core.index] = affinity(core.index);
     auto implemented = static_cast<uint32_t>(hw::read<hw::IchVtr>().bits & 0x1f) + 1;
     core.list_registers = std::min(implemented, max_list_registers);
@@ -114,10 +115,10 @@ void send_ipi(unsigned core) {
     hw::isb();
 }
 
-void set_timer_active(const Core& core, bool active) {
+void set_active(const Core& core, uint32_t ppi, bool active) {
     PhysAddr sgi = redistributor(core.index) + gicr_sgi;
-    hw::store32(sgi + (active ? isactiver : icactiver), 1u << virtual_timer);
-    hw::dsb_sy(); // before the timer is loaded: it must not fire, or must be able to
+    hw::store32(sgi + (active ? isactiver : icactiver), 1u << ppi);
+    hw::dsb_sy(); // before its source is loaded: it must not fire, or must be able to
 }
 
 } // namespace bulkhead::gic

@@ -6,12 +6,12 @@
 
 namespace bulkhead::gic {
 
-constexpr uint32_t ipi = 0, maintenance = 25, hypervisor_timer = 26, virtual_timer = 27;
+constexpr uint32_t ipi = 0, pmu = 23, maintenance = 25, hypervisor_timer = 26, virtual_timer = 27;
 constexpr uint32_t first_spi = 32, last_intid = 1019;
 
 /// Once, before any core's: all SPIs masked, in group 1.
 void init_distributor(PhysAddr distributor, PhysAddr redistributors, uint64_t stride);
-/// This core's redistributor and CPU interface; the four interrupts above are enabled.
+/// This core's redistributor and CPU interface; the interrupts above are enabled.
 void init_core(Core& core);
 
 bool has_spi(uint32_t intid); ///< the distributor implements it
@@ -29,7 +29,7 @@ inline void end(uint32_t intid) {
     drop_priority(intid);
     deactivate(intid);
 }
-/// Makes this core's virtual timer interrupt active, so that it cannot fire, or inactive.
-void set_timer_active(const Core& core, bool active);
+/// Makes a PPI of this core active, so that it cannot fire, or inactive.
+void set_active(const Core& core, uint32_t ppi, bool active);
 
 } // namespace bulkhead::gic

@@ -4,6 +4,7 @@
 #include "irq/gic.hpp"
 #include "irq/virtual.hpp"
 #include "sched/cross.hpp"
+#include "switch.hpp"
 
 namespace bulkhead {
 
@@ -119,7 +120,16 @@ void free_timer(const Core& core, Vcpu& vcpu) {
     Word& w = vcpu.interrupts.word[timer];
     if (!is(w, VI::held) || is(w, VI::latch) || is(w, VI::active)) { return; }
     w = w.with(VI::held, 0);
-    if (core.resident == &vcpu) { gic::set_timer_active(core, false); }
+    if (core.resident == &vcpu) { gic::set_active(core, timer, false); }
+}
+
+/// The physical PMU interrupt is active while the virtual one is pending or active, and may be another VM's till now.
+void settle_pmu_interrupt(Core& core, Vcpu& vcpu) {
+    InterruptUpdate update(core, vcpu);
+    Word& w = vcpu.interrupts.word[gic::pmu];
+    if (is(w, VI::listed)) { return; }
+    if (!is(w, VI::latch) && !is(w, VI::active)) { w = w.with(VI::held, 0); }
+    gic::set_active(core, gic::pmu, is(w, VI::held));
 }
 
 /// A timer interrupt that still waits is withdrawn if the guest has turned its timer off: its state
@@ -171,7 +181,7 @@ void answer_interrupt_request(Core& core, Vcpu& vcpu) {
 }
 
 void switch_in(Core& core, Vcpu& vcpu) {
-    if (is(vcpu.interrupts.word[timer], VI::held)) { gic::set_timer_active(core, true); }
+    if (is(vcpu.interrupts.word[timer], VI::held)) { gic::set_active(core, timer, true); }
     if (vcpu.controls.hcr & HcrEl2::vse.mask) { vcpu.interrupts.dirty.store(true, std::memory_order_relaxed); }
 }
 
@@ -179,7 +189,7 @@ void switch_out(Core& core, Vcpu& vcpu) {
     InterruptUpdate update(core, vcpu);
     zero(0, fold(update, vcpu));
     hw::write<IchHcrEl2>({}); // no count of EOIs for who comes next
-    if (is(vcpu.interrupts.word[timer], VI::held)) { gic::set_timer_active(core, false); }
+    if (is(vcpu.interrupts.word[timer], VI::held)) { gic::set_active(core, timer, false); }
 }
 
 void maintenance(Core& core) {
@@ -231,25 +241,23 @@ void inject_serror(Vcpu& vcpu, uint64_t syndrome) {
     vcpu.interrupts.dirty.store(true, std::memory_order_relaxed);
 }
 
-bool has_extra_registers() { return hw::has_ras() || hw::has_sme(); }
-
-void load_extra(const Vcpu& vcpu) {
-    if (hw::has_ras()) { hw::write<hw::VdisrEl2>({vcpu.extra.vdisr_el2}); }
-    if (hw::has_sme()) { hw::write<hw::Tpidr2El0>({vcpu.extra.tpidr2_el0}); }
+void exchange_extra(Core& core, Vcpu& vcpu) {
+    if (hw::has_ras()) { hw::exchange<hw::VdisrEl2>(vcpu.extra.vdisr_el2); }
+    if (hw::has_sme()) { hw::exchange<hw::Tpidr2El0>(vcpu.extra.tpidr2_el0); }
+    if (vcpu.controls.hcr & HcrEl2::pauth.mask) { hw::exchange_keys(vcpu.extra.keys); }
+    if (vcpu.own_pmu) {
+        settle_pmu_interrupt(core, vcpu);
+        hw::exchange_pmu(vcpu.extra.pmu);
+        hw::write<MdcrEl2>({hw::read<MdcrEl2>().bits ^ (MdcrEl2::tpm.mask | MdcrEl2::tpmcr.mask)}); // its turn to trap, or its end
+    }
 }
 
 void leave_slowly(Vcpu& vcpu) {
     // Taking the vSError has cleared its bit.
     if (vcpu.controls.hcr & HcrEl2::vse.mask) { vcpu.controls.hcr &= hw::read<HcrEl2>().bits | ~HcrEl2::vse.mask; }
-    if (hw::has_ras()) {
-        vcpu.extra.vdisr_el2 = hw::read<hw::VdisrEl2>().bits;
-        hw::write<hw::VdisrEl2>({});
-    }
-    if (hw::has_sme()) {
-        vcpu.extra.tpidr2_el0 = hw::read<hw::Tpidr2El0>().bits;
-        hw::write<hw::Tpidr2El0>({});
-    }
-    Core::self().loaded = nullptr;
+    Core& core = Core::self();
+    exchange_extra(core, vcpu);
+    core.loaded = nullptr;
 }
 
 /// Asks the cores of the vCPUs that have some of these in their list registers, once; then waits.

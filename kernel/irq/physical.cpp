@@ -81,6 +81,9 @@ void physical(Core& core, uint32_t intid) {
     Slot* slot = intid >= gic::first_spi && intid <= gic::last_intid ? objects.find(owners[intid]) : nullptr;
     bool taken = slot && owners[intid] && (signal(core, slot->interrupt) || raise(core, slot->interrupt));
     if (taken) { return; }
+    if (Vcpu* vcpu = core.current; intid == gic::pmu && vcpu && vcpu->own_pmu) {
+        return InterruptUpdate(core, *vcpu).change(vcpu, intid, {}, VI::latch(1) | VI::held(1));
+    }
     if (intid >= gic::first_spi) { gic::mask(intid); } // nobody is there to quiet its device
     gic::deactivate(intid);
 }

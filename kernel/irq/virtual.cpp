@@ -105,10 +105,11 @@ void init_interrupts(Vcpu& vcpu) {
     constexpr unsigned sgis = 16;
     for (unsigned i = 0; i < sgis; ++i) { vcpu.interrupts.word[i] = VI::edge(1); }
     vcpu.interrupts.word[gic::virtual_timer] = VI::linked(1) | VI::pintid(gic::virtual_timer);
+    vcpu.interrupts.word[gic::pmu] = VI::linked(1) | VI::pintid(gic::pmu);
 }
 
-void release_interrupts(Partition& vm) {
-    SpinGuard guard(vm.interrupts->lock);
+void release_interrupts(Core& core, Partition& vm) {
+    InterruptUpdate update(core, vm);
     for (Word& w : vm.interrupts->spi) {
         if (is(w, VI::held)) { gic::deactivate(static_cast<uint32_t>(w.get(VI::pintid))); }
         w = w.with(VI::held, 0).with(VI::linked, 0);

@@ -78,7 +78,7 @@ void switch_out(Core& core, Vcpu& vcpu);
 void reset_interrupts(Core& core, Vcpu& vcpu);
 /// The VM goes away: physical interrupts that it holds can fire again, for whoever is bound to them
 /// next.
-void release_interrupts(Partition& vm);
+void release_interrupts(Core& core, Partition& vm);
 
 // Interrupts just acknowledged; each ends its own.
 void vtimer_fired(Core& core);
@@ -87,9 +87,8 @@ void physical(Core& core, uint32_t intid); ///< an SPI, or one that is not ours
 
 /// A virtual SError; `syndrome` for VSESR_EL2. The vCPU does not run.
 void inject_serror(Vcpu& vcpu, uint64_t syndrome);
-/// Does this CPU have registers of ExtraState?
-bool has_extra_registers();
-void load_extra(const Vcpu& vcpu);
+/// Registers of ExtraState come into the hardware, or go back.
+void exchange_extra(Core& core, Vcpu& vcpu);
 void leave_slowly(Vcpu& vcpu);
 /// On the way out of a guest, before HCR_EL2 changes.
 inline void after_guest(Vcpu& vcpu) {

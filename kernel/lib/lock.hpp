@@ -19,17 +19,6 @@ private:
     std::atomic<bool> flag_{false};
 };
 
-class SpinGuard {
-public:
-    explicit SpinGuard(SpinLock& lock) : lock_(lock) { lock_.lock(); }
-    ~SpinGuard() { lock_.unlock(); }
-    SpinGuard(const SpinGuard&) = delete;
-    SpinGuard& operator=(const SpinGuard&) = delete;
-
-private:
-    SpinLock& lock_;
-};
-
 /// Taken by every hypercall that changes mappings, derivation, capability tables or objects.
 extern std::atomic<bool> mutation;
 

@@ -21,13 +21,14 @@ constinit SpinLock ring_lock;
 constexpr PhysAddr pl011{0x0900'0000}; // boards/qemu-virt
 
 void write_ring(const char* text, unsigned length) {
-    SpinGuard guard(ring_lock);
+    ring_lock.lock();
     uint32_t head = sink.ring->head;
     uint32_t used = head - __atomic_load_n(&sink.ring->tail, __ATOMIC_ACQUIRE);
-    if (used > sink.capacity || length > sink.capacity - used) { return; }
+    if (used > sink.capacity || length > sink.capacity - used) { length = 0; }
     char* data = reinterpret_cast<char*>(sink.ring + 1);
     for (unsigned i = 0; i < length; ++i) { data[(head + i) & (sink.capacity - 1)] = text[i]; }
     __atomic_store_n(&sink.ring->head, head + length, __ATOMIC_RELEASE);
+    ring_lock.unlock();
 }
 
 void write_uart(const char* text, unsigned length) {
@@ -44,7 +45,7 @@ void write_uart(const char* text, unsigned length) {
 
 namespace log {
 
-void init(PhysAddr ring, uint64_t size, uint16_t object, unsigned signal) {
+[[gnu::section(".text.boot")]] void init(PhysAddr ring, uint64_t size, uint16_t object, unsigned signal) {
     sink = {hw::pointer<abi::RingHeader>(ring), abi::ring_capacity(size), object, signal};
 }
 

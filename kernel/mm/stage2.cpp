@@ -83,8 +83,8 @@ Result<uint64_t> Stage2::map(GuestAddr ipa, PhysAddr pa, uint64_t size, uint64_t
     if (place.entry != 0) { return Status::overlap; }
     if (size < place.span || ((ipa.value | pa.value) & (place.span - 1)) != 0) { return add_table(place); }
     const uint64_t leaf = leaf_attributes(access, type) | (place.last_level() ? 3 : 1);
-    const auto is_free = [](uint64_t old) { return old == 0; };
     const auto leaf_at = [&](uint64_t n) { return (pa.value + n * place.span) | leaf; };
+    const auto is_free = [](uint64_t old) { return old == 0; };
     return place.span * rewrite(place.table, place.index, size / place.span, is_free, leaf_at);
 }
 

@@ -27,7 +27,6 @@ public:
     /// For tables: zeroed pages.
     PagePool& pool() { return pool_; }
     uint16_t vmid() const { return vmid_; }
-    PhysAddr root() const { return root_; }
     uint64_t vttbr() const { return root_.value | static_cast<uint64_t>(vmid_) << 48; }
 
     /// One bounded step of mapping [ipa, ipa+size) to pa: returns the bytes done, fewer than asked

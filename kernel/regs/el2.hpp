@@ -28,6 +28,7 @@ struct HcrEl2 : Fields<HcrEl2> {
     static constexpr F<31> rw{};
     static constexpr F<35> tlor{};
     static constexpr F<36> terr{};
+    static constexpr F<40, 2> pauth{}; ///< APK, API: do not trap
 };
 
 struct VtcrEl2 : Fields<VtcrEl2> {
@@ -77,6 +78,7 @@ struct MdcrEl2 : Fields<MdcrEl2> {
     static constexpr F<10> tdosa{};
     static constexpr F<11> tdra{};
     static constexpr F<14> tpms{};
+    static constexpr F<17> hpmd{};
     static constexpr F<19> ttrf{};
 };
 
@@ -114,14 +116,9 @@ struct EsrEl2 : Fields<EsrEl2> {
     // data and instruction aborts
     static constexpr F<0, 6> fsc{};
     static constexpr F<6> wnr{};
-    static constexpr F<16, 5> srt{};
-    static constexpr F<22, 2> sas{};
     static constexpr F<24> isv{};
     // HVC, SMC
     static constexpr F<0, 16> imm16{};
-    // MSR, MRS
-    static constexpr F<0> read{};
-    static constexpr F<5, 5> rt{};
     // WFx
     static constexpr F<0, 2> ti{};
 };

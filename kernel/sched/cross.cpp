@@ -140,10 +140,8 @@ bool quiescent(Core& core, uint64_t& ticket) {
     }
     for (uint32_t i = 0; i < core_count; ++i) {
         Core* other = cores[i];
-        if (other != &core && other->online.load(std::memory_order_acquire) &&
-            other->quiescent.load(std::memory_order_acquire) < ticket) {
-            return false;
-        }
+        if (other == &core || !other->online.load(std::memory_order_acquire)) { continue; }
+        if (other->quiescent.load(std::memory_order_acquire) < ticket) { return false; }
     }
     return true;
 }

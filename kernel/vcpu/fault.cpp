@@ -52,12 +52,10 @@ SerrorScope serror_scope(uint64_t esr, bool has_ras) {
     constexpr uint64_t ids = 1u << 24;
     if (!has_ras || esr & ids) { return SerrorScope::machine; } // nothing says whose it is
     if ((esr & 0x3f) != 0x11) { return SerrorScope::machine; }  // DFSC: not an asynchronous SError with AET
-    switch (esr >> 10 & 7) {
-    case 0: return SerrorScope::machine;    // UC: uncontainable
-    case 2:                                 // UEO: restartable
-    case 6: return SerrorScope::none;       // CE: corrected
-    default: return SerrorScope::partition; // UEU unrecoverable, UER recoverable: contained to the context it was taken from
-    }
+    uint64_t aet = esr >> 10 & 7;
+    if (aet == 2 || aet == 6) { return SerrorScope::none; } // UEO: restartable; CE: corrected
+    // UC: uncontainable; UEU unrecoverable, UER recoverable: contained to the context it was taken from
+    return aet == 0 ? SerrorScope::machine : SerrorScope::partition;
 }
 
 } // namespace bulkhead

@@ -26,9 +26,12 @@ struct LazyState {
     uint64_t ich_vmcr, ich_ap0r0, ich_ap1r0;
 };
 
-/// Those that only some CPUs have, and that neither trap nor are needed on the short way: zero whenever no VM runs.
+/// Those that only some CPUs have, or only some VMs, and that are not needed on the short way. They change places with the
+/// hardware's whenever the VM is entered or left.
 struct ExtraState {
     uint64_t vdisr_el2, tpidr2_el0;
+    uint64_t keys[10];        ///< of pointer authentication
+    uint64_t pmu[9 + 2 * 31]; ///< in the order of exchange_pmu()
 };
 
 constexpr uint32_t max_list_registers = 4; ///< used, of those that there are: filling them takes bounded time

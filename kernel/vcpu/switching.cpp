@@ -19,8 +19,7 @@ static void forget_translations(Core& core, Vcpu& vcpu) {
 }
 
 static void set_fp_trap(Vcpu& vcpu, bool trap) {
-    Value<CptrEl2> value{vcpu.controls.cptr};
-    vcpu.controls.cptr = value.with(CptrEl2::tfp, trap).bits;
+    vcpu.controls.cptr = Value<CptrEl2>{vcpu.controls.cptr}.with(CptrEl2::tfp, trap).bits;
 }
 
 /// Another VM's state is resident, or list registers or controls have changed.
@@ -38,7 +37,7 @@ static void prepare_vm(Core& core, Vcpu& vcpu) {
     }
     hw::write<hw::VmpidrEl2>({vcpu.controls.vmpidr});
     hw::write<hw::CntvoffEl2>({vcpu.controls.cntvoff});
-    if (core.loaded != &vcpu && vcpu.leaves_slowly) { load_extra(vcpu); }
+    if (core.loaded != &vcpu && vcpu.leaves_slowly) { exchange_extra(core, vcpu); }
     core.loaded = &vcpu;
     if (vcpu.interrupts.dirty.load(std::memory_order_acquire)) { before_guest(core, vcpu); }
 }
@@ -76,7 +75,7 @@ void switch_to(Core& core, Vcpu& next) {
     enter_slowly(core, next);
 }
 
-void write_back(Core& core, Vcpu& vcpu) {
+[[gnu::cold]] void write_back(Core& core, Vcpu& vcpu) {
     if (core.fp_owner == &vcpu) {
         hw::write<CptrEl2>(Value<CptrEl2>{vcpu.controls.cptr}.with(CptrEl2::tfp, 0));
         hw::isb(); // FP access from here on
@@ -104,7 +103,7 @@ void take_fp(Core& core, Vcpu& vcpu) {
     core.fp_owner = &vcpu;
 }
 
-void init_vcpu(Vcpu& vcpu, Partition& partition, unsigned index, unsigned core, unsigned priority) {
+[[gnu::cold]] void init_vcpu(Vcpu& vcpu, Partition& partition, unsigned index, unsigned core, unsigned priority) {
     constexpr auto cptr =
         Value<CptrEl2>{CptrEl2::res1} | CptrEl2::tfp(1) | CptrEl2::tz(1) | CptrEl2::tsm(1) | CptrEl2::tta(1) | CptrEl2::tam(1);
     constexpr auto common = HcrEl2::vm(1) | HcrEl2::swio(1) | HcrEl2::fmo(1) | HcrEl2::imo(1) | HcrEl2::amo(1) | HcrEl2::twi(1) |
@@ -130,13 +129,13 @@ void init_vcpu(Vcpu& vcpu, Partition& partition, unsigned index, unsigned core, 
         vcpu.controls.vmpidr = 1ull << 31 | index;
         vcpu.controls.cptr = cptr.bits;
         vcpu.controls.ich_hcr = IchHcrEl2::en(1).bits;
-        vcpu.leaves_slowly = has_extra_registers();
+        vcpu.leaves_slowly = hw::has_ras() || hw::has_sme();
         init_interrupts(vcpu);
     }
     partition.vcpus[index] = &vcpu;
 }
 
-void reset_vcpu(Vcpu& vcpu, uint64_t entry, uint64_t x0, uint64_t x1, uint64_t stack) {
+[[gnu::cold]] void reset_vcpu(Vcpu& vcpu, uint64_t entry, uint64_t x0, uint64_t x1, uint64_t stack) {
     for (auto& x : vcpu.context.x) { x = 0; }
     vcpu.context.x[0] = x0;
     vcpu.context.x[1] = x1;

@@ -54,6 +54,7 @@ struct Vcpu {
     uint8_t priority;
     bool serves;        ///< some endpoint: it stays on its core
     bool leaves_slowly; ///< a VM's: leave_slowly() has something to look at
+    bool own_pmu;       ///< the PMU is switched with it
     bool may_repeat;    ///< its open request was delivered before, to a server that was lost
     union {
         struct {

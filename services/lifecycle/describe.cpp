@@ -53,7 +53,10 @@ void describe_common(Environment const& e, char const* kind, unsigned i, Supervi
 void describe_vm(Environment const& e, unsigned i, Vm& vm) {
     describe_common(e, "vm", i, vm);
     vm.autostart = e.property_or(Name("vm.%u.autostart", i), 0) != 0;
-    vm.extras.pmu = e.property_or(Name("vm.%u.pmu", i), 0) != 0;
+    for (auto const& extra : all_extras()) {
+        Name name("vm.%u.", i);
+        vm.extras.*extra.given = e.property_or(name.put(extra.key), 0) != 0;
+    }
     vm.ram = e.handle(Name("vm.%u.ram", i));
     vm.ram_base = e.property(Name("vm.%u.ram.base", i));
     vm.ram_size = e.property(Name("vm.%u.ram.size", i));

@@ -180,6 +180,10 @@ void Vms::finish_load() {
     if (status != abi::Status::ok) { return load_failed(abi::name(status)); }
     loader_.end();
     journal_.event("vm.start", {{"vm", vm.name}, {"load_us", took}});
+    for (auto const& extra : all_extras()) {
+        if (!(vm.extras.*extra.given) || extra.there(port_)) { continue; }
+        journal_.event("vm.without", {{"vm", vm.name}, {"key", extra.key}, {"cpu_lacks", extra.feature}});
+    }
 }
 
 void Vms::load_failed(std::string_view why) {

@@ -40,7 +40,7 @@ bool quiescent(Core&, uint64_t& ticket) {
 }
 
 void recheck(Core&) { ++fake::rechecks; }
-void release_interrupts(Partition&) {}
+void release_interrupts(Core&, Partition&) {}
 
 void init_vcpu(Vcpu& vcpu, Partition& partition, unsigned index, unsigned core, unsigned priority) {
     vcpu.timer_at = abi::no_deadline;

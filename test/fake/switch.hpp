@@ -3,6 +3,7 @@
 #pragma once
 #include "hw.hpp"
 #include <algorithm>
+#include <span>
 
 namespace bulkhead::hw {
 
@@ -12,6 +13,7 @@ struct Loaded {
     FpState fp;
     Controls controls;
     uint64_t sp_el1;
+    ExtraState extra;
 };
 inline Loaded loaded[abi::max_cores];
 inline Loaded& in_hardware() { return loaded[this_core]; }
@@ -50,6 +52,10 @@ inline void enter_with_message(Context& context, const uint64_t (&message)[9]) {
 inline void load_controls(const Controls& controls) { in_hardware().controls = controls; }
 inline void save_lazy(LazyState& state) { state = in_hardware().lazy; }
 inline void load_lazy(const LazyState& state) { in_hardware().lazy = state; }
+inline void exchange_keys(uint64_t* at) { std::ranges::swap_ranges(in_hardware().extra.keys, std::span(at, 10)); }
+inline void exchange_pmu(uint64_t* at) {
+    std::ranges::swap_ranges(in_hardware().extra.pmu, std::span(at, std::size(in_hardware().extra.pmu)));
+}
 inline void save_fp(FpState& state) { state = in_hardware().fp; }
 inline void load_fp(const FpState& state) { in_hardware().fp = state; }
 

@@ -57,6 +57,14 @@ def test_a_whole_machine(tree: Callable[..., libfdt.FdtRo]) -> None:
     assert text(fdt, "/chosen", "stdout-path") == ["/pl011@9000000"]
 
 
+def test_a_pmu_of_its_own_has_a_node(tree: Callable[..., libfdt.FdtRo]) -> None:
+    """PPI 23, level; nothing for one that measures the machine."""
+    fdt = tree(FIVE + GUEST + "pmu = true\n")
+    assert text(fdt, "/pmu", "compatible") == ["arm,armv8-pmuv3"]
+    assert cells(fdt, "/pmu", "interrupts") == [1, 7, 4]
+    assert tree(FIVE + GUEST + 'pmu = "machine"\n').path_offset("/pmu", [libfdt.NOTFOUND]) < 0
+
+
 def _string(blob: bytes, offset: int) -> str:
     """A property's name."""
     strings = libfdt.FdtRo(blob).off_dt_strings() + offset

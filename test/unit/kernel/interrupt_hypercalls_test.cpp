@@ -253,7 +253,7 @@ TEST_CASE("binding anew, or losing the VM, ends what is in progress", "[irq][hyp
     SECTION("the VM goes") {
         world.fire();
         World::run(*world.b.vcpus[0]);
-        release_interrupts(world.a.partition);
+        release_interrupts(Core::self(), world.a.partition);
         CHECK(World::deactivated() == Physical::intid);
         hw::write<hw::IccDir>({spurious});
         objects.retire(objects.at(1));

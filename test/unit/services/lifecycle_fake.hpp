@@ -46,6 +46,7 @@ struct FakePort final : Port {
     std::string output;
     unsigned wakes = 0;
     bool cpu_entropy = false;
+    uint64_t features = ~0ull; ///< all feature registers
     uint64_t entropy_words = 0;
     Status start_status = Status::ok;
 
@@ -105,7 +106,7 @@ struct FakePort final : Port {
     }
     Status flush() override { return next(flushes); }
     void off(abi::OffReason reason) override { throw MachineOff{reason}; }
-    uint64_t id_register(uint32_t) override { return ~0ull; }
+    uint64_t id_register(uint32_t) override { return features; }
     std::optional<uint64_t> entropy() override { return cpu_entropy ? std::optional(++entropy_words) : std::nullopt; }
     uint64_t ticks() override { return time; }
     uint64_t ticks_per_second() override { return 1'000'000; }

@@ -233,6 +233,9 @@ TEST_CASE("a VM's feature registers show what it has", "[sysreg]") {
     guest.pair.extras.pmu = true;
     CHECK(id(5, 0) == 0x0f00'00f0'0f1f'1f06ull); // ID_AA64DFR0.PMUVer
     CHECK(id(1, 2) == 0xffff'ffff'0f0f'0fffull); // ID_DFR0.PerfMon
+    guest.pair.extras.pac = true;
+    CHECK(id(6, 1) == 0x00ff'ffff'ffff'ffffull); // ID_AA64ISAR1: APA, API, GPA, GPI
+    CHECK(id(6, 2) == 0xffff'ffff'fff0'fff0ull); // ID_AA64ISAR2: GPA3, APA3
     CHECK_FALSE(id(8, 0));
     CHECK_FALSE(write_register(guest.port, guest.pair, 0, abi::sysreg(3, 0, 0, 4, 0), 0)); // as on every CPU
 }

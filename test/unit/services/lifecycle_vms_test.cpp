@@ -30,6 +30,33 @@ TEST_CASE("a VM starts with pristine memory and reset services", "[lifecycle]") 
     CHECK(machine.said("] lifecycle: vm.start vm=ticker load_us="));
 }
 
+TEST_CASE("a VM on a CPU without what it was promised runs without it, and the log says so", "[lifecycle]") {
+    Machine machine;
+    machine.ticker.extras = {.pmu = true, .pac = true};
+    SECTION("the CPU has all") {
+        machine.port.features = 0x1111'1111'1111'1111;
+        machine.run(machine.pair);
+        machine.vms.start(machine.ticker);
+        machine.settle();
+        CHECK_FALSE(machine.said("vm.without"));
+    }
+    SECTION("it has nothing") {
+        machine.port.features = 0;
+        machine.vms.start(machine.ticker);
+        machine.settle();
+        CHECK(machine.said("vm.without vm=ticker key=pmu cpu_lacks=FEAT_PMUv3"));
+        CHECK(machine.said("vm.without vm=ticker key=pac cpu_lacks=FEAT_PAuth"));
+        CHECK(machine.ticker.state == VmState::running);
+    }
+    SECTION("its PMU is not the architecture's") {
+        machine.port.features = ~0ull;
+        machine.vms.start(machine.ticker);
+        machine.settle();
+        CHECK(machine.said("vm.without vm=ticker key=pmu"));
+        CHECK_FALSE(machine.said("key=pac"));
+    }
+}
+
 TEST_CASE("loading is done in steps, and one VM after the other", "[lifecycle]") {
     Machine machine;
     machine.vms.start(machine.pair);

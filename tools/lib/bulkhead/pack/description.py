@@ -133,7 +133,7 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Vm:
-    """A guest."""
+    """A guest; `pmu` is "", "own" or "machine"."""
 
     name: str
     path: Path_
@@ -155,6 +155,7 @@ class Vm:
     gic: Gic | None
     timer: bool
     pmu: str
+    pac: bool
     memory: Mapping[str, Placed]
     devices: tuple[str, ...]
     trusted: bool

@@ -98,6 +98,11 @@ def _interrupts(tree: Any, vm: Vm) -> None:
             tree.property("always-on", b"")
             cells = [cell for ppi in (13, 14, 11, 10) for cell in (1, ppi, _LEVEL)]
             tree.property("interrupts", struct.pack(">12I", *cells))
+    if vm.pmu == "own":
+        with tree.add_node("pmu"):
+            tree.property_string("compatible", "arm,armv8-pmuv3")
+            if vm.gic:
+                tree.property("interrupts", struct.pack(">3I", 1, 7, _LEVEL))
 
 
 def _devices(tree: Any, system: System, vm: Vm) -> None:

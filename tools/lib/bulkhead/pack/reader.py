@@ -233,7 +233,8 @@ def _vm(path: Path_, item: dict[str, Any]) -> Vm:
         uart=_uart((*path, "uart"), item.get("uart", True)),
         gic=_gic(item.get("gic", True)),
         timer=item.get("timer", True),
-        pmu=item.get("pmu") or "",
+        pmu="own" if item.get("pmu") is True else item.get("pmu") or "",
+        pac=item.get("pac", False),
         memory={
             name: Placed(place["address"], place.get("access", "rw"))
             for name, place in item.get("memory", {}).items()

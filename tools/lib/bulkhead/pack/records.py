@@ -92,10 +92,12 @@ def _partition(plan: Plan, partition: Partition) -> Record:
 def _vcpus(partition: Partition) -> Iterator[Record]:
     schedule, described = partition.schedule, partition.native or partition.vm
     assert described is not None
+    flags = int(described.pmu == "machine") | int(described.pmu == "own") << 1
+    flags |= int(partition.vm is not None and partition.vm.pac) << 2
     for vcpu in partition.vcpus:
         yield "vcpu", {
             "object": vcpu.object.index,
-            "flags": int(described.pmu == "machine"),
+            "flags": flags,
             "partition": partition.object.index,
             "index": vcpu.index,
             "core": vcpu.core,

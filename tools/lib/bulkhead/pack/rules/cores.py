@@ -25,6 +25,19 @@ def check(system: System) -> Iterator[UserError]:
                 hint = "raise `cores` in [system], or choose another core"
                 yield source.error("E015", message, path, hint)
         yield from _budget(system, partition)
+    yield from _pmus(system)
+
+
+def _pmus(system: System) -> Iterator[UserError]:
+    """A core's PMU is switched between VMs, or everybody's."""
+    for vm in (vm for vm in system.vms if vm.pmu == "own"):
+        for other in (one for one in system.partitions if one.pmu == "machine"):
+            shared = sorted(set(vm.schedule.cores) & set(other.schedule.cores))
+            if shared:
+                message = f"'{vm.name}' has a PMU of its own on core {shared[0]}, whose PMU is open"
+                place = system.source.place((*other.path, "pmu"), f"by '{other.name}'")
+                hint = 'move one of them, or say `pmu = "machine"` in both'
+                yield system.source.error("E024", message, (*vm.path, "pmu"), hint, place)
 
 
 def _budget(system: System, partition: Native | Vm) -> Iterator[UserError]:
