@@ -19,7 +19,7 @@ using namespace bench;
 using namespace guest;
 
 constexpr char written = '\r'; // no line ends: some hypervisors print whole lines, at a price
-constexpr uint64_t uart_data = 0x00, uart_flags = 0x18, settle_us = 50'000;
+constexpr uint64_t uart_data = 0x00, uart_flags = 0x18, uart_integer_divisor = 0x24, settle_us = 50'000;
 
 bool wanted(const char* name, bool by_default = true) {
     const char* at = machine().bootargs;
@@ -71,6 +71,7 @@ void measure_exits() {
     uint64_t uart = machine().uart.base;
     if (wanted("uart.read")) measure("uart.read", [=] { mmio_read<uint32_t>(uart + uart_flags); });
     if (wanted("uart.write")) measure("uart.write", [=] { mmio_write<uint32_t>(uart + uart_data, written); });
+    if (wanted("uart.setup")) measure("uart.setup", [=] { mmio_write<uint32_t>(uart + uart_integer_divisor, 1); });
     if (wanted("sysreg.read")) measure("sysreg.read", [] { CntpCtlEl0::read(); });
     if (wanted("hvc") && machine().psci == PsciMethod::hvc)
         measure("hvc", [] {

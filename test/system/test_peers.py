@@ -14,6 +14,7 @@ RANGES = {
     "kvm": {
         "uart.read": (3000, 14000),
         "uart.write": (3000, 25000),
+        "uart.setup": (3000, 25000),
         "sysreg.read": (1000, 7000),
         "hvc": (600, 4000),
         "timer.deadline": (1000, 12000),
@@ -23,6 +24,7 @@ RANGES = {
     "xen": {
         "uart.read": (300, 1500),
         "uart.write": (300, 2000),
+        "uart.setup": (300, 2000),
         "sysreg.read": (200, 1200),
         "hvc": (200, 1200),
         "timer.deadline": (400, 3000),

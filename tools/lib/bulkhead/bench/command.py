@@ -59,7 +59,7 @@ def bench(
     from bulkhead.build import build
 
     names = chosen(only)
-    session.check(names, cpu, peer)
+    session.check(peer)
     before = figures.read(compare) if compare is not None else None
     packages.ensure()
     build()

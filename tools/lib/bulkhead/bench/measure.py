@@ -43,22 +43,19 @@ def figures_of_events(events: Iterable[Event]) -> dict[str, Figure]:
         if event.name == "error":
             raise BenchError(f"the benchmark says: {event.line}", code="bench-guest")
         if event.name == "op":
-            found[event.keys["name"]] = _figure(event)
+            name, figure = _figure(event)
+            found[name] = figure
     return found
 
 
-def _figure(event: Event) -> Figure:
+def _figure(event: Event) -> tuple[str, Figure]:
     try:
-        rounds = event.number("rounds")
-        by_ticks = (
-            event.number("ticks") * INSTRUCTIONS_PER_TICK / rounds if "ticks" in event.keys else 0.0
-        )
+        name, rounds = event.keys["name"], event.number("rounds")
         if "sum" not in event.keys:
-            return Figure(round(by_ticks, 1))
-        el2 = event.number("el2") / rounds
-        mean = event.number("sum") / rounds
-        least, most = event.number("least"), event.number("most")
-        return Figure(round(mean, 1), least, most, round(el2, 1))
+            ticks = event.number("ticks")
+            return name, Figure(round(ticks * INSTRUCTIONS_PER_TICK / rounds, 1))
+        mean, el2 = (round(event.number(key) / rounds, 1) for key in ("sum", "el2"))
+        return name, Figure(mean, event.number("least"), event.number("most"), el2)
     except (KeyError, ValueError, ZeroDivisionError):
         raise BenchError(f"no figure can be read in: {event.line}", code="bench-line") from None
 

@@ -55,6 +55,7 @@ OPERATIONS = (
         others="KVM to user space 6,253 · seL4 1,468 · NOVA 1,088 · Xen, in the hypervisor, about 720",
     ),
     Operation("uart.write", "guest writes a UART register", "exits", 320, 280, others="seL4 968"),
+    Operation("uart.setup", "guest sets the UART's divisor", "exits", None),
     Operation(
         "hvc",
         "guest's HVC to a service",

@@ -32,7 +32,7 @@ class Change:
     @property
     def regression(self) -> bool:
         """True if it grew by more than what is tolerated."""
-        return self.ratio > TOLERANCE
+        return self.now > self.before * (1 + TOLERANCE)
 
 
 def held(operation: Operation, figure: Figure) -> float:

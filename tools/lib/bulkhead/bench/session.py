@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -12,16 +13,20 @@ from bulkhead import bench_linux
 from bulkhead.bench import peers
 from bulkhead.bench.figures import Figure, Results, this_tree
 from bulkhead.bench.measure import Bench, figures_of
-from bulkhead.bench.operations import BY_NAME, DEMO, OPERATIONS, SWITCH, VM
+from bulkhead.bench.operations import BY_NAME, DEMO, SWITCH, VM
 from bulkhead.bench.peer import Guest
 from bulkhead.bench.scaling import scaling
 from bulkhead.bench.sizes import sizes
 from bulkhead.bench.stretch import stretch
+from bulkhead.bench_linux import Workload
 from bulkhead.errors import UserError
 from bulkhead.paths import build_folder
 
 _LINUX = "linux."
-_CONSOLE = "console"
+_CONSOLE, _BYTE = "console", "linux.byte"
+_WITH_TWO_CPUS = (
+    "kvm",
+)  # Xen's vCPUs sleep while they wait, and QEMU's icount loses what would wake them
 
 
 def measure(names: Sequence[str], cpu: str | None, others: Sequence[str], scratch: Path) -> Results:
@@ -41,14 +46,16 @@ def measure(names: Sequence[str], cpu: str | None, others: Sequence[str], scratc
             elif BY_NAME[name].group != "linux":
                 results.operations[name] = bench.operation(name)
         status.update("measuring Linux")
-        results.operations |= linux([name for name in names if name.startswith(_LINUX)], cpu)
+        works = linux([name for name in names if name.startswith(_LINUX)])
+        results.operations |= _figures(works, names)
         for peer in others:
             status.update(f"measuring {peer}")
-            results.peers[peer] = peer_figures(peer, cpu, scratch)
+            found = peer_figures(peer, cpu, scratch) | peer_linux(peer, works, names, cpu, scratch)
+            results.peers[peer] = {name: found[name] for name in names if name in found}
     return results
 
 
-def check(names: Sequence[str], cpu: str | None, others: Sequence[str]) -> None:
+def check(others: Sequence[str]) -> None:
     """Complains about what cannot be measured, before anything is."""
     for peer in others:
         if peer not in peers.PEERS:
@@ -56,17 +63,31 @@ def check(names: Sequence[str], cpu: str | None, others: Sequence[str]) -> None:
             raise UserError(f"--peer {peer}: there is no such peer", code="bench-peer", hint=hint)
 
 
-def linux(names: Sequence[str], cpu: str | None) -> dict[str, Figure]:
-    """Linux's workloads as ratios, and what a byte costs above native."""
-    wanted = {_CONSOLE if name == "linux.byte" else name.removeprefix(_LINUX) for name in names}
-    if not wanted:
+def linux(names: Sequence[str]) -> list[Workload]:
+    """Linux's workloads, in a VM and natively. The CPU is always the board's own."""
+    wanted = {_CONSOLE if name == _BYTE else name.removeprefix(_LINUX) for name in names}
+    return bench_linux.measure(sorted(wanted)) if wanted else []
+
+
+def _figures(works: Sequence[Workload], names: Sequence[str]) -> dict[str, Figure]:
+    """Ratios, and what a byte costs above native, of what is in `names`."""
+    found = {_LINUX + work.name: Figure(round(work.ratio, 5)) for work in works}
+    for work in works:
+        if work.name == _CONSOLE:
+            found[_BYTE] = Figure(round((work.vm - work.native) / work.rounds, 1))
+    return {name: found[name] for name in names if name in found}
+
+
+def peer_linux(
+    peer: str, works: Sequence[Workload], names: Sequence[str], cpu: str | None, scratch: Path
+) -> dict[str, Figure]:
+    """The same workloads under a peer, all but the boot, against the same native counts."""
+    words = [work.name for work in works if work.name != bench_linux.BOOT]
+    if not words:
         return {}
-    found = {work.name: work for work in bench_linux.measure(sorted(wanted))}
-    figures = {_LINUX + name: Figure(round(work.ratio, 5)) for name, work in found.items()}
-    if _CONSOLE in found:
-        work = found[_CONSOLE]
-        figures["linux.byte"] = Figure(round((work.vm - work.native) / work.rounds, 1))
-    return {name: figures[name] for name in names}
+    counted = peers.workloads(peer, words, scratch, cpu)
+    there = [replace(work, vm=counted[work.name][1]) for work in works if work.name in counted]
+    return _figures(there, names)
 
 
 def peer_figures(peer: str, cpu: str | None, scratch: Path) -> dict[str, Figure]:
@@ -74,6 +95,6 @@ def peer_figures(peer: str, cpu: str | None, scratch: Path) -> dict[str, Figure]
     image = build_folder() / "partitions" / "bench" / "bench.img"
     figures = figures_of(peers.run(peer, Guest(image), scratch, cpu))
     figures.pop("sleep", None)
-    if peer != "xen":
+    if peer in _WITH_TWO_CPUS:
         figures |= figures_of(peers.run(peer, Guest(image, "sgi", 2), scratch, cpu))
-    return {one.name: figures[one.name] for one in OPERATIONS if one.name in figures}
+    return figures
