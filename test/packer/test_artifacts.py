@@ -98,24 +98,18 @@ def test_a_bad_program_is_refused(
 
 
 @hypothesis.given(data=st.data())
-@hypothesis.settings(
-    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture]
-)
+@hypothesis.settings(suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture])
 def test_no_damaged_program_crashes_the_packer(
     data: st.DataObject, write: Callable[[str], Path], build: Path, tmp_path: Path
 ) -> None:
     """Bytes of headers replaced at random, or the end cut off."""
     program = bytearray((build / "native.elf").read_bytes())
-    places = st.integers(0, 64 + 3 * 56) | st.integers(
-        len(program) - 600, len(program) - 1
-    )
+    places = st.integers(0, 64 + 3 * 56) | st.integers(len(program) - 600, len(program) - 1)
     for offset, value in data.draw(
         st.dictionaries(places, st.integers(0, 255), max_size=8)
     ).items():
         program[offset] = value
-    (tmp_path / "bad.elf").write_bytes(
-        program[: data.draw(st.integers(0, len(program)))]
-    )
+    (tmp_path / "bad.elf").write_bytes(program[: data.draw(st.integers(0, len(program)))])
     file = write('[partition.probe]\nprogram = "bad.elf"\n')
     try:
         plan_system(file, build=build)
@@ -194,9 +188,7 @@ def test_a_core_that_is_none_is_refused(build: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         read_core(tmp_path / "core.elf", BASE)
     assert caught.value.code == "E007"
-    with pytest.raises(
-        UserError, match="not Bulkhead's core: it has no symbol core_end"
-    ) as caught:
+    with pytest.raises(UserError, match="not Bulkhead's core: it has no symbol core_end") as caught:
         read_core(build / "native.elf", BASE)
     assert caught.value.code == "E701"
     (tmp_path / "core.elf").write_bytes(b"\x7fELF")

@@ -24,9 +24,7 @@ def collected(seed: int) -> list[str]:
         str(TESTS),
     ]
     environment = os.environ | {"PYTHONHASHSEED": str(seed)}
-    done = subprocess.run(
-        command, capture_output=True, text=True, env=environment, check=True
-    )
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
     return done.stdout.splitlines()[:-1]  # the last line tells the time that it took
 
 
