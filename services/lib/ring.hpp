@@ -51,9 +51,6 @@ public:
 
     /// The producer's own position.
     uint32_t own_head() const { return header_->head; }
-    /// Bytes in the ring, not believed to be within the capacity. What is stored next depends on it, so it needs no
-    /// acquire.
-    uint32_t used_behind(uint32_t own_head) const { return own_head - load_once(header_->tail); }
     uint32_t free() const { return capacity() - used(); }
 
     /// Stores a byte ahead of the published ones, `ahead` bytes behind the head; publish() makes it

@@ -32,6 +32,7 @@ void Pl011::start_afresh() {
     state_->received = rx_.own_tail();
     state_->loop_in = state_->loop_out = 0;
     state_->tx_above = 0;
+    state_->tx_seen = tx_.own_head();
     state_->rx_deadline = 0;
     state_->journal.clear();
     refresh();
@@ -64,9 +65,14 @@ void Pl011::reset() {
     effects_ |= effect::line | effect::timer;
 }
 
+/// How far send() may go: until the FIFO has something in it, or FR is to show it full. If nobody has looked at that yet, or will as the
+/// interrupt is used, it need not stop for it.
 void Pl011::choose_path() {
-    bool const quick = !loopback() && probe_ == nullptr && tx_.capacity() > 2 * fifo_depth;
-    quick_below_ = quick ? tx_.capacity() - fifo_depth : 0;
+    bool const quick = !loopback() && probe_ == nullptr && tx_.capacity() > 2 * fifo_depth && (ris() & interrupt::tx) != 0;
+    uint32_t const free = tx_.free();
+    uint32_t count = quick && free > fifo_depth ? free - fifo_depth : 0;
+    if (!by_interrupt() && !tx_burst() && count > fifo_depth) { count = fifo_depth; }
+    quick_to_ = tx_.own_head() + count;
 }
 
 uint32_t Pl011::rx_trigger() const { return depth() == 1 ? 1 : level_of(reg(Register::ifls) >> 3); }
@@ -95,6 +101,7 @@ void Pl011::set_ris(uint32_t value) {
     uint64_t const changes = state_->interrupts >> 32;
     uint64_t const next = (changes + 1) << 32 | (value & interrupt::all);
     __atomic_store_n(&state_->interrupts, next, __ATOMIC_RELAXED);
+    choose_path();
 }
 
 void Pl011::refresh_flags() {
@@ -104,11 +111,13 @@ void Pl011::refresh_flags() {
         tx_.ask_for_room();
         tx = tx_level();
     }
+    if (tx_burst()) { tx = depth(); }
     uint32_t flags = modem();
     flags |= rx == 0 ? flag::rx_empty : 0;
     flags |= rx >= depth() ? flag::rx_full : 0;
     flags |= tx == 0 ? flag::tx_empty : flag::busy | look_again;
     flags |= tx >= depth() ? flag::tx_full : 0;
+    flags |= by_interrupt() ? look_again : 0; // send() does not stop to refresh it
     set(Register::fr, flags);
 }
 
@@ -125,6 +134,13 @@ void Pl011::refresh_transmit() {
         raise(interrupt::tx);
         state_->tx_above = 0;
     }
+}
+
+/// The line has taken what was in the FIFO.
+void Pl011::forget_burst() {
+    state_->tx_seen = tx_.own_head();
+    choose_path();
+    refresh_flags();
 }
 
 /// Ticks that so many bits take on the line: 16 divided clocks of 24 MHz each.
@@ -208,6 +224,10 @@ service::Answer Pl011::read(Request const& request, uint32_t offset, uint64_t no
         value = state_->registers[word] & ~look_again;
     } else if (word >= first_id && word < first_id + sizeof(ids)) {
         value = ids[word - first_id];
+    }
+    if (word == static_cast<uint32_t>(Register::fr) && tx_burst()) {
+        state_->tx_above = 1; // who waits for the interrupt now gets it, though he may clear it first
+        forget_burst();
     }
     return Answer::advance(value >> (offset % 4 * 8));
 }

@@ -7,7 +7,9 @@
 // first `depth` bytes of the rx ring; the others wait on the line, as if a hardware handshake held
 // them, and come when the FIFO has been emptied and an eighth of the time has passed that they would take: a driver that reads
 // until there is nothing must come to an end. So no byte is lost in either direction. Bytes leave at once: each write passes the transmit
-// FIFO's level and raises its interrupt. Two departures from the TRM, for software that leaves the
+// FIFO's level and raises its interrupt. Yet who looks at FR sees the FIFO full once for each `depth` of
+// bytes: a driver then goes over to the transmit interrupt (Linux does), where it need not look before each byte and has half as many exits.
+// Two departures from the TRM, for software that leaves the
 // set-up to its firmware: data are sent though CR does not enable the transmitter; a write to a
 // full FIFO is repeated, not lost.
 //
@@ -29,11 +31,13 @@ struct State {
 
     uint32_t registers[static_cast<unsigned>(Register::count)]; ///< as read; FR, RIS and MIS are derived
     uint32_t magic;
-    uint64_t interrupts;  ///< RIS in the low half, the count of its changes in the high half
-    uint32_t received;    ///< rx ring position up to which bytes are in the receive FIFO
-    uint32_t loop_in;     ///< bytes ever put into the loopback's FIFO, ...
-    uint32_t loop_out;    ///< ... and taken from it
-    uint32_t tx_above;    ///< the transmit FIFO is above its level: falling below it raises the interrupt
+    uint64_t interrupts; ///< RIS in the low half, the count of its changes in the high half
+    uint32_t received;   ///< rx ring position up to which bytes are in the receive FIFO
+    uint32_t loop_in;    ///< bytes ever put into the loopback's FIFO, ...
+    uint32_t loop_out;   ///< ... and taken from it
+    uint32_t tx_above;   ///< the transmit FIFO is above its level: falling below it raises the interrupt
+    uint32_t tx_seen;    ///< tx ring position: FR has shown that the bytes before it went through the FIFO, or need not
+    uint32_t reserved;
     uint64_t rx_deadline; ///< when the receive time-out, or (FIFO empty) more input is due, in ticks; 0: never
     uint16_t loop[loop_size];
     service::Journal<16> journal;
@@ -74,8 +78,7 @@ public:
     /// The frequent write, to DR with room in the ring. Sent::not_done: use write().
     [[gnu::always_inline]] Sent send(Request const& request, uint32_t byte) {
         uint32_t const head = tx_.own_head();
-        if (tx_.used_behind(head) >= quick_below_ || request.repeated) { return Sent::not_done; }
-        if ((reg(Register::ris) & interrupt::tx) == 0) { return Sent::not_done; }
+        if (static_cast<int32_t>(quick_to_ - head) <= 0 || request.repeated) { return Sent::not_done; }
         state_->journal.begin(request, static_cast<uint32_t>(Point::transmit), head);
         tx_.store(head, static_cast<uint8_t>(byte));
         return tx_.publish(head, head + 1) == service::Wake::yes ? Sent::done_wake_console : Sent::done;
@@ -112,6 +115,7 @@ private:
     void raise(uint32_t bits) { set_ris(ris() | bits); }
     void lower(uint32_t bits) { set_ris(ris() & ~bits); }
 
+    bool by_interrupt() const { return (reg(Register::imsc) & interrupt::tx) != 0; }
     bool loopback() const { return (reg(Register::cr) & control::loopback) != 0; }
     uint32_t depth() const { return (reg(Register::lcr_h) & line::fifos) != 0 ? fifo_depth : 1; }
     uint32_t rx_trigger() const;
@@ -129,6 +133,8 @@ private:
     void arm_timeout(uint64_t now);
     uint64_t bit_times(uint64_t bits) const;
     void refresh_transmit();
+    bool tx_burst() const { return depth() > 1 && tx_.own_head() - state_->tx_seen >= depth(); }
+    void forget_burst();
     void refresh();
     void refresh_flags();
     void choose_path();
@@ -148,7 +154,7 @@ private:
     service::RingProducer tx_;
     service::RingConsumer rx_;
     uint64_t hertz_ = 0;
-    uint32_t quick_below_ = 0; ///< send() works while less than this is in the tx ring
+    uint32_t quick_to_ = 0; ///< send() works up to this position of the tx ring
     uint32_t effects_ = 0;
     Probe probe_ = nullptr;
 };

@@ -14,7 +14,10 @@ service::Answer Pl011::write(Request const& request, uint32_t offset, uint32_t v
     case Register::lcr_h: write_line_control(value & 0xff, now); break;
     case Register::cr: write_control(value & 0xff87, now); break;
     case Register::ifls: set(Register::ifls, value & 0x3f); break;
-    case Register::imsc: set(Register::imsc, value & interrupt::all); break;
+    case Register::imsc:
+        set(Register::imsc, value & interrupt::all);
+        forget_burst();
+        break;
     case Register::icr: clear_interrupts(request, value); break;
     case Register::dmacr: set(Register::dmacr, value & 7); break;
     default: break;
@@ -52,6 +55,7 @@ service::Answer Pl011::write_data(Request const& request, uint32_t value, uint64
     if (tx_.publish(head + 1) == service::Wake::yes) { effects_ |= effect::wake; }
     if (probe_ != nullptr) { probe_(Point::transmit, true); }
     refresh_transmit();
+    choose_path();
     refresh();
     return Answer::advance();
 }
@@ -97,9 +101,10 @@ void Pl011::write_control(uint32_t value, uint64_t now) {
 }
 
 void Pl011::clear_interrupts(Request const& request, uint32_t bits) {
-    if (request.repeated && state_->journal.done(request) != nullptr) { return; }
+    if ((bits & ris()) == 0 || (request.repeated && state_->journal.done(request) != nullptr)) { return; }
     state_->journal.begin(request, static_cast<uint32_t>(Point::interrupts), ris_changes());
     lower(bits); // the committing store
+    refresh_transmit();
 }
 
 } // namespace pl011

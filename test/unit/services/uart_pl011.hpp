@@ -59,6 +59,11 @@ struct Device {
     uint32_t read(Register reg) { return read(pl011::offset(reg)); }
     service::Answer write(Register reg, uint32_t value) { return write_as(next(), pl011::offset(reg), value); }
     uint32_t flags() { return read(Register::fr); }
+    /// FR after a look at which the FIFO may have shown itself full just because much has gone through it.
+    uint32_t flags_again() {
+        flags();
+        return flags();
+    }
     uint32_t raw() { return read(Register::ris); }
 
     /// What the driver does first: FIFOs on, receiver and transmitter on.
