@@ -8,7 +8,7 @@ namespace lifecycle {
 
 void Loader::begin(Vm& vm) {
     vm_ = &vm;
-    offset_ = 0;
+    offset_ = copied_ = 0;
     service_ = tries_ = 0;
     started_ = port_.ticks();
 }
@@ -56,13 +56,14 @@ Loader::Progress Loader::fill_step() {
 }
 
 /// Copies what of the payloads belongs into this piece of RAM.
-void Loader::copy_payloads(std::span<uint8_t> chunk) const {
+void Loader::copy_payloads(std::span<uint8_t> chunk) {
     const uint64_t first = vm_->ram_base + offset_, last = first + chunk.size();
     for (auto const& payload : std::span(vm_->payloads, vm_->payload_count)) {
         const uint64_t from = std::max(first, payload.address);
         const uint64_t to = std::min(last, payload.address + payload.bytes.size());
         if (from >= to) { continue; }
         __builtin_memcpy(&chunk[from - first], &payload.bytes[from - payload.address], to - from);
+        copied_ += to - from;
     }
 }
 

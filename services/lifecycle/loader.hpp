@@ -28,6 +28,8 @@ public:
     void release();
 
     uint64_t microseconds() const { return port_.microseconds(port_.ticks() - started_); }
+    /// Bytes of payloads that were copied to RAM since begin().
+    uint64_t copied() const { return copied_; }
     std::string_view failure() const { return failure_; }
 
 private:
@@ -38,7 +40,7 @@ private:
     Progress fill_step();
     Progress reset_step();
     Progress fail(std::string_view why);
-    void copy_payloads(std::span<uint8_t> chunk) const;
+    void copy_payloads(std::span<uint8_t> chunk);
     bool payloads_fit() const;
     void fill_seeds();
 
@@ -50,6 +52,7 @@ private:
     unsigned service_ = 0; ///< next to be reset
     unsigned tries_ = 0;
     uint64_t started_ = 0;
+    uint64_t copied_ = 0;
     std::string_view failure_;
 };
 

@@ -172,14 +172,14 @@ void Vms::load_step() {
 
 void Vms::finish_load() {
     auto& vm = *loader_.vm();
-    const uint64_t took = loader_.microseconds();
+    const uint64_t took = loader_.microseconds(), copied = loader_.copied();
     vm.on = 1;
     vm.requests.fetch_and(request::report);
     vm.state = VmState::running; // before the guest's first PSCI call, which another core may serve
     const auto status = port_.start(vm.vcpus[0].handle, {vm.entry, vm.dtb});
     if (status != abi::Status::ok) { return load_failed(abi::name(status)); }
     loader_.end();
-    journal_.event("vm.start", {{"vm", vm.name}, {"load_us", took}});
+    journal_.event("vm.start", {{"vm", vm.name}, {"load_us", took}, {"copied", copied}});
     for (auto const& extra : all_extras()) {
         if (!(vm.extras.*extra.given) || extra.there(port_)) { continue; }
         journal_.event("vm.without", {{"vm", vm.name}, {"key", extra.key}, {"cpu_lacks", extra.feature}});

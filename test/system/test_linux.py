@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Debian's own kernel in VMs: it boots on every kind and number of CPUs, and does what it does on bare metal."""
 
+import gzip
 import re
+import textwrap
 import time
 
 import pytest
@@ -9,7 +11,11 @@ import pytest
 from bulkhead import monitor as qmp
 from bulkhead.bench_linux import BARS, measure, measure_boot
 from bulkhead.monitor import Monitor
-from linux_shell import BOOT_S, Shell, describe, vm
+from bulkhead.pack.debian import debian_file
+from bulkhead.pack.initramfs import initramfs
+from bulkhead.pack.manifest import read_manifest
+from bulkhead.paths import CHECKOUT, build_folder
+from linux_shell import BOOT_S, KERNEL, Shell, describe, vm
 from test_idle import listing, look
 
 U_BOOT = "/usr/lib/u-boot/qemu_arm64/u-boot.bin"
@@ -136,10 +142,8 @@ def noise(size):
 
 
 @pytest.mark.slow
-def test_bytes_go_out_and_in_without_a_wrong_one(machine, boot):
-    data = noise(
-        1 << 17
-    )  # QEMU forgets its translations at every exit: a megabyte takes it minutes
+def test_a_megabyte_goes_out_and_in_without_a_wrong_byte(machine, boot):
+    data = noise(1 << 20)
     boot(2, vm("linux", [0, 1]))
     shell = Shell(machine, "linux").up()
     shell.run("dmesg -n 1")  # on a slow host the kernel complains of its interrupts, in the middle
@@ -164,6 +168,108 @@ def wait_for(machine, there, timeout=600):
     end = time.monotonic() + timeout
     while time.monotonic() < end and not there(machine.streams["linux"].raw):
         machine.run_for(0.2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("image", "initrd"), [("Image.gz", "rootfs.cpio.gz"), ("Image", "rootfs.cpio")]
+)
+def test_a_users_own_kernel_and_initramfs_boot(machine, tmp_path, image, initrd):
+    """As docs/linux.md says: the table is that page's own, the files lie beside the description."""
+    page = (CHECKOUT / "docs" / "linux.md").read_text()
+    table = textwrap.dedent(re.search(r"^    \[vm\.mine\]\n(?:    .*\n)*", page, re.MULTILINE)[0])
+    assert "Image.gz" in table and "rootfs.cpio.gz" in table
+    table = table.replace("Image.gz", image).replace("rootfs.cpio.gz", initrd)
+    (tmp_path / "system.toml").write_text(describe(2, table))
+    debian = build_folder() / "debian"
+    busybox = debian_file("debian:busybox-static/bin/busybox", debian).read_bytes()
+    files = {"busybox": busybox, "init": OWN_INIT}
+    archive = initramfs(tmp_path / "files", OWN_FILES, lambda name, _: files[name])
+    kernel = tmp_path / re.search(r'image = "(.*?)"', table)[1]
+    kernel.parent.mkdir(parents=True)
+    put(kernel, debian_file(KERNEL, debian).read_bytes())
+    put(tmp_path / initrd, archive)
+    machine.boot(tmp_path / "system.toml", timeout=BOOT_S)
+    assert machine.expect(re.compile(r"own init: (\d+) CPUs"), "mine")[1] == "2"
+    assert machine.wait_off() == "poweroff"
+
+
+OWN_FILES = """dir /dev 755 0 0
+nod /dev/console 600 0 0 c 5 1
+dir /bin 755 0 0
+file /bin/busybox busybox 755 0 0
+file /init init 755 0 0
+"""
+OWN_INIT = b"""#!/bin/busybox sh
+busybox mkdir /sys
+busybox mount -t sysfs sysfs /sys
+echo "own init: $(busybox nproc) CPUs"
+busybox poweroff -f
+"""
+
+
+def put(file, data):
+    file.write_bytes(gzip.compress(data, 1, mtime=0) if file.suffix == ".gz" else data)
+
+
+@pytest.mark.slow
+def test_interrupts_go_where_they_belong(machine, boot):
+    boot(2, vm("linux", [0, 1]))
+    shell = Shell(machine, "linux").up()
+    shell.run("dmesg -n 1")
+    first = interrupts(shell)
+    assert {"arch_timer", "uart-pl011", "IPI0", "IPI1", "Err"} <= first.keys()
+    for cpu in ("1", "2"):  # masks
+        shell.run(f"taskset {cpu} stress signal 50")  # timers, and signals
+    shell.run("stress fp 20; stress fork 20; seq 200")
+    busy = interrupts(shell)
+    grown = {name: [now - before for before, now in zip(first[name], busy[name])] for name in first}
+    assert min(grown["arch_timer"]) > 10, "a CPU without timer interrupts"
+    assert sum(grown["uart-pl011"]) > 0
+    assert sum(grown["IPI0"]) + sum(grown["IPI1"]) > 10, "CPUs did not call each other"
+    shell.run("sleep 2")  # what was begun ends
+    before = interrupts(shell)
+    shell.run("sleep 10")
+    after = interrupts(shell)
+    for cpu in range(2):
+        idle = sum(counts[cpu] - before[name][cpu] for name, counts in after.items() if counts[1:])
+        assert idle < 1000, f"CPU {cpu} took {idle} interrupts in ten idle seconds"
+    assert after["Err"] == [0]
+    assert after.keys() == first.keys(), "an interrupt that nobody asked for"
+
+
+def interrupts(shell):
+    """/proc/interrupts: counts of each CPU, by the last word of the line or an IPI's name."""
+    counts = {}
+    for line in shell.run("cat /proc/interrupts").splitlines()[1:]:
+        name, *words = line.split()
+        numbers = [int(word) for word in words[:2] if word.isdecimal()]
+        counts[name.strip(":") if not name[0].isdigit() else words[-1]] = numbers
+    return counts
+
+
+@pytest.mark.slow
+def test_what_a_start_and_a_restart_cost(machine, boot, record_figure, tmp_path):
+    boot(1, vm("linux", [0], ram_mib=256), icount=True)
+    shell = Shell(machine, "linux").up()
+    image = machine.pack(tmp_path / "system.toml").image
+    once = sum(
+        payload["size"]
+        for payload in read_manifest(image)[0]["payloads"]
+        if payload["name"] in ("linux.kernel", "linux.initrd", "linux.dtb")
+    )
+    starts = [machine.expect(event="vm.start", vm="linux")]
+    shell.start("reboot -f")
+    machine.expect(event="vm.reset", vm="linux", cause="guest")
+    shell.up()
+    starts.append(machine.expect(event="vm.start", vm="linux"))
+    for what, start in zip(("start", "restart"), starts):
+        name = f"{what} of a Linux VM of 256 MiB"
+        # Nothing else runs, and an instruction is a nanosecond.
+        record_figure(f"{name}: instructions", start.number("load_us") * 1000, "instructions")
+        record_figure(f"{name}: kernel, initramfs, tree", start.number("copied"), "bytes copied")
+        assert start.number("copied") == once
+        assert start.number("load_us") < 60_000
 
 
 @pytest.mark.slow

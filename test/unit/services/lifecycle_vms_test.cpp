@@ -28,6 +28,8 @@ TEST_CASE("a VM starts with pristine memory and reset services", "[lifecycle]") 
     CHECK(vcpu.started.entry == guest_entry);
     CHECK(vcpu.started.x0 == guest_dtb);
     CHECK(machine.said("] lifecycle: vm.start vm=ticker load_us="));
+    auto const* const payloads = machine.ticker.payloads;
+    CHECK(machine.said(" copied=" + std::to_string(payloads[0].bytes.size() + payloads[1].bytes.size())));
 }
 
 TEST_CASE("a VM on a CPU without what it was promised runs without it, and the log says so", "[lifecycle]") {
