@@ -18,10 +18,13 @@ bool has_pac(Port& port) {
     return (id(port, 6, 1) & apa_api) != 0 || (id(port, 6, 2) & apa3) != 0;
 }
 
-constexpr Extra extras[] = {{"pmu", &Extras::pmu, "FEAT_PMUv3", has_pmu}, {"pac", &Extras::pac, "FEAT_PAuth", has_pac}};
+constexpr Extra extras[] = {{"pmu", &Extras::pmu, "FEAT_PMUv3", has_pmu},
+                            {"pac", &Extras::pac, "FEAT_PAuth", has_pac},
+                            {"trng", &Extras::trng, "FEAT_RNG", has_entropy_source}};
 
 } // namespace
 
 std::span<Extra const> all_extras() { return extras; }
+bool has_entropy_source(Port& port) { return id(port, 6, 0) >> 60 != 0; } // ID_AA64ISAR0_EL1.RNDR
 
 } // namespace lifecycle

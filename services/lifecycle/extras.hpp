@@ -6,8 +6,9 @@
 namespace lifecycle {
 
 struct Extras {
-    bool pmu = false; ///< the PMU: its own, or the machine's
-    bool pac = false; ///< pointer authentication
+    bool pmu = false;  ///< the PMU: its own, or the machine's
+    bool pac = false;  ///< pointer authentication
+    bool trng = false; ///< TRNG calls
 };
 
 struct Extra {
@@ -18,5 +19,6 @@ struct Extra {
 };
 /// All of them.
 std::span<Extra const> all_extras();
+bool has_entropy_source(Port& port);
 
 } // namespace lifecycle

@@ -4,6 +4,7 @@
 #include "services/lib/cpu.hpp"
 #include "services/lifecycle/describe.hpp"
 #include "services/lifecycle/psci.hpp"
+#include "services/lifecycle/smccc.hpp"
 #include "services/lifecycle/sysreg.hpp"
 
 namespace lifecycle {
@@ -25,6 +26,10 @@ service::LongAnswer Lifecycle::on(service::Smccc const& call) {
     auto* vm = client(call);
     if (vm == nullptr) { return service::LongAnswer::smccc(~0ull); }
     const auto answer = serve_psci(port_, *vm, call.vcpu, call.words);
+    if (answer.x0 == psci::not_supported && is_trng(call.words[0])) {
+        const auto result = serve_trng(port_, *vm, call.words);
+        return service::LongAnswer::smccc(static_cast<uint64_t>(result.status), result.x1, result.x2, result.x3);
+    }
     service::LongAnswer reply;
     reply.tag = abi::ReplyTag::make(answer.action);
     reply.words[0] = static_cast<uint64_t>(answer.x0);

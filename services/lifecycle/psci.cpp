@@ -2,6 +2,7 @@
 // PSCI 1.1 and SMCCC 1.1: the functions, one by one. What concerns a whole VM is only requested
 // here; vCPU 0 does it.
 #include "services/lifecycle/psci.hpp"
+#include "services/lifecycle/smccc.hpp"
 
 namespace lifecycle {
 namespace {
@@ -97,7 +98,7 @@ PsciAnswer end_system(Port& port, Vm& vm, uint32_t what) {
 
 int64_t has_feature(uint64_t function) {
     switch (static_cast<uint32_t>(function)) {
-    case smccc_version:
+    case smccc::version:
     case version:
     case cpu_suspend: // flags: original format of power_state, no OS-initiated mode
     case cpu_suspend | smc64:
@@ -114,11 +115,6 @@ int64_t has_feature(uint64_t function) {
     }
 }
 
-int64_t has_arch_feature(uint64_t function) {
-    const auto id = static_cast<uint32_t>(function);
-    return id == smccc_version || id == smccc_arch_features ? success : not_supported;
-}
-
 } // namespace
 
 PsciAnswer serve_psci(Port& port, Vm& vm, unsigned caller, uint64_t const* words) {
@@ -128,9 +124,9 @@ PsciAnswer serve_psci(Port& port, Vm& vm, unsigned caller, uint64_t const* words
         for (auto& argument : arguments) { argument = static_cast<uint32_t>(argument); }
     }
     switch (function) {
-    case smccc_version:
+    case smccc::version:
     case version: return answer(0x1'0001);
-    case smccc_arch_features: return answer(has_arch_feature(arguments[0]));
+    case smccc::arch_features: return answer(arch_feature(port, static_cast<uint32_t>(arguments[0])));
     case features: return answer(has_feature(arguments[0]));
     case cpu_suspend:
     case cpu_suspend | smc64: return suspend(vm, static_cast<uint32_t>(arguments[0]), arguments[1]);
@@ -142,7 +138,7 @@ PsciAnswer serve_psci(Port& port, Vm& vm, unsigned caller, uint64_t const* words
     case migrate_info_type: return answer(2); // no trusted OS that would need migration
     case system_off: return end_system(port, vm, request::off);
     case system_reset: return end_system(port, vm, request::reset);
-    default: return answer(not_supported);
+    default: return answer(serve_workaround(port, function));
     }
 }
 

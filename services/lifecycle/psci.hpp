@@ -8,7 +8,6 @@
 namespace lifecycle {
 
 namespace psci {
-constexpr uint32_t smccc_version = 0x8000'0000, smccc_arch_features = 0x8000'0001;
 constexpr uint32_t version = 0x8400'0000, cpu_suspend = 0x8400'0001, cpu_off = 0x8400'0002, cpu_on = 0x8400'0003,
                    affinity_info = 0x8400'0004, migrate = 0x8400'0005, migrate_info_type = 0x8400'0006,
                    migrate_info_up_cpu = 0x8400'0007, system_off = 0x8400'0008, system_reset = 0x8400'0009, features = 0x8400'000a,

@@ -46,7 +46,8 @@ struct FakePort final : Port {
     std::string output;
     unsigned wakes = 0;
     bool cpu_entropy = false;
-    uint64_t features = ~0ull; ///< all feature registers
+    uint64_t features = ~0ull;                ///< all feature registers...
+    std::map<uint32_t, uint64_t> registers{}; ///< ...but these
     uint64_t entropy_words = 0;
     Status start_status = Status::ok;
 
@@ -106,7 +107,10 @@ struct FakePort final : Port {
     }
     Status flush() override { return next(flushes); }
     void off(abi::OffReason reason) override { throw MachineOff{reason}; }
-    uint64_t id_register(uint32_t) override { return features; }
+    uint64_t id_register(uint32_t encoding) override {
+        const auto found = registers.find(encoding);
+        return found == registers.end() ? features : found->second;
+    }
     std::optional<uint64_t> entropy() override { return cpu_entropy ? std::optional(++entropy_words) : std::nullopt; }
     uint64_t ticks() override { return time; }
     uint64_t ticks_per_second() override { return 1'000'000; }

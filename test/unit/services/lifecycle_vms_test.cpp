@@ -34,7 +34,7 @@ TEST_CASE("a VM starts with pristine memory and reset services", "[lifecycle]") 
 
 TEST_CASE("a VM on a CPU without what it was promised runs without it, and the log says so", "[lifecycle]") {
     Machine machine;
-    machine.ticker.extras = {.pmu = true, .pac = true};
+    machine.ticker.extras = {.pmu = true, .pac = true, .trng = true};
     SECTION("the CPU has all") {
         machine.port.features = 0x1111'1111'1111'1111;
         machine.run(machine.pair);
@@ -48,6 +48,7 @@ TEST_CASE("a VM on a CPU without what it was promised runs without it, and the l
         machine.settle();
         CHECK(machine.said("vm.without vm=ticker key=pmu cpu_lacks=FEAT_PMUv3"));
         CHECK(machine.said("vm.without vm=ticker key=pac cpu_lacks=FEAT_PAuth"));
+        CHECK(machine.said("vm.without vm=ticker key=trng cpu_lacks=FEAT_RNG"));
         CHECK(machine.ticker.state == VmState::running);
     }
     SECTION("its PMU is not the architecture's") {

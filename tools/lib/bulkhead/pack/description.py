@@ -156,6 +156,7 @@ class Vm:
     timer: bool
     pmu: str
     pac: bool
+    trng: bool
     memory: Mapping[str, Placed]
     devices: tuple[str, ...]
     trusted: bool

@@ -235,6 +235,7 @@ def _vm(path: Path_, item: dict[str, Any]) -> Vm:
         timer=item.get("timer", True),
         pmu="own" if item.get("pmu") is True else item.get("pmu") or "",
         pac=item.get("pac", False),
+        trng=item.get("trng", False),
         memory={
             name: Placed(place["address"], place.get("access", "rw"))
             for name, place in item.get("memory", {}).items()

@@ -120,6 +120,7 @@ def _wire_vm(
     entries.number(f"{prefix}.autostart", int(vm.autostart))
     entries.number(f"{prefix}.pmu", int(bool(vm.pmu)))
     entries.number(f"{prefix}.pac", int(vm.pac))
+    entries.number(f"{prefix}.trng", int(vm.trng))
     plan.handle(lifecycle, f"{prefix}.partition", partition.object, ("map",), path=partition.path)
     _share_handle(plan, lifecycle, f"{prefix}.ram", material.ram[vm.name], partition)
     entries.number(f"{prefix}.ram.base", vm.ram_base)
