@@ -202,7 +202,7 @@ constexpr unsigned max_virtual_intid = 255;
 enum class MachineOperation : uint8_t {
     off = 0,        ///< x1 reason (abi::OffReason): powers the machine off (PSCI SYSTEM_OFF)
     reset = 1,      ///< PSCI SYSTEM_RESET
-    statistics = 2, ///< x1 core. Returns x1 idle ticks, x2 busy ticks, x3 switches between VMs
+    statistics = 2, ///< x1 core. Returns x1 idle ticks, x2 busy ticks, x3 switches between VMs, x4 CTR_EL0
 };
 enum class OffReason : uint8_t { poweroff = 0, policy = 1, panic = 2 };
 

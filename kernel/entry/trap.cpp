@@ -16,6 +16,7 @@ using abi::Trap;
 
 namespace {
 
+constexpr uint64_t op0_is_3 = 1u << 20; ///< of a trapped MRS or MSR: not 2, debug
 constexpr unsigned exits_sysreg = 2, exits_smccc = 3, exits_wfx = 4, exits_irq = 5;
 
 [[gnu::cold, gnu::noinline]] Vcpu* faulted(Core& core, Vcpu& vcpu, FaultReason reason, uint64_t detail = 0) {
@@ -23,9 +24,17 @@ constexpr unsigned exits_sysreg = 2, exits_smccc = 3, exits_wfx = 4, exits_irq =
     return leave_kernel(core);
 }
 
-[[gnu::always_inline]] inline Vcpu* route(Core& core, Vcpu& vcpu, Trap trap, const Request& request) {
-    const TrapRoute& route = vcpu.partition->traps[static_cast<unsigned>(trap)];
-    return request_from_vm(core, vcpu, route.endpoint, route.badge, request);
+/// The first request on this way, and every one of a vCPU that has more to leave than the shortcut does. `found`: Destination::now
+/// before anything was looked up.
+Vcpu* find_destination(Core& core, Vcpu& guest, Destination& to, TrapRoute route, uint64_t found) {
+    Vcpu* server = server_of(core, route.endpoint);
+    if (server && !guest.leaves_slowly) { to = {found, server, route.endpoint, route.badge}; }
+    return make_request(core, guest, route.endpoint, route.badge);
+}
+
+[[gnu::cold, gnu::noinline]] Vcpu* find_route(Core& core, Vcpu& guest, Destination& to, Trap trap) {
+    const uint64_t found = Destination::now.load(std::memory_order_acquire);
+    return find_destination(core, guest, to, guest.partition->traps[static_cast<unsigned>(trap)], found);
 }
 
 /// An abort that is no access to a device page.
@@ -50,23 +59,21 @@ inline uint64_t note_address(Vcpu& vcpu) {
     return hpfar;
 }
 
-/// The walk to a device page is done once, then the access is made again. Tables stay where they are as long as their partition
-/// lives.
+/// The walk to a device page is done once.
 [[gnu::cold, gnu::noinline]] Vcpu* find_device_page(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
-    const uint64_t* entry = vcpu.native ? nullptr : vcpu.partition->stage2.last_entry({vcpu.ipa});
-    if (!entry || !DevicePage{*entry}.is_device()) { return memory_fault(core, vcpu, esr); }
-    vcpu.device = {vcpu.ipa >> 12 << 4, entry};
-    ++vcpu.exits[0];
-    return leave_kernel(core);
+    const uint64_t found = Destination::now.load(std::memory_order_acquire);
+    const DevicePage page{vcpu.partition->stage2.descriptor({vcpu.ipa})};
+    if (vcpu.native || !page.is_device() || !esr.get(EsrEl2::isv)) { return memory_fault(core, vcpu, esr); }
+    vcpu.hpfar = vcpu.ipa >> 12 << 4;
+    return find_destination(core, vcpu, vcpu.device, {page.endpoint(), page.badge()}, found);
 }
 
 /// A data abort from stage 2. A device page is a level 3 descriptor.
 [[gnu::always_inline]] inline Vcpu* abort(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
     uint64_t hpfar = note_address(vcpu);
-    if (hpfar != vcpu.device.hpfar) [[unlikely]] { return find_device_page(core, vcpu, esr); }
-    DevicePage page{__atomic_load_n(vcpu.device.entry, __ATOMIC_RELAXED)};
-    if (!esr.get(EsrEl2::isv) || !page.is_device()) [[unlikely]] { return memory_fault(core, vcpu, esr); }
-    return request_from_vm(core, vcpu, page.endpoint(), page.badge(), access_request(vcpu, esr.bits, vcpu.ipa));
+    const bool known = hw::both_equal(hpfar, vcpu.hpfar, vcpu.device.found, Destination::current());
+    if (!known || !esr.get(EsrEl2::isv)) [[unlikely]] { return find_device_page(core, vcpu, esr); }
+    return request_from_vm(core, vcpu, vcpu.device, access_request(vcpu, esr.bits, vcpu.ipa));
 }
 
 /// Executed at EL1 or EL0 by a VM: not ours to emulate.
@@ -76,16 +83,18 @@ inline uint64_t note_address(Vcpu& vcpu) {
     return schedule(core);
 }
 
-Trap system_register_trap(Value<EsrEl2> esr) {
-    uint64_t crn = esr.get(EsrEl2::iss) >> 10 & 15, op0 = esr.get(EsrEl2::iss) >> 20 & 3;
-    if (op0 == 3 && crn == 14) { return Trap::timer; }
-    return op0 == 3 && (crn == 12 || crn == 4) ? Trap::gic : Trap::sysreg;
+[[gnu::cold, gnu::noinline]] Vcpu* find_register(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
+    if (vcpu.native) { return faulted(core, vcpu, FaultReason::synchronous, esr.bits); }
+    const uint64_t crn = esr.bits >> 10 & 15;
+    if (!(esr.bits & op0_is_3)) { return find_route(core, vcpu, vcpu.debug, Trap::sysreg); }
+    return find_route(core, vcpu, vcpu.registers[crn], crn == 14 ? Trap::timer : crn == 12 || crn == 4 ? Trap::gic : Trap::sysreg);
 }
 
-[[gnu::noinline]] Vcpu* register_access(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
-    if (vcpu.native) { return faulted(core, vcpu, FaultReason::synchronous, esr.bits); }
+[[gnu::noinline]] Vcpu* register_access(Core& core, Vcpu& vcpu, uint64_t esr) {
     ++vcpu.exits[exits_sysreg];
-    return route(core, vcpu, system_register_trap(esr), register_request(vcpu, esr.bits));
+    const Destination& to = vcpu.registers[esr >> 10 & 15];
+    if (to.found != Destination::current() || !(esr & op0_is_3)) [[unlikely]] { return find_register(core, vcpu, {esr}); }
+    return request_from_vm(core, vcpu, to, register_request(vcpu, esr));
 }
 
 /// WFI, WFE: nothing to wait for if an interrupt can be delivered; a native partition gives up its slice.
@@ -105,9 +114,14 @@ Vcpu* wait(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
     return schedule(core);
 }
 
-[[gnu::noinline]] Vcpu* firmware_call(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
+/// A VM's HVC #0, which leaves the PC behind itself.
+[[gnu::noinline]] Vcpu* firmware_call(Core& core, Vcpu& vcpu) {
     ++vcpu.exits[exits_smccc];
-    return route(core, vcpu, Trap::smccc, firmware_request(vcpu, esr.bits));
+    if (vcpu.firmware.found != Destination::current()) [[unlikely]] {
+        step_back(4);
+        return find_route(core, vcpu, vcpu.firmware, Trap::smccc);
+    }
+    return request_from_vm(core, vcpu, vcpu.firmware, firmware_request(vcpu, ec::hvc64 << 26), 4);
 }
 
 /// Instructions that partitions do not have, by exception class; the coprocessors are AArch32 EL0's.
@@ -132,7 +146,9 @@ constexpr uint64_t not_offered = 1ull << ec::sve | 1ull << ec::sme | 1ull << ec:
         ++vcpu.exits[0];
         take_fp(core, vcpu);
         return leave_kernel(core);
-    case ec::smc64: return firmware_call(core, vcpu, esr);
+    case ec::smc64: // rare: the device tree names HVC
+        ++vcpu.exits[exits_smccc];
+        return find_route(core, vcpu, vcpu.firmware, Trap::smccc);
     default: return faulted(core, vcpu, FaultReason::synchronous, esr.bits);
     }
 }
@@ -141,8 +157,9 @@ constexpr uint64_t not_offered = 1ull << ec::sve | 1ull << ec::sme | 1ull << ec:
 [[gnu::always_inline]] inline Vcpu* hypervisor_call(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
     uint64_t number = esr.get(EsrEl2::imm16);
     if (vcpu.native) { return hypercall_from(core, vcpu, number); }
-    hw::write<hw::ElrEl2>({hw::read<hw::ElrEl2>().bits - 4}); // back to the instruction, as for every other trap
-    return number == 0 ? firmware_call(core, vcpu, esr) : refuse_instruction(core, vcpu);
+    if (number == 0) [[likely]] { return firmware_call(core, vcpu); }
+    step_back(4);
+    return refuse_instruction(core, vcpu);
 }
 
 /// One acknowledged physical interrupt; each handler ends it.
@@ -164,7 +181,7 @@ extern "C" Vcpu* handle_sync(Core* core, Vcpu* vcpu) {
     uint64_t kind = esr.get(EsrEl2::ec);
     if (kind == ec::data_abort) [[likely]] { return abort(*core, *vcpu, esr); }
     if (kind == ec::hvc64) { return hypervisor_call(*core, *vcpu, esr); }
-    if (kind == ec::msr) { return register_access(*core, *vcpu, esr); }
+    if (kind == ec::msr) { return register_access(*core, *vcpu, esr.bits); }
     return other(*core, *vcpu, esr);
 }
 

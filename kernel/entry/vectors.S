@@ -46,12 +46,13 @@ vectors:
     .balign 128
     stp x0, x1, [sp]
     mrs x0, esr_el2
+    tbz w0, #27, sync               // a data abort, an MSR
+    ldrb w1, [sp, #VCPU_NATIVE]
+    cbz w1, sync
     mov w1, #0x5a000000             // HVC from AArch64
     sub w1, w0, w1
     cmp w1, #2                      // reply_recv
     b.ne sync
-    ldrb w1, [sp, #VCPU_NATIVE]
-    cbz w1, sync
     ldp x0, x1, [sp]                // nothing of a server is saved
     mrs x8, tpidr_el2
     mov sp, x8

@@ -70,6 +70,7 @@ SYSTEM_REGISTER(MdscrEl1, mdscr_el1)
 SYSTEM_REGISTER(PmcrEl0, pmcr_el0)
 SYSTEM_REGISTER(PmselrEl0, pmselr_el0)
 SYSTEM_REGISTER(IdAa64Dfr0, id_aa64dfr0_el1)
+SYSTEM_REGISTER(CtrEl0, ctr_el0)
 SYSTEM_REGISTER(IdAa64Isar0, id_aa64isar0_el1)
 SYSTEM_REGISTER(IdAa64Isar1, id_aa64isar1_el1)
 SYSTEM_REGISTER(IdAa64Isar2, s3_0_c0_c6_2)
@@ -94,6 +95,14 @@ inline void dsb_sy() { asm volatile("dsb sy" ::: "memory"); }
 inline void wfi() { asm volatile("wfi" ::: "memory"); }
 inline void yield() { asm volatile("yield" ::: "memory"); }
 
+/// a == b && c == d, with one branch, which the compiler does not find.
+template <class A, class C> [[gnu::always_inline]] inline bool both_equal(A a, A b, C c, C d) {
+    asm goto("cmp %x0, %x1\n ccmp %x2, %x3, #0, eq\n b.ne %l4" : : "r"(a), "r"(b), "r"(c), "rZ"(d) : "cc" : no);
+    return true;
+no:
+    return false;
+}
+
 // TLB and cache maintenance. Those with `ish` reach all cores; stage-2 ones use the VMID in VTTBR_EL2.
 inline void tlbi_ipas2e1is(GuestAddr ipa) { asm volatile("tlbi ipas2e1is, %0" : : "r"(ipa.value >> 12) : "memory"); }
 inline void tlbi_vmalle1is() { asm volatile("tlbi vmalle1is" ::: "memory"); }
@@ -110,17 +119,10 @@ inline void dc_civac(uint64_t address) { asm volatile("dc civac, %0" : : "r"(add
 template <class T> T* pointer(PhysAddr address) { return reinterpret_cast<T*>(address.value); }
 inline PhysAddr physical(const void* pointer) { return {reinterpret_cast<uint64_t>(pointer)}; }
 
-inline uint32_t load32(PhysAddr address) {
-    uint32_t value;
-    asm volatile("ldr %w0, [%1]" : "=r"(value) : "r"(address.value) : "memory");
-    return value;
-}
-inline void store32(PhysAddr address, uint32_t value) {
-    asm volatile("str %w0, [%1]" : : "rZ"(value), "r"(address.value) : "memory");
-}
-inline void store64(PhysAddr address, uint64_t value) {
-    asm volatile("str %x0, [%1]" : : "rZ"(value), "r"(address.value) : "memory");
-}
+// Device registers and table entries: each access once, and in this order.
+inline uint32_t load32(PhysAddr address) { return *pointer<const volatile uint32_t>(address); }
+inline void store32(PhysAddr address, uint32_t value) { *pointer<volatile uint32_t>(address) = value; }
+inline void store64(PhysAddr address, uint64_t value) { *pointer<volatile uint64_t>(address) = value; }
 
 /// An interrupt is pending for this core (ISR_EL1): long work at EL2 looks here between its steps.
 inline bool interrupt_pending() { return read<IsrEl1>().bits != 0; }

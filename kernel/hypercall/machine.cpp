@@ -15,6 +15,7 @@ Status machine(Core&, Vcpu& self, const Arguments& arguments) {
     self.context.x[1] = core.idle_ticks;
     self.context.x[2] = core.busy_ticks;
     self.context.x[3] = core.switches;
+    self.context.x[4] = hw::read<hw::CtrEl0>().bits;
     return Status::ok;
 }
 

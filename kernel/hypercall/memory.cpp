@@ -100,6 +100,7 @@ Status map_device(Core&, Vcpu& self, const Arguments& arguments) {
         count += step.value();
         return count < pages ? more : Status::ok;
     });
+    Destination::forget_all();
     self.context.x[1] += count * page_size; // a restart does the rest
     self.context.x[2] -= count;
     return status;

@@ -150,6 +150,7 @@ Status bind(Core&, Vcpu& self, const Arguments& arguments) {
     if (server && server != vcpu.object) { return Status::bad_state; }
     vcpu->serves = true;
     __atomic_store_n(&server, vcpu.object, __ATOMIC_RELEASE);
+    Destination::forget_all();
     return Status::ok;
 }
 
@@ -160,6 +161,7 @@ Status route(Core&, Vcpu& self, const Arguments& arguments) {
     if (trap >= static_cast<uint64_t>(abi::Trap::count) || badge >> 32 != 0) { return Status::bad_argument; }
     if (vm->kind != abi::PartitionKind::vm) { return Status::bad_type; }
     vm->traps[trap] = {endpoint.capability.object, static_cast<uint32_t>(badge)};
+    Destination::forget_all();
     return Status::ok;
 }
 

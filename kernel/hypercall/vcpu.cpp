@@ -59,6 +59,7 @@ Status move(Core& core, Vcpu& vcpu, uint64_t target) {
     }
     if (&owner == &core) { leave_core(core, vcpu); }
     vcpu.core = static_cast<uint8_t>(target);
+    Destination::forget_all();
     return Status::ok;
 }
 
@@ -126,13 +127,11 @@ Status vcpu_write(Core&, Vcpu& self, const Arguments& arguments) {
     if (!(vcpu.capability.rights & allowed)) { return Status::no_right; }
     if (arguments.x[1] > static_cast<uint64_t>(VcpuRegister::mpidr)) { return Status::bad_argument; }
     TRY(at_rest(*vcpu));
+    if (vcpu->native && number > VcpuRegister::pc) { return Status::bad_type; }
     switch (number) {
     case VcpuRegister::pc: vcpu->context.pc = arguments.x[2]; break;
     case VcpuRegister::cntvoff: vcpu->controls.cntvoff = arguments.x[2]; break;
-    case VcpuRegister::mpidr:
-        if (vcpu->native) { return Status::bad_type; }
-        vcpu->controls.vmpidr = (arguments.x[2] & 0xff'00ff'ffff) | 1ull << 31;
-        break;
+    case VcpuRegister::mpidr: vcpu->controls.vmpidr = (arguments.x[2] & 0xff'00ff'ffff) | 1ull << 31; break;
     default: vcpu->context.x[arguments.x[1]] = arguments.x[2];
     }
     vcpu->interrupts.dirty.store(true, std::memory_order_relaxed); // it is entered with all that has changed

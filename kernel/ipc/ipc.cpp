@@ -18,11 +18,6 @@ using abi::Tag;
 
 namespace {
 
-const Endpoint* endpoint_of(ObjectRef ref) {
-    Slot* slot = objects.find(ref);
-    return slot && slot->type == ObjectType::endpoint ? &slot->endpoint : nullptr;
-}
-
 /// The caller cannot be served: a status for a native one, a fault of a VM's.
 void refuse(Core& core, Vcpu& caller, Status status) {
     caller.state = VcpuState::ready;
@@ -43,8 +38,7 @@ bool closes_cycle(const Core& core, const Vcpu& caller, const Vcpu* server) {
     for (const Vcpu* above = caller.caller; above; above = above->caller) { ++length; }
     if (length > abi::max_call_depth) { return true; }
     while (server && server != &caller && server->state == VcpuState::calling && ++length < longest_wait) {
-        const Endpoint* next = endpoint_of(server->endpoint);
-        server = server->callee ? server->callee : next ? next->server[core.index] : nullptr;
+        server = server->callee ? server->callee : server_of(core, server->endpoint);
     }
     return server == &caller || length >= longest_wait;
 }
@@ -54,6 +48,7 @@ bool lost(const Vcpu& server) { return !server.paused && (server.state == VcpuSt
 /// A message that is nobody's request.
 void tell(Vcpu& server, Kind kind, uint64_t word) {
     server.state = VcpuState::ready;
+    server.context.pstate = native_pstate;
     for (unsigned i = 0; i < 9; ++i) { server.context.x[i] = 0; }
     server.context.x[1] = Tag::make(kind, 0, 0, 0).bits;
     server.context.x[2] = word;
@@ -61,11 +56,17 @@ void tell(Vcpu& server, Kind kind, uint64_t word) {
 
 } // namespace
 
+Vcpu* server_of(const Core& core, ObjectRef endpoint) {
+    Slot* slot = objects.find(endpoint);
+    return slot && slot->type == ObjectType::endpoint ? slot->endpoint.server[core.index] : nullptr;
+}
+
 void deliver(Vcpu& caller, Vcpu& server) {
     server.caller = &caller;
     server.state = VcpuState::ready;
     server.took_signals = false;
     caller.callee = &server;
+    server.context.pstate = native_pstate;
     write_message(caller, server.context.x);
     caller.may_repeat = false; // unless this server, too, is lost
 }
@@ -79,10 +80,9 @@ void deliver_signals(Vcpu& server) {
 void deliver_deadline(Vcpu& server) { tell(server, Kind::deadline, 0); }
 
 Vcpu* make_request(Core& core, Vcpu& caller, ObjectRef ref, uint64_t badge) {
-    Slot* slot = objects.find(ref);
-    Vcpu* server = slot ? slot->endpoint.server[core.index] : nullptr;
+    Vcpu* server = server_of(core, ref);
     leave(core);
-    if (takes_shortcut(server)) { return serve(core, caller, *server, ref, badge, request_of(caller)); }
+    if (server && takes_shortcut(*server)) { return serve(core, caller, *server, ref, badge, request_of(caller)); }
     caller.badge = badge;
     caller.endpoint = ref;
     caller.state = VcpuState::calling;
@@ -121,8 +121,7 @@ Vcpu* resolve(Core& core, Vcpu& account) {
             leaf = leaf->callee;
             continue;
         }
-        const Endpoint* endpoint = endpoint_of(leaf->endpoint);
-        Vcpu* server = endpoint ? endpoint->server[core.index] : nullptr;
+        Vcpu* server = server_of(core, leaf->endpoint);
         if (!server || length > longest_wait || (leaf->native && lost(*server))) {
             refuse(core, *leaf, !server ? Status::no_server : lost(*server) ? Status::server_fault : Status::cycle);
             continue;
@@ -181,9 +180,9 @@ void receive(Core& core, Vcpu& server, uint64_t deadline) {
 
 } // namespace
 
-[[gnu::noipa]] Vcpu* advance_slowly(Core& core, Vcpu& next, uint64_t esr) {
-    advance(next.context, esr);
-    return enter_slowly(core, next);
+[[gnu::noipa]] Vcpu* resume_slowly(Core& core, Vcpu& guest) {
+    advance(guest.context, guest.esr);
+    return enter_slowly(core, guest);
 }
 
 /// Every answer that has no shortcut. Same arguments as reply_recv, so that it can be jumped to.
@@ -191,7 +190,7 @@ void receive(Core& core, Vcpu& server, uint64_t deadline) {
                                             uint64_t w4, uint64_t w5) {
     Core& core = Core::self();
     Vcpu& server = *core.current;
-    hw::save_server(server.context, native_pstate);
+    hw::save_server(server.context);
     if (server.registers_saved) {
         server.registers_saved = false;
         for (unsigned i = 9; i < 31; ++i) { server.context.x[i] = 0; }
@@ -208,14 +207,10 @@ void receive(Core& core, Vcpu& server, uint64_t deadline) {
     return schedule(core);
 }
 
-/// Functions of their own, so that the compiler leaves the words where reply_recv got them.
-[[gnu::noipa]] static Vcpu* reply_to_vm(Core& core, Vcpu& server, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3) {
-    hw::save_server(server.context, native_pstate);
-    return answer_vm(core, server, *core.account, w0, w1, w2, w3);
-}
+/// A function of its own, so that the compiler leaves the words where reply_recv got them.
 [[gnu::noipa]] static Vcpu* reply_to_call(Core& core, uint64_t tag, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3, uint64_t w4,
                                           uint64_t w5) {
-    hw::save_server(core.current->context, native_pstate);
+    hw::save_server(core.current->context);
     return answer_native(core, *core.current, *core.account, tag, {w0, w1, w2, w3, w4, w5});
 }
 
@@ -224,12 +219,14 @@ extern "C" Vcpu* reply_recv(uint64_t deadline, uint64_t tag, uint64_t w0, uint64
     Core& core = Core::self();
     Vcpu& server = *core.current;
     Vcpu* caller = server.caller;
-    bool advances = ReplyTag{tag}.action() == Action::advance; // no && below: it costs branches
-    if (!((caller == core.account) & (server.standing == Vcpu::just_serving) & (server.timer_at == deadline) & advances)) {
+    const bool usual = hw::both_equal(caller, core.account, server.timer_at, deadline);
+    const bool advances = ReplyTag{tag}.action() == Action::advance;
+    if (!usual || !(advances & (server.standing == Vcpu::just_serving))) [[unlikely]] {
         return reply_generally(deadline, tag, w0, w1, w2, w3, w4, w5);
     }
     if (caller->native) { return reply_to_call(core, tag, w0, w1, w2, w3, w4, w5); }
-    return reply_to_vm(core, server, w0, w1, w2, w3);
+    hw::save_server(server.context);
+    return answer_vm(core, server, *caller, w0, w1, w2, w3);
 }
 
 void signals_arrived(Core& core, Vcpu& server) {
@@ -265,6 +262,7 @@ void recheck(Core& core) {
     for (uint32_t i = 0; i < core_count; ++i) {
         if (cores[i]) { cores[i]->recheck.store(true, std::memory_order_release); }
     }
+    Destination::forget_all();
     unpark_all(core);
     kick_others(core);
 }

@@ -8,6 +8,8 @@ namespace bulkhead {
 /// `caller`, which runs now, makes a request to `endpoint`: a call if it is native, else the trapped access that its esr says.
 /// Returns the vCPU to enter next. A request that cannot be made is answered with a status, or is a fault of a VM's vCPU.
 Vcpu* make_request(Core& core, Vcpu& caller, ObjectRef endpoint, uint64_t badge);
+/// Who serves an endpoint on this core, if anybody.
+Vcpu* server_of(const Core& core, ObjectRef endpoint);
 /// Hypercall::call.
 Vcpu* call(Core& core, Vcpu& caller);
 /// Gives `server`, which waits, the caller's request.

@@ -16,7 +16,7 @@ struct Request {
     uint64_t tag;
     uint64_t word[abi::message_words];
 };
-inline uint64_t request_tag(const Vcpu& caller, abi::Kind kind) { return abi::Tag::make(kind, 0, 0, caller.index).bits; }
+inline uint64_t request_tag(const Vcpu& caller, abi::Kind kind) { return caller.tag + abi::Tag::make(kind, 0, 0, 0).bits; }
 inline uint64_t source_register(const Vcpu& vcpu, uint64_t number) { return number == 31 ? 0 : vcpu.context.x[number]; }
 
 /// A data abort on a device page (Arm ARM, ISS encoding for a Data Abort, ISV = 1).
@@ -61,24 +61,26 @@ inline void write_loaded(Vcpu& vcpu, uint64_t esr, uint64_t value) {
 }
 /// The words of an answer in their registers.
 [[gnu::always_inline]] inline void write_words(Vcpu& guest, uint64_t esr, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3) {
-    constexpr uint64_t wnr = 1u << 6, read = 1, rt = 5;
-    const uint64_t kind = esr >> 26;
+    constexpr uint64_t wnr = 1u << 6, read = 1, rt = 5, only_msr = ec::msr << 26 & ~(ec::hvc64 << 26), not_wfx = 1u << 30;
+    static_assert(!((ec::hvc64 | ec::smc64 | ec::wfx) << 26 & only_msr) && !(ec::wfx << 26 & not_wfx));
     uint64_t* x = guest.context.x;
-    if (kind == ec::data_abort) [[likely]] {
+    if (esr >> 26 == ec::data_abort) [[likely]] {
         if (!(esr & wnr)) { write_loaded(guest, esr, w0); }
-    } else if (kind == ec::msr) {
+    } else if (esr & only_msr) {
         if (esr & read) { x[esr >> rt & 31] = w0; }
-    } else if (kind != ec::wfx) {
+    } else if (esr & not_wfx) {
         x[0] = w0, x[1] = w1, x[2] = w2, x[3] = w3;
     }
 }
 /// Past the trapped instruction: PC, and what an executed instruction clears in PSTATE (Arm ARM, D1: SS, BTYPE, IT).
 void advance(Context& context, uint64_t esr);
 inline bool is_aarch32(const Context& context) { return context.pstate & 1u << 4; }
-inline void advance_aarch64(Context& context) {
+/// PSTATE behind an A64 instruction.
+inline uint64_t executed(uint64_t pstate) {
     constexpr uint64_t ss = 1u << 21, btype = 3u << 10;
-    context.pc += 4;
-    context.pstate &= ~(ss | btype);
+    pstate &= ~ss;
+    asm("" : "+r"(pstate)); // together they are no immediate
+    return pstate & ~btype;
 }
 /// Takes an exception to EL1 in the vCPU, whose state is in memory: Arm ARM, AArch64.TakeException.
 void inject(Vcpu& vcpu, uint64_t esr_el1, uint64_t far_el1);

@@ -9,7 +9,7 @@
 namespace bulkhead {
 
 /// Only a waiting server, with a caller who may leave at once.
-inline bool takes_shortcut(const Vcpu* server) { return server && server->standing == Vcpu::just_waiting; }
+inline bool takes_shortcut(const Vcpu& server) { return server.standing == Vcpu::just_waiting; }
 
 /// `caller`, whose registers are saved, is served by `server` from here on.
 [[gnu::always_inline]] inline Vcpu* serve(Core& core, Vcpu& caller, Vcpu& server, ObjectRef endpoint, uint64_t badge,
@@ -22,19 +22,24 @@ inline bool takes_shortcut(const Vcpu* server) { return server && server->standi
     server.caller = &caller;
     server.standing = Vcpu::just_serving;
     const uint64_t* word = request.word;
-    enter_native(core, server);
+    enter_native(core, server, native_pstate);
     hw::enter_with_message(server.context, {badge, request.tag, word[0], word[1], word[2], word[3], word[4], word[5], sequence});
     return &server;
 }
 
-/// A VM's trap.
-[[gnu::always_inline]] inline Vcpu* request_from_vm(Core& core, Vcpu& guest, ObjectRef endpoint, uint64_t badge,
-                                                    const Request& request) {
-    Slot* slot = objects.find(endpoint);
-    Vcpu* server = slot ? slot->endpoint.server[core.index] : nullptr;
-    if (!takes_shortcut(server) || guest.leaves_slowly) [[unlikely]] { return make_request(core, guest, endpoint, badge); }
-    hw::save_el1(guest.context, guest.eager);
-    return serve(core, guest, *server, endpoint, badge, request);
+inline void step_back(uint64_t bytes) { hw::write<hw::ElrEl2>({hw::read<hw::ElrEl2>().bits - bytes}); }
+/// A VM's trap; `behind`: ELR_EL2 is this far behind the instruction.
+[[gnu::always_inline]] inline Vcpu* request_from_vm(Core& core, Vcpu& guest, const Destination& to, const Request& request,
+                                                    uint64_t behind = 0) {
+    Vcpu& server = *to.server;
+    if (!takes_shortcut(server)) [[unlikely]] {
+        step_back(behind);
+        return make_request(core, guest, to.endpoint, to.badge);
+    }
+    hw::save_native(guest.context);
+    guest.context.pc -= behind;
+    hw::save_el1(guest);
+    return serve(core, guest, server, to.endpoint, to.badge, request);
 }
 
 /// The server goes on waiting; its caller, whose time it used, goes on.
@@ -45,32 +50,27 @@ inline bool takes_shortcut(const Vcpu* server) { return server && server->standi
     caller.state = VcpuState::ready;
 }
 
-Vcpu* advance_slowly(Core& core, Vcpu& next, uint64_t esr);
-/// The answer is in its registers.
-[[gnu::always_inline]] inline Vcpu* resume_vm(Core& core, Vcpu& guest) {
-    if (core.loaded != &guest || guest.interrupts.is_dirty()) [[unlikely]] { return enter_slowly(core, guest); }
-    core.current = &guest;
-    hw::load_el1(guest.context, guest.eager);
-    hw::load_controls(guest.controls);
-    hw::enter(guest.context);
-    return &guest;
-}
+Vcpu* resume_slowly(Core& core, Vcpu& guest);
 
 /// `tag` says advance.
 [[gnu::always_inline]] inline Vcpu* answer_vm(Core& core, Vcpu& server, Vcpu& guest, uint64_t w0, uint64_t w1, uint64_t w2,
                                               uint64_t w3) {
-    const uint64_t esr = guest.esr;
     close_request(server, guest);
-    write_words(guest, esr, w0, w1, w2, w3);
-    if (is_aarch32(guest.context)) [[unlikely]] { return advance_slowly(core, guest, esr); }
-    advance_aarch64(guest.context);
-    return resume_vm(core, guest);
+    write_words(guest, guest.esr, w0, w1, w2, w3);
+    const bool clean = hw::both_equal(core.loaded, &guest, uint64_t{guest.interrupts.is_dirty()}, uint64_t{0});
+    if (!clean || is_aarch32(guest.context)) [[unlikely]] { return resume_slowly(core, guest); }
+    core.current = &guest;
+    hw::load_native(guest.context.pc + 4, executed(guest.context.pstate), guest.context.sp);
+    hw::load_el1(guest);
+    hw::load_controls(guest);
+    hw::enter(guest.context);
+    return &guest;
 }
 
 [[gnu::always_inline]] inline Vcpu* answer_native(Core& core, Vcpu& server, Vcpu& caller, uint64_t tag,
                                                   const uint64_t (&words)[abi::message_words]) {
     close_request(server, caller);
-    enter_native(core, caller);
+    enter_native(core, caller, caller.context.pstate);
     hw::enter_with_message(caller.context, {static_cast<uint64_t>(Status::ok), abi::ReplyTag{tag}.label(), words[0], words[1],
                                             words[2], words[3], words[4], words[5], caller.context.x[8]});
     return &caller;

@@ -238,6 +238,7 @@ void inject_serror(Vcpu& vcpu, uint64_t syndrome) {
     vcpu.interrupts.serror_syndrome = syndrome;
     vcpu.controls.hcr |= HcrEl2::vse.mask;
     vcpu.leaves_slowly = true;
+    Destination::forget_all();
     vcpu.interrupts.dirty.store(true, std::memory_order_relaxed);
 }
 

@@ -63,12 +63,6 @@ Stage2::Place Stage2::find(GuestAddr ipa) const {
     }
 }
 
-const uint64_t* Stage2::last_entry(GuestAddr ipa) const {
-    if (ipa.value >= ipa_limit) { return nullptr; }
-    const Place place = find(ipa);
-    return place.last_level() ? hw::pointer<const uint64_t>(place.table) + place.index : nullptr;
-}
-
 Result<uint64_t> Stage2::add_table(const Place& place) {
     const PhysAddr page = TRY(pool_.take(1));
     hw::dsb_ishst(); // its zeroes are seen before it is

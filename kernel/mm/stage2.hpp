@@ -43,9 +43,8 @@ public:
     /// Takes every translation of this VMID out of all TLBs, and what was fetched through them.
     void invalidate() const;
 
-    /// The descriptor that translates ipa, or zero; and where it is, if it is of level 3: it stays there. No lock.
+    /// The descriptor that translates ipa, or zero. No lock.
     uint64_t descriptor(GuestAddr ipa) const { return ipa.value < ipa_limit ? find(ipa).entry : 0; }
-    const uint64_t* last_entry(GuestAddr ipa) const;
 
 private:
     static constexpr uint64_t table = 3; ///< bits 0..1 of a descriptor at level 1 and 2; of a page at level 3

@@ -18,6 +18,7 @@ struct HcrEl2 : Fields<HcrEl2> {
     static constexpr F<13> twi{};
     static constexpr F<14> twe{};
     static constexpr F<16> tid1{};
+    static constexpr F<17> tid2{};
     static constexpr F<18> tid3{};
     static constexpr F<19> tsc{};
     static constexpr F<20> tidcp{};

@@ -17,12 +17,13 @@ struct Context {
 /// read or write without a trap.
 struct EagerState {
     uint64_t sp_el0, elr_el1, spsr_el1, esr_el1, far_el1, vbar_el1, tpidr_el0, tpidrro_el0, tpidr_el1, sctlr_el1, cntkctl_el1,
-        par_el1, csselr_el1, cntv_ctl_el0, cntv_cval_el0;
+        par_el1, cntv_cval_el0, cntv_ctl_el0;
 };
 
 /// A VM's registers that stay in the hardware while services run for it (they trap there): switched between VMs.
 struct LazyState {
-    uint64_t ttbr0_el1, ttbr1_el1, tcr_el1, mair_el1, amair_el1, contextidr_el1, afsr0_el1, afsr1_el1, cpacr_el1, mdscr_el1;
+    uint64_t ttbr0_el1, ttbr1_el1, tcr_el1, mair_el1, amair_el1, contextidr_el1, afsr0_el1, afsr1_el1, cpacr_el1, mdscr_el1,
+        csselr_el1;
     uint64_t ich_vmcr, ich_ap0r0, ich_ap1r0;
 };
 
@@ -44,7 +45,14 @@ struct FpState {
 /// EL2 controls, packed ready to write.
 struct Controls {
     uint64_t vttbr, hcr, cptr, ich_hcr;
-    uint64_t vmpidr, cntvoff; ///< of VMs: native partitions see the last one's
+    union {
+        struct {
+            uint64_t vmpidr, cntvoff;
+        }; ///< of VMs: native partitions see the last one's
+        struct {
+            uint64_t sctlr, vbar;
+        }; ///< of native partitions
+    };
 };
 
 } // namespace bulkhead

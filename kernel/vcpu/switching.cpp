@@ -45,11 +45,12 @@ static void prepare_vm(Core& core, Vcpu& vcpu) {
 Vcpu* enter_slowly(Core& core, Vcpu& next) {
     core.current = &next;
     if (next.native) {
-        enter_native(core, next);
+        enter_native(core, next, next.context.pstate);
     } else {
         if (core.loaded != &next || next.interrupts.is_dirty()) { prepare_vm(core, next); }
-        hw::load_controls(next.controls);
-        hw::load_el1(next.context, next.eager);
+        hw::load_controls(next);
+        hw::load_native(next.context.pc, next.context.pstate, next.context.sp);
+        hw::load_el1(next);
     }
     return &next;
 }
@@ -58,10 +59,9 @@ void leave(Core& core) {
     Vcpu* vcpu = core.current;
     core.current = nullptr;
     if (!vcpu) { return; }
-    if (vcpu->native) {
-        hw::save_native(vcpu->context);
-    } else {
-        hw::save_el1(vcpu->context, vcpu->eager);
+    hw::save_native(vcpu->context);
+    if (!vcpu->native) {
+        hw::save_el1(*vcpu);
         after_guest(*vcpu);
     }
 }
@@ -109,20 +109,22 @@ void take_fp(Core& core, Vcpu& vcpu) {
     constexpr auto common = HcrEl2::vm(1) | HcrEl2::swio(1) | HcrEl2::fmo(1) | HcrEl2::imo(1) | HcrEl2::amo(1) | HcrEl2::twi(1) |
                             HcrEl2::tidcp(1) | HcrEl2::tacr(1) | HcrEl2::tsc(1) | HcrEl2::rw(1) | HcrEl2::tlor(1) | HcrEl2::terr(1);
     constexpr auto guest = common | HcrEl2::fb(1) | HcrEl2::bsu(1) | HcrEl2::tid3(1);
-    constexpr auto service = common | HcrEl2::dc(1) | HcrEl2::tvm(1) | HcrEl2::trvm(1) | HcrEl2::tid1(1) | HcrEl2::tsw(1);
+    constexpr auto service =
+        common | HcrEl2::dc(1) | HcrEl2::tvm(1) | HcrEl2::trvm(1) | HcrEl2::tid1(1) | HcrEl2::tid2(1) | HcrEl2::tsw(1);
     vcpu.native = partition.kind == abi::PartitionKind::native;
     vcpu.index = static_cast<uint8_t>(index);
+    vcpu.tag = abi::Tag::make(abi::Kind{}, 0, 0, index).bits;
     vcpu.core = static_cast<uint8_t>(core);
     vcpu.priority = static_cast<uint8_t>(priority);
     vcpu.state = VcpuState::off;
     vcpu.partition = &partition;
     vcpu.timer_at = abi::no_deadline;
-    vcpu.device.hpfar = ~0ull;
     vcpu.controls.vttbr = partition.stage2.vttbr();
     if (vcpu.native) {
         vcpu.controls.hcr = service.bits;
         vcpu.controls.cptr = (cptr | CptrEl2::tcpac(1)).bits;
         vcpu.controls.ich_hcr = (IchHcrEl2::tc(1) | IchHcrEl2::tall0(1) | IchHcrEl2::tall1(1)).bits;
+        vcpu.controls.sctlr = native_sctlr, vcpu.controls.vbar = native_vbar;
     } else {
         bool trap_wfe = static_cast<bool>(partition.traps[static_cast<unsigned>(abi::Trap::wfe)].endpoint);
         vcpu.controls.hcr = Value<HcrEl2>{guest.bits}.with(HcrEl2::twe, trap_wfe).bits;

@@ -14,11 +14,11 @@ constexpr uint64_t native_pstate = 0x3c5;        ///< EL1h, all masked
 /// Moves what runs in the hardware, if anything, to memory (its general registers are there already): nobody runs then.
 void leave(Core& core);
 /// Makes a native partition's vCPU the one that runs. What ran before has been left.
-[[gnu::always_inline]] inline void enter_native(Core& core, Vcpu& next) {
+[[gnu::always_inline]] inline void enter_native(Core& core, Vcpu& next, uint64_t pstate) {
     core.current = &next;
-    hw::load_native(next.context);
-    hw::load_controls(next.controls);
-    hw::clear_el1(native_sctlr, native_vbar);
+    hw::load_native(next.context.pc, pstate, next.context.sp);
+    hw::load_controls(next);
+    hw::clear_el1(next);
 }
 /// Either kind; returns it.
 Vcpu* enter_slowly(Core& core, Vcpu& next);

@@ -28,7 +28,7 @@ struct VcpuInterrupts {
     std::atomic<bool> dirty;             ///< list registers are to be filled anew before the guest runs
     std::atomic<bool> fold_wanted;       ///< another core waits until the words tell what the list registers hold
     /// As dirty.load(relaxed), in one instruction.
-    bool is_dirty() const { return *reinterpret_cast<const volatile bool*>(&dirty); }
+    uint8_t is_dirty() const { return *reinterpret_cast<const volatile uint8_t*>(&dirty); }
     uint64_t serror_syndrome; ///< for VSESR_EL2 while a virtual SError is pending
     InterruptWait wait;       ///< of a native partition's vCPU
 };
@@ -43,6 +43,19 @@ namespace request {
 constexpr uint32_t wake = 1, stop = 2, pause = 4, interrupts = 8, leave = 16, resume = 32, start = 64,
                    serving = 128; ///< being handled
 } // namespace request
+
+/// Where a VM's trap goes, as it was found last; good until `Destination::now` has moved on.
+struct Destination {
+    uint64_t found; ///< `now` when it was; zero: not found
+    Vcpu* server;
+    ObjectRef endpoint;
+    uint32_t badge;
+    /// Counts the changes that can lead a request elsewhere: servers, routes and device pages that come or go.
+    static inline std::atomic<uint64_t> now{1};
+    static void forget_all() { now.fetch_add(1, std::memory_order_release); }
+    /// now.load(relaxed), in one instruction less.
+    static uint64_t current() { return *reinterpret_cast<const volatile uint64_t*>(&now); }
+};
 
 struct Vcpu {
     static constexpr ObjectType type = ObjectType::vcpu;
@@ -77,14 +90,16 @@ struct Vcpu {
     Partition* partition;
     uint16_t object_index;
 
+    uint64_t tag; ///< of its requests: its index, the rest is zero
     // The open trapped access or call
-    uint64_t esr; ///< syndrome of the trap that left last
-    uint64_t far; ///< of an abort: the guest's virtual address
-    uint64_t ipa; ///< of an abort
-    struct {
-        uint64_t hpfar;        ///< of the last access to a device page; else all ones
-        const uint64_t* entry; ///< that page's descriptor
-    } device;
+    uint64_t esr;   ///< syndrome of the trap that left last
+    uint64_t far;   ///< of an abort: the guest's virtual address
+    uint64_t ipa;   ///< of an abort
+    uint64_t hpfar; ///< of the last access to a device page, which goes to...
+    Destination device;
+    Destination firmware;       ///< HVC
+    Destination debug;          ///< registers with op0 = 2
+    Destination registers[16];  ///< by CRn; op0 is 3
     uint64_t sequence;          ///< of the open, or last, request
     uint64_t badge;             ///< that the open request carries
     ObjectRef endpoint;         ///< that the open request goes to

@@ -226,11 +226,12 @@ inline Status machine_reset() { return hypercall<Hypercall::machine>(abi::Machin
 struct CoreStatistics {
     Status status;
     uint64_t idle_ticks, busy_ticks, context_switches;
+    uint64_t ctr_el0; ///< which traps; all cores have the same
 };
 
 inline CoreStatistics machine_statistics(unsigned core) {
     auto r = hypercall<Hypercall::machine>(abi::MachineOperation::statistics, core);
-    return {r.status, r.values[0], r.values[1], r.values[2]};
+    return {r.status, r.values[0], r.values[1], r.values[2], r.values[3]};
 }
 
 } // namespace service

@@ -20,10 +20,8 @@ template <typename Operation> void for_each_line(uint64_t first, uint64_t end, u
 
 /// Cleans to the point of coherency. QEMU has no caches, so it cannot show that this is missing: a
 /// guest starts with its MMU and caches off and would read what lay in memory before.
-inline void clean_to_coherency(std::span<uint8_t> bytes) {
-    uint64_t ctr;
-    asm("mrs %0, ctr_el0" : "=r"(ctr));
-    const uint64_t line = 4ull << (ctr >> 16 & 15); // DminLine: log2 of words
+inline void clean_to_coherency(std::span<uint8_t> bytes, uint64_t ctr_el0) {
+    const uint64_t line = 4ull << (ctr_el0 >> 16 & 15); // DminLine: log2 of words
     const auto first = reinterpret_cast<uint64_t>(bytes.data());
     const uint64_t end = first + bytes.size();
     for_each_line(first & ~(line - 1), end, line, [](uint64_t address) { asm volatile("dc cvac, %0" ::"r"(address) : "memory"); });

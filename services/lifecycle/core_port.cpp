@@ -51,7 +51,7 @@ std::span<uint8_t> CorePort::map(abi::Handle memory, uint64_t size) {
 
 void CorePort::unmap(abi::Handle memory) { service::unmap(memory); }
 void CorePort::zero(std::span<uint8_t> bytes) { zero_memory(bytes); }
-void CorePort::clean(std::span<uint8_t> bytes) { clean_to_coherency(bytes); }
+void CorePort::clean(std::span<uint8_t> bytes) { clean_to_coherency(bytes, service::machine_statistics(0).ctr_el0); }
 
 abi::Status CorePort::tell(abi::Handle endpoint, abi::client::Label label, uint32_t client, uint64_t word) {
     return service::call(endpoint, static_cast<uint16_t>(label), {{client, word}}).result();

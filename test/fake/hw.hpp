@@ -101,6 +101,7 @@ struct IdAa64Mmfr0;
 struct MdscrEl1;
 struct ActlrEl2;
 struct VsesrEl2;
+struct CtrEl0;
 struct IdAa64Isar0;
 struct IdAa64Isar1;
 struct IdAa64Isar2;
@@ -117,6 +118,8 @@ inline bool has_pan() { return (read<IdAa64Mmfr1>().bits >> 20 & 15) != 0; }
 
 inline void note(Op op, uint64_t address = 0, uint64_t value = 0) { log.push_back({op, address, value, 0}); }
 inline void note_tlbi(Op op, uint64_t address = 0) { log.push_back({op, address, 0, read<VttbrEl2>().bits}); }
+
+template <class A, class C> bool both_equal(A a, A b, C c, C d) { return a == b && c == d; }
 
 inline void isb() { note(Op::isb); }
 inline void dsb_ish() { note(Op::dsb_ish); }

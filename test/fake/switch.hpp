@@ -23,33 +23,28 @@ inline void save_native(Context& context) {
     context.pstate = read<SpsrEl2>().bits;
     context.sp = in_hardware().sp_el1;
 }
-inline void save_server(Context& context, uint64_t pstate) {
+inline void save_server(Context& context) {
     context.pc = read<ElrEl2>().bits;
-    context.pstate = pstate;
     context.sp = in_hardware().sp_el1;
 }
-inline void load_native(const Context& context) {
-    write<ElrEl2>({context.pc});
-    write<SpsrEl2>({context.pstate});
-    in_hardware().sp_el1 = context.sp;
+inline void load_native(uint64_t pc, uint64_t pstate, uint64_t sp) {
+    write<ElrEl2>({pc});
+    write<SpsrEl2>({pstate});
+    in_hardware().sp_el1 = sp;
 }
-inline void save_el1(Context& context, EagerState& state) {
-    save_native(context);
-    state = in_hardware().eager;
+template <class Vcpu> void save_el1(Vcpu& vcpu) {
+    vcpu.eager = in_hardware().eager;
     in_hardware().eager.cntv_ctl_el0 = 0;
 }
-inline void load_el1(const Context& context, const EagerState& state) {
-    load_native(context);
-    in_hardware().eager = state;
-}
-inline void clear_el1(uint64_t sctlr, uint64_t vbar) {
+template <class Vcpu> void load_el1(const Vcpu& vcpu) { in_hardware().eager = vcpu.eager; }
+template <class Vcpu> void clear_el1(const Vcpu& vcpu) {
     in_hardware().eager = {};
-    in_hardware().eager.sctlr_el1 = sctlr;
-    in_hardware().eager.vbar_el1 = vbar;
+    in_hardware().eager.sctlr_el1 = vcpu.controls.sctlr;
+    in_hardware().eager.vbar_el1 = vcpu.controls.vbar;
 }
 inline void enter(const Context&) {}
 inline void enter_with_message(Context& context, const uint64_t (&message)[9]) { std::copy_n(message, 9, context.x); }
-inline void load_controls(const Controls& controls) { in_hardware().controls = controls; }
+template <class Vcpu> void load_controls(const Vcpu& vcpu) { in_hardware().controls = vcpu.controls; }
 inline void save_lazy(LazyState& state) { state = in_hardware().lazy; }
 inline void load_lazy(const LazyState& state) { in_hardware().lazy = state; }
 inline void exchange_keys(uint64_t* at) { std::ranges::swap_ranges(in_hardware().extra.keys, std::span(at, 10)); }

@@ -269,15 +269,8 @@ Vcpu* Machine::sync(uint64_t esr, uint64_t far, uint64_t ipa) {
     hw::write<EsrEl2>({esr});
     hw::write<hw::FarEl2>({far});
     hw::write<hw::HpfarEl2>({ipa >> 12 << 4});
-    const Vcpu* guest = running();
-    const uint64_t at = pc();
-    auto execute = [&] {
-        save_registers();
-        return into_kernel([&] { return handle_sync(&core(), running()); });
-    };
-    Vcpu* next = execute();
-    const bool again = esr >> 26 == ec::data_abort && next == guest && pc() == at;
-    return again ? execute() : next;
+    save_registers();
+    return into_kernel([&] { return handle_sync(&core(), running()); });
 }
 
 Vcpu* Machine::serror(uint64_t esr) {
