@@ -84,6 +84,7 @@ struct LongAnswer {
         answer.tag = abi::ReplyTag::make(abi::Action::advance, static_cast<uint16_t>(label));
         uint64_t const given[] = {static_cast<uint64_t>(words)..., 0};
         static_assert(sizeof...(Words) <= abi::message_words);
+#pragma GCC unroll 6
         for (unsigned i = 0; i < sizeof...(Words); ++i) { answer.words[i] = given[i]; }
         return answer;
     }

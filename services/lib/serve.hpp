@@ -39,6 +39,12 @@ template <typename T, typename Message>
     }
 }
 
+/// Answers a guest's call to its firmware with x0 alone: the other registers stay the guest's.
+template <typename T>
+concept AnswersFirmwareQuickly = requires(T& object, Smccc const& message, uint64_t& x0) {
+    { object.quick(message, x0) } -> std::same_as<bool>;
+};
+
 template <typename T, typename Message>
 concept Frequent = HandlesQuickly<T, Message> || Handles<T, Message>;
 
@@ -70,6 +76,18 @@ template <typename T> [[gnu::always_inline]] inline bool quick(T& object, abi::M
         if (kind == abi::Kind::wfx) { return try_quickly(object, Wait{request(m), w[0], m.tag.label()}, answer); }
     }
     return false;
+}
+
+/// The same for a firmware call.
+template <typename T> [[gnu::always_inline]] inline bool quick_firmware(T& object, abi::Message const& m, uint64_t& x0) {
+    if constexpr (AnswersFirmwareQuickly<T>) {
+        auto const* w = m.words;
+        bool const by_smc = m.tag.label() == 1;
+        return m.tag.kind() == abi::Kind::smccc &&
+               object.quick(Smccc{request(m), {w[0], w[1], w[2], w[3], w[4], w[5]}, by_smc}, x0);
+    } else {
+        return false;
+    }
 }
 
 /// Every other message, what quick() did not do, and what nobody handles.
@@ -111,8 +129,10 @@ template <typename T> [[gnu::noinline]] LongAnswer dispatch(T& object, abi::Mess
 }
 
 /// When the core shall wake this vCPU, in CNTPCT ticks.
-template <typename T> [[gnu::always_inline]] inline uint64_t deadline_of(T& object) {
-    if constexpr (requires { object.deadline(); }) {
+template <typename T> [[gnu::always_inline]] inline uint64_t deadline_of(T& object, unsigned vcpu) {
+    if constexpr (requires { object.deadline(vcpu); }) {
+        return object.deadline(vcpu);
+    } else if constexpr (requires { object.deadline(); }) {
         return object.deadline();
     } else {
         return abi::no_deadline;
@@ -162,15 +182,19 @@ template <typename T> [[gnu::always_inline]] inline uint64_t deadline_of(T& obje
 template <typename T> void loop() {
     abi::Message m;
     T& object = *served<T>;
-    reply_and_receive(m, deadline_of(object), LongAnswer{});
+    unsigned const vcpu = vcpu_index();
+    reply_and_receive(m, deadline_of(object, vcpu), LongAnswer{});
     for (;;) {
         Answer answer;
-        if (quick(object, m, answer)) [[likely]] {
-            reply_and_receive(m, deadline_of(object), answer);
+        if (uint64_t x0 = 0; quick_firmware(object, m, x0)) {
+            auto const* w = m.words;
+            reply_and_receive(m, deadline_of(object, vcpu), LongAnswer::smccc(x0, w[1], w[2], w[3]));
+        } else if (quick(object, m, answer)) [[likely]] {
+            reply_and_receive(m, deadline_of(object, vcpu), answer);
         } else {
             abi::Message const copy = m; // so that only this path needs the message in memory
             LongAnswer const reply = dispatch(object, copy);
-            reply_and_receive(m, deadline_of(object), reply);
+            reply_and_receive(m, deadline_of(object, vcpu), reply);
         }
     }
 }

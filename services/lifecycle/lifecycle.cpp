@@ -37,6 +37,7 @@ service::LongAnswer Lifecycle::on(service::Smccc const& call) {
     // is none here.
     for (unsigned n = 1; n < 4; ++n) { reply.words[n] = call.words[n]; }
     if (answer.action == abi::Action::wait) { reply.words[1] = abi::no_deadline; }
+    if (service::vcpu_index() == 0) { look_for_requests(); } // others have woken it
     return reply;
 }
 
@@ -73,16 +74,14 @@ void Lifecycle::work() {
         terminal_.show_prompt();
     }
     if (!port_.drain()) { next_ = std::min(next_, port_.in_microseconds(1000)); }
+    look_for_requests();
 }
 
-/// vCPU 0 has work at once after any message, for a guest's call may have left a request. No other
-/// vCPU has.
-uint64_t Lifecycle::deadline() {
-    if (service::vcpu_index() != 0) { return abi::no_deadline; }
+/// What guests ask of their whole VM is work for vCPU 0, at once.
+void Lifecycle::look_for_requests() {
     for (auto& vm : system_.all_vms()) {
-        if (vm.requests.load() != 0) { return 0; }
+        if (vm.requests.load() != 0) { next_ = 0; }
     }
-    return next_;
 }
 
 } // namespace lifecycle

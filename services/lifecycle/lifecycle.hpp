@@ -5,6 +5,7 @@
 #include "services/lib/message.hpp"
 #include "services/lifecycle/core_port.hpp"
 #include "services/lifecycle/prompt.hpp"
+#include "services/lifecycle/psci.hpp"
 
 namespace lifecycle {
 
@@ -12,16 +13,21 @@ class Lifecycle {
 public:
     explicit Lifecycle(service::Environment const& environment);
 
+    [[gnu::always_inline]] bool quick(service::Smccc const& call, uint64_t& x0) {
+        return psci::has_constant_answer(static_cast<uint32_t>(call.words[0]), x0);
+    }
     service::LongAnswer on(service::Smccc const& call);
     service::Answer on(service::SysregRead const& access);
     service::Answer on(service::SysregWrite const& access);
     void on(service::Signals signals);
     void on(service::Deadline);
-    uint64_t deadline();
+    /// Of the service's own vCPU of this index: only vCPU 0 ever has work.
+    uint64_t deadline(unsigned vcpu) const { return vcpu == 0 ? next_ : abi::no_deadline; }
 
 private:
     Vm* client(service::Request const& request);
     void work();
+    void look_for_requests();
 
     CorePort port_;
     System system_;

@@ -29,8 +29,9 @@ constinit Timers<Core const&> timers{core};
 
 struct Service {
     Answer on(service::SysregRead const& m) const {
-        if (!is_register(m.reg) || !timers.has(m.badge, m.vcpu)) { return Answer::undefined(); }
-        return Answer::advance(timers.read(static_cast<unsigned>(m.badge), m.vcpu, m.reg, service::now()));
+        auto const* timer = timers.find(m.badge, m.vcpu);
+        if (timer == nullptr || !is_register(m.reg)) { return Answer::undefined(); }
+        return Answer::advance(timer->read(m.reg, service::now()));
     }
 
     Answer on(service::SysregWrite const& m) const {
@@ -47,7 +48,7 @@ struct Service {
     Answer on(service::Wait const& m) const { return Answer::wait(m.instruction == 0 ? m.deadline : 0); }
 
     void on(service::Deadline const&) const { timers.look(service::vcpu_index(), service::now()); }
-    uint64_t deadline() const { return timers.deadline(service::vcpu_index()); }
+    uint64_t deadline(unsigned vcpu) const { return timers.deadline(vcpu); }
 
     service::LongAnswer on(service::Call const& m) const {
         if (m.badge != abi::client::control_badge) { return abi::Status::denied; }

@@ -8,7 +8,9 @@ namespace timer {
 
 constexpr uint32_t cntp_tval = abi::sysreg(3, 3, 14, 2, 0), cntp_ctl = abi::sysreg(3, 3, 14, 2, 1),
                    cntp_cval = abi::sysreg(3, 3, 14, 2, 2);
-constexpr bool is_register(uint64_t reg) { return reg == cntp_tval || reg == cntp_ctl || reg == cntp_cval; }
+/// They differ in op2 alone.
+constexpr bool is_register(uint64_t reg) { return reg == cntp_ctl || (reg & ~(cntp_tval ^ cntp_cval)) == cntp_tval; }
+static_assert(is_register(cntp_tval) && is_register(cntp_ctl) && is_register(cntp_cval));
 
 struct Physical {
     static constexpr uint32_t enable = 1u << 0, imask = 1u << 1, istatus = 1u << 2;
@@ -24,9 +26,8 @@ struct Physical {
     constexpr uint64_t deadline(uint64_t now) const { return control == enable && now < cval ? cval : abi::no_deadline; }
 
     constexpr uint64_t read(uint64_t reg, uint64_t now) const {
-        if (reg == cntp_cval) { return cval; }
-        if (reg == cntp_tval) { return static_cast<uint32_t>(cval - now); }
-        return control | (condition(now) ? istatus : 0);
+        if (reg == cntp_ctl) [[likely]] { return control | (condition(now) ? istatus : 0); }
+        return reg == cntp_cval ? cval : static_cast<uint32_t>(cval - now);
     }
 
     /// A write of TVAL that is repeated later counts from later, as if the guest had been slower:

@@ -37,12 +37,14 @@ public:
     /// Once, before anything else.
     void add_client(unsigned client, unsigned vcpus, VmState& state) {
         clients_[client] = {&state, vcpus};
+        for (unsigned vcpu = 0; vcpu < vcpus; ++vcpu) { timers_[client][vcpu] = &state.timers[vcpu].timer; }
         if (client >= client_count_) { client_count_ = client + 1; }
     }
-    bool has(uint64_t client, unsigned vcpu) const { return client < client_count_ && vcpu < clients_[client].vcpus; }
+    bool has(uint64_t client, unsigned vcpu) const { return find(client, vcpu) != nullptr; }
 
-    uint64_t read(unsigned client, unsigned vcpu, uint64_t reg, uint64_t now) const {
-        return clients_[client].state->timers[vcpu].timer.read(reg, now);
+    /// Null: no such vCPU.
+    Physical const* find(uint64_t client, unsigned vcpu) const {
+        return client < max_clients && vcpu < max_vcpus ? timers_[client][vcpu] : nullptr;
     }
 
     /// False: the timer's lock was not to be had.
@@ -160,6 +162,7 @@ private:
     static uint32_t owner(const TimerState& state) { return __atomic_load_n(&state.owner, __ATOMIC_RELAXED); }
 
     Core core_;
+    Physical const* timers_[max_clients][max_vcpus] = {};
     Client clients_[max_clients] = {};
     unsigned client_count_ = 0;
     uint64_t next_[max_servers] = {}; ///< each its server's own

@@ -84,7 +84,7 @@ TEST_CASE("the line is a level: it falls when the condition goes away", "[timer]
     m.timers->look(0, 500);
     m.timers->look(0, 501);
     CHECK(m.take() == Lines{{0, 0, true}});
-    CHECK(m.timers->read(0, 0, cntp_ctl, 501) == 5);
+    CHECK(m.timers->find(0, 0)->read(cntp_ctl, 501) == 5);
     SECTION("by a later CVAL") {
         m.timers->write(0, 0, 0, cntp_cval, 900, 510);
         CHECK(m.timers->deadline(0) == 900);
@@ -144,7 +144,7 @@ TEST_CASE("after a restart the timers go on and the lines are told again", "[tim
     CHECK(std::count(lines.begin(), lines.end(), Line{1, 1, false}) == 1);
     CHECK(m.timers->deadline(0) == abi::no_deadline);
     CHECK(m.timers->deadline(1) == 900);
-    CHECK(m.timers->read(0, 0, cntp_cval, 600) == 500);
+    CHECK(m.timers->find(0, 0)->read(cntp_cval, 600) == 500);
 }
 
 TEST_CASE("virtual time starts at zero and stands still in a pause", "[timer][virtual]") {
@@ -199,7 +199,7 @@ TEST_CASE("physical time goes on in a pause", "[timer][virtual]") {
     m.timers->look(0, 500);
     CHECK(m.take() == Lines{{0, 0, true}});
     REQUIRE(m.timers->resume(0, 700) == abi::Status::ok);
-    CHECK(m.timers->read(0, 0, cntp_ctl, 700) == 5);
+    CHECK(m.timers->find(0, 0)->read(cntp_ctl, 700) == 5);
 }
 
 TEST_CASE("reset switches the timers off and lowers their lines", "[timer][reset]") {
@@ -211,8 +211,8 @@ TEST_CASE("reset switches the timers off and lowers their lines", "[timer][reset
     m.timers->pause(0, 650);
     REQUIRE(m.timers->reset(0, 700) == abi::Status::ok);
     CHECK(m.take() == Lines{{0, 0, false}});
-    CHECK(m.timers->read(0, 0, cntp_ctl, 700) == 0);
-    CHECK(m.timers->read(0, 1, cntp_cval, 700) == 0);
+    CHECK(m.timers->find(0, 0)->read(cntp_ctl, 700) == 0);
+    CHECK(m.timers->find(0, 1)->read(cntp_cval, 700) == 0);
     REQUIRE(m.timers->resume(0, 800) == abi::Status::ok); // it was not paused any more
     CHECK(m.log.offsets[0][0] == 700);
     m.timers->look(0, 900);
