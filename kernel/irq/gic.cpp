@@ -51,8 +51,8 @@ void store_bit(uint64_t bank, uint32_t intid) { hw::store32(distributor + (bank 
     while (hw::load32(base + gicr_waker) & children_asleep) { hw::yield(); }
     init_bank(sgi, 0);
     hw::store32(sgi + (icfgr + 4), 0); // PPIs are level-sensitive
-    hw::store32(sgi + isenabler, 1u << ipi | 1u << maintenance | 1u << hypervisor_timer | 1u << virtual_timer);
-    if (!core.open_pmu) { hw::store32(sgi + isenabler, 1u << pmu); }
+    const uint32_t own_pmu = core.open_pmu ? 0 : 1u << pmu;
+    hw::store32(sgi + isenabler, 1u << ipi | own_pmu | 1u << maintenance | 1u << hypervisor_timer | 1u << virtual_timer);
 }
 
 } // namespace

@@ -292,7 +292,7 @@ TEST_CASE("the physical GIC: affinities, triggers, inter-processor interrupts", 
     CHECK(hw::device[gicd + 0xc00 + 12] == 2u << 4);
     CHECK(hw::device[gicd] == 0x12);
     CHECK(hw::device[gicd + 0x80 + 4] == ~0u);
-    CHECK(hw::device[gicr + gicr_stride + 0x1'0100] == (1u << 0 | 1u << 25 | 1u << 26 | 1u << 27));
+    CHECK(hw::device[gicr + gicr_stride + 0x1'0100] == (1u << 0 | 1u << 23 | 1u << 25 | 1u << 26 | 1u << 27));
     gic::send_ipi(1);
     CHECK(hw::read<hw::IccSgi1r>().bits == 1 << 1);
     CHECK(world.core0.list_registers == 4);
