@@ -71,7 +71,8 @@ void measure_exits() {
     uint64_t uart = machine().uart.base;
     if (wanted("uart.read")) measure("uart.read", [=] { mmio_read<uint32_t>(uart + uart_flags); });
     if (wanted("uart.write")) measure("uart.write", [=] { mmio_write<uint32_t>(uart + uart_data, written); });
-    if (wanted("uart.setup")) measure("uart.setup", [=] { mmio_write<uint32_t>(uart + uart_integer_divisor, 1); });
+    if (wanted("uart.setup") && !machine().uart_is_set_up)
+        measure("uart.setup", [=] { mmio_write<uint32_t>(uart + uart_integer_divisor, 1); });
     if (wanted("sysreg.read")) measure("sysreg.read", [] { CntpCtlEl0::read(); });
     if (wanted("hvc") && machine().psci == PsciMethod::hvc)
         measure("hvc", [] {

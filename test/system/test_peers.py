@@ -24,7 +24,6 @@ RANGES = {
     "xen": {
         "uart.read": (300, 1500),
         "uart.write": (300, 2000),
-        "uart.setup": (300, 2000),
         "sysreg.read": (200, 1200),
         "hvc": (200, 1200),
         "timer.deadline": (400, 3000),

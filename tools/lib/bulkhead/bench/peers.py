@@ -25,6 +25,7 @@ PEERS: dict[str, Callable[[Guest, Path, Path, str | None], Peer]] = {
 }
 DONE = r"^\[.*\] \w+: done$"
 _PATIENCE_S = 600.0  # of the host; only a safety net
+_FAULT = r"^\[.*\] \w+: fault: powering off$"  # an exception that the guest did not expect
 _TICK_S = 0.05
 _TAIL = 12
 _SLEEPS = 256 + 8  # partitions/bench/bench.h: rounds and warm_up
@@ -94,14 +95,14 @@ def _executed(name: str, guest: Guest, scratch: Path, cpu: str | None) -> int:
 @contextlib.contextmanager
 def _boot(
     name: str, guest: Guest, scratch: Path, cpu: str | None, extra: Sequence[str] = ()
-) -> Iterator[_Running]:
+) -> Iterator[Running]:
     peer = PEERS[name](guest, build_folder() / "debian", scratch, cpu)
     options = qemu.Options(cpu=cpu, icount=True, extra=(*peer.arguments, *extra))
     with Machine(qemu.command(peer.machine, options)) as machine:
-        yield _Running(name, peer.prefix, machine)
+        yield Running(name, peer.prefix, machine)
 
 
-class _Running:
+class Running:
     """A machine with a peer."""
 
     def __init__(self, name: str, prefix: str, machine: Machine) -> None:
@@ -124,6 +125,8 @@ class _Running:
             for number, line in enumerate(lines, start=1):
                 if re.search(pattern, line):
                     return lines[:number]
+                if re.search(_FAULT, line):
+                    raise self._broken()
             self.pump(_TICK_S)
 
     def sleeps_for_ever(self) -> bool:
