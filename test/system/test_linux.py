@@ -62,6 +62,21 @@ def test_linux_boots_to_a_shell(machine, boot, cpu, vcpus):
 
 
 @pytest.mark.slow
+def test_a_pmu_keys_and_random_bits_of_its_own(machine, boot):
+    boot(1, vm("linux", [0], "pmu = true", "pac = true", "trng = true"), cpu="max")
+    shell = Shell(machine, "linux").up()
+    said = shell.run("dmesg")
+    assert "hw perfevents: enabled with armv8_pmuv3 PMU driver" in said
+    assert "detected: Address authentication" in said
+    assert re.search(r"^Features.* paca pacg", shell.run("cat /proc/cpuinfo"), re.MULTILINE)
+    assert "smccc_trng" in shell.run("ls /sys/bus/platform/devices")
+    assert "WRONG" not in shell.run("stress perf 100")
+    taken = re.search(r"^ *\d+: +(\d+) .*arm-pmu", shell.run("cat /proc/interrupts"), re.MULTILINE)
+    assert taken and int(taken[1]) > 0
+    assert machine.events("vm.without") == [] and machine.events("vm.undefined") == []
+
+
+@pytest.mark.slow
 def test_the_pair_runs_beside_a_bare_metal_guest(machine):
     machine.boot("linux-pair", timeout=BOOT_S)
     for name in ("linux-a", "linux-b"):

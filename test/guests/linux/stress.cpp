@@ -8,8 +8,12 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <fcntl.h>
+#include <linux/perf_event.h>
 #include <sched.h>
 #include <string_view>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -261,8 +265,37 @@ int bytes_in(long size) {
     return bad != 0 || done != size;
 }
 
+volatile sig_atomic_t overflows = 0;
+void note_overflow(int) { overflows = overflows + 1; }
+
+/// Counts own cycles with the PMU; each million of them raises its interrupt, which becomes a signal.
+int perf(long rounds) {
+    perf_event_attr attributes{};
+    attributes.size = sizeof(attributes);
+    attributes.type = PERF_TYPE_HARDWARE;
+    attributes.config = PERF_COUNT_HW_CPU_CYCLES;
+    attributes.sample_period = 1'000'000;
+    attributes.wakeup_events = 1;
+    attributes.disabled = 1;
+    const int event = static_cast<int>(syscall(SYS_perf_event_open, &attributes, 0, -1, -1, 0));
+    if (event < 0) {
+        printf("perf: no event: WRONG: %s\n", strerror(errno));
+        return 1;
+    }
+    signal(SIGIO, note_overflow);
+    fcntl(event, F_SETOWN, getpid());
+    fcntl(event, F_SETFL, O_ASYNC);
+    ioctl(event, PERF_EVENT_IOC_REFRESH, 1000);
+    for (long n = 0; n < rounds * 1'000'000; ++n) { asm volatile(""); }
+    uint64_t cycles = 0;
+    const bool got = read(event, &cycles, sizeof(cycles)) == sizeof(cycles);
+    const bool wrong = !got || cycles == 0 || overflows == 0;
+    printf("perf: cycles=%lu overflows=%d%s\n", cycles, static_cast<int>(overflows), wrong ? " WRONG" : "");
+    return wrong;
+}
+
 int usage() {
-    fputs("stress fp|fork|signal ROUNDS; clock|count SECONDS; out|in BYTES\n", stderr);
+    fputs("stress fp|fork|signal ROUNDS; clock|count SECONDS; perf MILLIONS; out|in BYTES\n", stderr);
     return 2;
 }
 
@@ -285,6 +318,8 @@ int main(int argc, char** argv) {
         bad = clocks(number);
     } else if (what == "count") {
         bad = count(number);
+    } else if (what == "perf") {
+        bad = perf(number);
     } else if (what == "out") {
         bad = bytes_out(number);
         puts("");
