@@ -26,7 +26,7 @@ constexpr unsigned exits_sysreg = 2, exits_smccc = 3, exits_wfx = 4, exits_irq =
 
 /// The first request on this way, and every one of a vCPU that has more to leave than the shortcut does. `found`: Destination::now
 /// before anything was looked up.
-Vcpu* find_destination(Core& core, Vcpu& guest, Destination& to, TrapRoute route, uint64_t found) {
+[[gnu::cold, gnu::noinline]] Vcpu* find_destination(Core& core, Vcpu& guest, Destination& to, TrapRoute route, uint64_t found) {
     Vcpu* server = server_of(core, route.endpoint);
     if (server && !guest.leaves_slowly) { to = {found, server, route.endpoint, route.badge}; }
     return make_request(core, guest, route.endpoint, route.badge);
@@ -45,8 +45,9 @@ Vcpu* find_destination(Core& core, Vcpu& guest, Destination& to, TrapRoute route
         vcpu.eager.elr_el1 = hw::read<hw::ElrEl1>().bits;
         return faulted(core, vcpu, FaultReason::exception, hw::read<hw::EsrEl1>().bits);
     }
-    uint64_t entry = vcpu.partition->stage2.descriptor({vcpu.ipa});
-    if (DevicePage{entry}.is_device()) { return faulted(core, vcpu, FaultReason::undecodable); }
+    if (DevicePage{vcpu.partition->stage2.descriptor({vcpu.ipa})}.is_device()) {
+        return faulted(core, vcpu, FaultReason::undecodable);
+    }
     bool forbidden = (esr.get(EsrEl2::fsc) & kind) == permission;
     return faulted(core, vcpu, forbidden ? FaultReason::permission : FaultReason::stage2);
 }

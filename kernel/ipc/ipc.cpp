@@ -19,7 +19,7 @@ using abi::Tag;
 namespace {
 
 /// The caller cannot be served: a status for a native one, a fault of a VM's.
-void refuse(Core& core, Vcpu& caller, Status status) {
+[[gnu::cold]] void refuse(Core& core, Vcpu& caller, Status status) {
     caller.state = VcpuState::ready;
     caller.callee = nullptr;
     if (caller.native) {
@@ -33,7 +33,7 @@ void refuse(Core& core, Vcpu& caller, Status status) {
 constexpr unsigned longest_wait = 64;
 
 /// Would a call to `server` wait for its own caller, or make a chain that is too deep?
-bool closes_cycle(const Core& core, const Vcpu& caller, const Vcpu* server) {
+[[gnu::cold]] bool closes_cycle(const Core& core, const Vcpu& caller, const Vcpu* server) {
     unsigned length = 1;
     for (const Vcpu* above = caller.caller; above; above = above->caller) { ++length; }
     if (length > abi::max_call_depth) { return true; }
@@ -43,7 +43,7 @@ bool closes_cycle(const Core& core, const Vcpu& caller, const Vcpu* server) {
     return server == &caller || length >= longest_wait;
 }
 
-bool lost(const Vcpu& server) { return !server.paused && (server.state == VcpuState::off || server.state == VcpuState::faulted); }
+[[gnu::cold]] bool lost(const Vcpu& server) { return !server.paused && (server.state == VcpuState::off || server.state == VcpuState::faulted); }
 
 /// A message that is nobody's request.
 void tell(Vcpu& server, Kind kind, uint64_t word) {
@@ -97,15 +97,13 @@ Vcpu* call(Core& core, Vcpu& caller) {
     if (status == Status::ok) {
         const Capability& capability = found.value().capability;
         Vcpu* server = found.value()->server[core.index];
-        if (!server) {
-            status = Status::no_server;
-        } else if (closes_cycle(core, caller, server)) {
-            status = Status::cycle;
-        } else if (lost(*server)) {
-            status = Status::server_fault;
-        } else {
-            return make_request(core, caller, capability.object, capability.badge);
+        if (server && takes_shortcut(*server) && !caller.caller) { // who waits closes no circle, and nobody waits for the caller
+            hw::save_native(caller.context);
+            return serve(core, caller, *server, capability.object, capability.badge, call_request(caller));
         }
+        status = !server ? Status::no_server : closes_cycle(core, caller, server) ? Status::cycle : Status::ok;
+        if (status == Status::ok && lost(*server)) { status = Status::server_fault; }
+        if (status == Status::ok) { return make_request(core, caller, capability.object, capability.badge); }
     }
     caller.context.x[0] = static_cast<uint64_t>(status);
     return &caller;
@@ -193,7 +191,7 @@ void receive(Core& core, Vcpu& server, uint64_t deadline) {
     hw::save_server(server.context);
     if (server.registers_saved) {
         server.registers_saved = false;
-        for (unsigned i = 9; i < 31; ++i) { server.context.x[i] = 0; }
+        std::fill(&server.context.x[9], &server.context.x[31], 0);
         return reply_recv(deadline, tag, w0, w1, w2, w3, w4, w5);
     }
     core.current = nullptr; // its registers are dead, and saved as far as they count
@@ -240,7 +238,7 @@ void notify(Core& core, Notification& notification, uint64_t bits) {
     if (before == 0 && notification.target) { ask(core, *notification.target, request::wake); }
 }
 
-void abandon_requests(Core& core, Vcpu& vcpu) {
+[[gnu::cold]] void abandon_requests(Core& core, Vcpu& vcpu) {
     if (Vcpu* caller = vcpu.caller) {
         vcpu.caller = nullptr;
         caller->callee = nullptr;
@@ -258,7 +256,7 @@ void abandon_requests(Core& core, Vcpu& vcpu) {
     core.reschedule = true;
 }
 
-void recheck(Core& core) {
+[[gnu::cold]] void recheck(Core& core) {
     for (uint32_t i = 0; i < core_count; ++i) {
         if (cores[i]) { cores[i]->recheck.store(true, std::memory_order_release); }
     }

@@ -57,8 +57,7 @@ void write_answer(Vcpu& caller, uint64_t tag, const uint64_t (&words)[abi::messa
 
 void advance(Context& context, uint64_t esr) {
     if (!is_aarch32(context)) {
-        context.pc += 4;
-        context.pstate = executed(context.pstate);
+        context.pc += 4, context.pstate = executed(context.pstate);
         return;
     }
     constexpr uint64_t ss = 1u << 21, il = 1u << 25, it_low = 3u << 25, it_high = 0x3fu << 10;
