@@ -106,7 +106,7 @@ def operations_table(results: Results) -> Table:
             group[one.name].mean if one.name in group else None for group in results.peers.values()
         ]
         shown = [number(value, one.unit) for value in figures]
-        row = [*shown, _bar(one), *map(number, peers)]
+        row = [*shown, _bar(one), *(number(value, one.unit) for value in peers)]
         table.add_row(f"{one.title} [dim]{one.name}[/]", *row, _verdict(one, figure))
     return table
 
