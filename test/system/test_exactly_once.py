@@ -50,7 +50,14 @@ def system(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("at", "point"), [(1, "before"), (1, "after"), (2, "after"), (999, "before"), (1001, "both")]
+    ("at", "point"),
+    [
+        (1, "before"),
+        pytest.param(1, "after", marks=pytest.mark.slow),
+        pytest.param(2, "after", marks=pytest.mark.slow),
+        pytest.param(999, "before", marks=pytest.mark.slow),
+        (1001, "both"),
+    ],
 )
 def test_output_survives_kills(machine: Harness, system, at: int, point: str) -> None:
     machine.boot(system(fault_at=at, fault_point=point, fault_times=10), timeout=120)
@@ -64,7 +71,10 @@ def test_output_survives_kills(machine: Harness, system, at: int, point: str) ->
     assert not machine.events("vm.fault")
 
 
-@pytest.mark.parametrize("point", ["before", "after", "both"])
+@pytest.mark.parametrize(
+    "point",
+    [*(pytest.param(point, marks=pytest.mark.slow) for point in ("before", "after")), "both"],
+)
 def test_input_survives_kills(machine: Harness, system, point: str) -> None:
     machine.boot(
         system(fault_access="read", fault_at=37, fault_point=point, fault_times=10), timeout=120
@@ -107,6 +117,7 @@ def restart_all(machine: Harness, count: int) -> None:
         machine.expect(event="partition.restart", partition=service, count=count)
 
 
+@pytest.mark.slow
 def test_restarts_under_load(machine: Harness) -> None:
     """Each service is killed twenty times under guests that print as fast as they can."""
     machine.boot(SYSTEM, timeout=120)

@@ -178,7 +178,7 @@ def test_a_megabyte_goes_out_and_in_without_a_wrong_byte(machine, boot):
     assert shell.finish() == f"in: ready\nin: {len(data)} bytes"
 
 
-def wait_for(machine, there, timeout=600):
+def wait_for(machine, there, timeout=1800):
     """Until `there(bytes so far)`; expect() would look through all of them each time."""
     end = time.monotonic() + timeout
     while time.monotonic() < end and not there(machine.streams["linux"].raw):
