@@ -94,8 +94,8 @@ def _vm(system: System, vm: Vm) -> Iterator[UserError]:
             message = f"'{vm.name}' has a {role}, but the system has no service for it"
             hint = f"add [service.{role}], or say `{role} = false` in '{vm.name}'"
             yield system.source.error("E011", message, (*vm.path, role), hint)
-    for key, wants in (("pmu", vm.pmu), ("pac", vm.pac), ("trng", vm.trng)):
-        if wants and not system.role("lifecycle"):
+    for key, asked in (("pmu", vm.pmu), ("pac", vm.pac), ("trng", vm.trng)):
+        if asked and not system.role("lifecycle"):
             message = f"'{vm.name}' has a key '{key}', but the system has no lifecycle service"
             hint = f"add [service.lifecycle], or leave out `{key}` in '{vm.name}'"
             yield system.source.error("E011", message, (*vm.path, key), hint)
