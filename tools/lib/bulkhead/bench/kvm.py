@@ -29,10 +29,15 @@ _INIT = """#!/bin/busybox sh
 """
 
 
+def fetch(cache: Path) -> tuple[Path, Path, Path]:
+    """The kernel, busybox, and a folder with QEMU and its libraries."""
+    kernel, busybox = debian_file(_KERNEL, cache), debian_file(_BUSYBOX, cache)
+    return kernel, busybox, debian_program(_PACKAGE, _PROGRAM, cache)
+
+
 def prepare(guest: Guest, cache: Path, scratch: Path, cpu: str | None) -> Peer:
     """Linux as the host, QEMU as its first program."""
-    kernel, busybox = debian_file(_KERNEL, cache), debian_file(_BUSYBOX, cache)
-    program = debian_program(_PACKAGE, _PROGRAM, cache)
+    kernel, busybox, program = fetch(cache)
     files = {"bin/busybox": busybox, "guest.img": guest.image, "init": scratch / "init"}
     if guest.initrd:
         files["guest.cpio"] = guest.initrd

@@ -6,8 +6,9 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from bulkhead import bench_linux, qemu
 from bulkhead.bench import kvm, xen
@@ -19,10 +20,18 @@ from bulkhead.pack.debian import debian_file
 from bulkhead.paths import build_folder
 from bulkhead.streams import CORE, Transcript
 
-PEERS: dict[str, Callable[[Guest, Path, Path, str | None], Peer]] = {
-    "kvm": kvm.prepare,
-    "xen": xen.prepare,
-}
+
+class _Kind(Protocol):
+    """A module that knows how a peer is booted."""
+
+    def fetch(self, cache: Path) -> object:
+        """Brings the packages into the cache, or says which one cannot be had."""
+
+    def prepare(self, guest: Guest, cache: Path, scratch: Path, cpu: str | None) -> Peer:
+        """Makes the peer's files in `scratch`."""
+
+
+PEERS: dict[str, _Kind] = {"kvm": kvm, "xen": xen}
 DONE = r"^\[.*\] \w+: done$"
 _PATIENCE_S = 600.0  # of the host; only a safety net
 _FAULT = r"^\[.*\] \w+: fault: powering off$"  # an exception that the guest did not expect
@@ -36,6 +45,11 @@ class PeerError(UserError):
     """The peer did not come to the guest's end: exit status 1."""
 
     status = 1
+
+
+def fetch(name: str) -> None:
+    """Brings what the peer needs into the build folder; what cannot be had is an error that names it."""
+    PEERS[name].fetch(_cache())
 
 
 def run(
@@ -65,7 +79,7 @@ def workloads(
     """Linux's workloads (`bench_linux`) in the peer's only VM: rounds and instructions of each."""
     initrd = scratch / "linux.cpio"
     initrd.write_bytes(bench_linux.archive())
-    kernel = debian_file(bench_linux.KERNEL, build_folder() / "debian")
+    kernel = debian_file(bench_linux.KERNEL, _cache())
     bootargs = bench_linux.bootargs(words)
     guest = Guest(kernel, bootargs, ram_mib=bench_linux.RAM_MIB, initrd=initrd)
     found = bench_linux.counted("\n".join(run(name, guest, scratch, cpu, _LINUX_OFF)))
@@ -73,6 +87,10 @@ def workloads(
     if missing:
         raise PeerError(f"peer {name}: Linux did not count {', '.join(missing)}", code="bench-peer")
     return found
+
+
+def _cache() -> Path:
+    return build_folder() / "debian"
 
 
 def _executed(name: str, guest: Guest, scratch: Path, cpu: str | None) -> int:
@@ -96,7 +114,7 @@ def _executed(name: str, guest: Guest, scratch: Path, cpu: str | None) -> int:
 def _boot(
     name: str, guest: Guest, scratch: Path, cpu: str | None, extra: Sequence[str] = ()
 ) -> Iterator[Running]:
-    peer = PEERS[name](guest, build_folder() / "debian", scratch, cpu)
+    peer = PEERS[name].prepare(guest, _cache(), scratch, cpu)
     options = qemu.Options(cpu=cpu, icount=True, extra=(*peer.arguments, *extra))
     with Machine(qemu.command(peer.machine, options)) as machine:
         yield Running(name, peer.prefix, machine)

@@ -63,6 +63,8 @@ def check(others: Sequence[str]) -> None:
         if peer not in peers.PEERS:
             hint = f"it is one of {', '.join(peers.PEERS)}"
             raise UserError(f"--peer {peer}: there is no such peer", code="bench-peer", hint=hint)
+    for peer in others:
+        peers.fetch(peer)
 
 
 def linux(names: Sequence[str]) -> list[Workload]:

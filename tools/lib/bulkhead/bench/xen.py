@@ -20,10 +20,14 @@ _IMAGE, _INITRD = 0x6000_0000, 0x6800_0000
 _PREFIX = "(XEN) DOM1: "
 
 
+def fetch(cache: Path) -> Path:
+    """Xen's Image."""
+    return debian_file(_XEN, cache)
+
+
 def prepare(guest: Guest, cache: Path, scratch: Path, cpu: str | None) -> Peer:
     """Xen, with a device tree that tells it of its one domain, and the domain's Image in memory."""
-    hypervisor = debian_file(_XEN, cache)
-    machine = qemu.Bare(hypervisor, MACHINE, guest.cpus, MEMORY_MIB)
+    machine = qemu.Bare(fetch(cache), MACHINE, guest.cpus, MEMORY_MIB)
     tree = scratch / "xen.dtb"
     tree.write_bytes(_device_tree(_machines_own(machine, cpu, scratch), guest))
     arguments = ["-dtb", str(tree)]
