@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Virtual interrupts across vCPUs, cores and VMs: routing, switching, the timer that VMs share, reset.
 #include "interrupt_world.hpp"
+#include "switch.hpp"
 
 using namespace bulkhead;
 using namespace bulkhead::test;
@@ -236,4 +237,84 @@ TEST_CASE("reset leaves nothing pending or active, and the physical timer free",
     CHECK(world.read(Register::active_set, 0, 32) == 0);
     CHECK(world.read(Register::pending_set, 0, 0) == 1 << 20);          // an input is not the vCPU's state
     CHECK((world.read(Register::enable_set, 0, 0) & 1u << timer) != 0); // nor is the configuration
+}
+
+TEST_CASE("a VM's own PMU and keys are in the hardware only while it is entered", "[irq]") {
+    World world;
+    Vcpu& vcpu = *world.a.vcpus[0];
+    auto& hardware = hw::in_hardware().extra;
+    constexpr auto closed = MdcrEl2::tpm(1) | MdcrEl2::tpmcr(1) | MdcrEl2::tda(1);
+    hw::write<MdcrEl2>(closed);
+    hardware = {};
+    hardware.keys[9] = 7;
+    vcpu.extra.keys[9] = 0x1234, vcpu.extra.pmu[70] = 0x5678;
+    vcpu.leaves_slowly = true;
+    SECTION("one that has neither") {
+        exchange_extra(world.core0, vcpu);
+        CHECK((hardware.keys[9] == 7 && hardware.pmu[70] == 0));
+        CHECK(hw::read<MdcrEl2>() == closed);
+    }
+    SECTION("one that has both") {
+        vcpu.own_pmu = true;
+        vcpu.controls.hcr |= HcrEl2::pauth.mask;
+        exchange_extra(world.core0, vcpu);
+        CHECK((hardware.keys[9] == 0x1234 && hardware.pmu[70] == 0x5678));
+        CHECK(hw::read<MdcrEl2>() == MdcrEl2::tda(1));
+        hardware.keys[9] = 0x4321;
+        world.core0.loaded = &vcpu;
+        after_guest(vcpu);
+        CHECK((hardware.keys[9] == 7 && hardware.pmu[70] == 0));
+        CHECK((vcpu.extra.keys[9] == 0x4321 && vcpu.extra.pmu[70] == 0x5678));
+        CHECK(hw::read<MdcrEl2>() == closed);
+        CHECK(world.core0.loaded == nullptr);
+    }
+}
+
+TEST_CASE("VM B gets its PMU interrupt while VM A's is active", "[irq]") {
+    World world;
+    Guest a, b;
+    Vcpu &first = *world.a.vcpus[0], &second = *world.b.vcpus[0];
+    first.own_pmu = second.own_pmu = true;
+    world.open(world.a, 0, gic::pmu);
+    world.open(world.b, 0, gic::pmu);
+    physical(world.core0, gic::pmu);
+    World::enter();
+    hw::log.push_back({hw::Op::store, gicr + 0x1'0300, 1u << gic::pmu, 0}); // as the hardware did
+    CHECK(Guest::list(gic::pmu).get(IchLr::hw) == 1);
+    CHECK(Guest::list(gic::pmu).get(IchLr::pintid) == gic::pmu);
+    CHECK(a.acknowledge() == gic::pmu);
+    after_guest(first);
+    exchange_extra(world.core0, first); // a service in between changes nothing
+    CHECK(World::ppi_active(0, gic::pmu));
+    World::run(second);
+    exchange_extra(world.core0, second);
+    CHECK_FALSE(World::ppi_active(0, gic::pmu));
+    physical(world.core0, gic::pmu);
+    World::enter();
+    CHECK(b.handle() == gic::pmu);
+    exchange_extra(world.core0, first);
+    CHECK(World::ppi_active(0, gic::pmu));
+    World::run(first);
+    CHECK(Guest::state_of(gic::pmu) == IchLr::active);
+    a.end(gic::pmu);
+    CHECK(ended_by_guest == std::vector<unsigned>{gic::pmu, gic::pmu});
+}
+
+TEST_CASE("a PMU interrupt that the guest clears, or that is nobody's, lets the physical one go", "[irq]") {
+    World world;
+    Vcpu& vcpu = *world.a.vcpus[0];
+    vcpu.own_pmu = true;
+    physical(world.core0, gic::pmu); // the guest has not enabled it
+    hw::log.push_back({hw::Op::store, gicr + 0x1'0300, 1u << gic::pmu, 0});
+    CHECK(world.read(Register::pending_set, 0, 0) == 1u << gic::pmu);
+    exchange_extra(world.core0, vcpu);
+    CHECK(World::ppi_active(0, gic::pmu));
+    world.state(Register::pending_clear, 0, 0, 1u << gic::pmu);
+    exchange_extra(world.core0, vcpu);
+    CHECK_FALSE(World::ppi_active(0, gic::pmu));
+    CHECK(World::deactivated() == spurious);
+    world.core0.current = &world.server;
+    physical(world.core0, gic::pmu);
+    CHECK(World::deactivated() == gic::pmu);
+    CHECK(world.read(Register::pending_set, 0, 0) == 0);
 }

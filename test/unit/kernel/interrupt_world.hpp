@@ -160,12 +160,13 @@ struct World {
     }
     uint64_t last = 0;
 
-    /// Whether the physical timer interrupt of a core is active, by what was last written.
-    static bool timer_active(unsigned core) {
+    /// Whether a physical PPI of a core is active, by what was last written.
+    static bool timer_active(unsigned core) { return ppi_active(core, gic::virtual_timer); }
+    static bool ppi_active(unsigned core, unsigned intid) {
         const uint64_t frame = gicr + core * gicr_stride + 0x1'0000;
         bool active = false;
         for (const auto& event : hw::log) {
-            if (event.op != hw::Op::store || event.value != 1u << gic::virtual_timer) { continue; }
+            if (event.op != hw::Op::store || event.value != 1u << intid) { continue; }
             if (event.address == frame + 0x300) { active = true; }
             if (event.address == frame + 0x380) { active = false; }
         }
