@@ -44,7 +44,7 @@ def pack(system: str, output: Path) -> None:
     _ready()
     packed = pack_system(path, output)
     size = output.stat().st_size
-    click.echo(f"bulkhead: {output}: {size >> 10} KiB, {len(packed.partitions) - 1} partitions")
+    click.echo(f"bulkhead: {output}: {size >> 10} KiB, {packed.count} partitions")
     arguments = " ".join(packed.board_qemu)
     click.echo(
         f"bulkhead: boot it with: qemu-system-aarch64 {arguments} -cpu {packed.default_cpu} "

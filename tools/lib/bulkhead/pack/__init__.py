@@ -35,7 +35,8 @@ class PackedSystem:
     cpus: int
     memory_mib: int
     default_cpu: str
-    partitions: list[str]
+    partitions: list[str]  # streams by name; empty without a console
+    count: int
 
 
 def pack_system(
@@ -66,6 +67,7 @@ def pack_system(
         memory_mib=description.memory_mib,
         default_cpu=board.default_cpu,
         partitions=list(plan.streams),
+        count=len(plan.partitions),
     )
 
 

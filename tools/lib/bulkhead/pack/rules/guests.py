@@ -86,6 +86,9 @@ def _interrupts(system: System, vm: Vm) -> Iterator[UserError]:
         if intid > last:
             message = f"{what} of '{vm.name}' has INTID {intid}, but its last is {last}"
             yield system.source.error("E031", message, path, "raise `spis` in its gic")
+        elif not vm.gic and what.strip("'") in vm.devices:
+            message = f"{what} of '{vm.name}' has INTID {intid}, but the VM has no GIC"
+            yield system.source.error("E031", message, path, "leave `gic = false` out")
     for one, other in combinations(lines, 2):
         if one[2] == other[2]:
             message = f"in '{vm.name}', {one[1]} and {other[1]} both have INTID {one[2]}"
