@@ -43,7 +43,9 @@ constexpr unsigned longest_wait = 64;
     return server == &caller || length >= longest_wait;
 }
 
-[[gnu::cold]] bool lost(const Vcpu& server) { return !server.paused && (server.state == VcpuState::off || server.state == VcpuState::faulted); }
+[[gnu::cold]] bool lost(const Vcpu& server) {
+    return !server.paused && (server.state == VcpuState::off || server.state == VcpuState::faulted);
+}
 
 /// A message that is nobody's request.
 void tell(Vcpu& server, Kind kind, uint64_t word) {

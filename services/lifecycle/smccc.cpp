@@ -28,10 +28,10 @@ struct Entropy {
 };
 std::optional<Entropy> take(Port& port, uint64_t count) {
     Entropy entropy;
-    for (unsigned n = 0; n * 64 < count; ++n) {
+    for (uint64_t n = 0; n * 64 < count; ++n) {
         const auto word = port.entropy();
         if (!word) { return std::nullopt; }
-        const uint64_t left = count - n * 64ull;
+        const uint64_t left = count - n * 64;
         entropy.words[n] = left < 64 ? *word & ((1ull << left) - 1) : *word;
     }
     return entropy;
