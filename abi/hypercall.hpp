@@ -152,8 +152,8 @@ enum class VcpuRegister : uint8_t {
 };
 
 enum class VcpuState : uint8_t {
-    off = 0,     ///< never started, stopped, or off by its own wish
-    ready = 1,   ///< runs or could
+    ready = 0,   ///< runs or could; zero, for the shortest way writes it at every exit
+    off = 1,     ///< never started, stopped, or off by its own wish
     waiting = 2, ///< in reply_recv, WFI
     calling = 3, ///< a request is with a service
     paused = 4,

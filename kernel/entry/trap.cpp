@@ -91,7 +91,7 @@ inline uint64_t note_address(Vcpu& vcpu) {
     return find_route(core, vcpu, vcpu.registers[crn], crn == 14 ? Trap::timer : crn == 12 || crn == 4 ? Trap::gic : Trap::sysreg);
 }
 
-[[gnu::noinline]] Vcpu* register_access(Core& core, Vcpu& vcpu, uint64_t esr) {
+[[gnu::always_inline]] inline Vcpu* register_access(Core& core, Vcpu& vcpu, uint64_t esr) {
     ++vcpu.exits[exits_sysreg];
     const Destination& to = vcpu.registers[esr >> 10 & 15];
     if (to.found != Destination::current() || !(esr & op0_is_3)) [[unlikely]] { return find_register(core, vcpu, {esr}); }
@@ -116,7 +116,7 @@ Vcpu* wait(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
 }
 
 /// A VM's HVC #0, which leaves the PC behind itself.
-[[gnu::noinline]] Vcpu* firmware_call(Core& core, Vcpu& vcpu) {
+[[gnu::always_inline]] inline Vcpu* firmware_call(Core& core, Vcpu& vcpu) {
     ++vcpu.exits[exits_smccc];
     if (vcpu.firmware.found != Destination::current()) [[unlikely]] {
         step_back(4);

@@ -207,9 +207,10 @@ void receive(Core& core, Vcpu& server, uint64_t deadline) {
     return schedule(core);
 }
 
-/// A function of its own, so that the compiler leaves the words where reply_recv got them.
-[[gnu::noipa]] static Vcpu* reply_to_call(Core& core, uint64_t tag, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3, uint64_t w4,
+/// Likewise: the compiler leaves the words where reply_recv got them.
+[[gnu::noipa]] static Vcpu* reply_to_call(uint64_t, uint64_t tag, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3, uint64_t w4,
                                           uint64_t w5) {
+    Core& core = Core::self();
     hw::save_server(core.current->context);
     return answer_native(core, *core.current, *core.account, tag, {w0, w1, w2, w3, w4, w5});
 }
@@ -224,7 +225,7 @@ extern "C" Vcpu* reply_recv(uint64_t deadline, uint64_t tag, uint64_t w0, uint64
     if (!usual || !(advances & (server.standing == Vcpu::just_serving))) [[unlikely]] {
         return reply_generally(deadline, tag, w0, w1, w2, w3, w4, w5);
     }
-    if (caller->native) { return reply_to_call(core, tag, w0, w1, w2, w3, w4, w5); }
+    if (caller->native) { return reply_to_call(deadline, tag, w0, w1, w2, w3, w4, w5); }
     hw::save_server(server.context);
     return answer_vm(core, server, *caller, w0, w1, w2, w3);
 }

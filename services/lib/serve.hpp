@@ -61,15 +61,15 @@ template <typename T> [[gnu::always_inline]] inline bool quick(T& object, abi::M
             return try_quickly(object, MmioWrite{request(m), w[0], m.tag.size(), w[1]}, answer);
         }
     }
+    if constexpr (Frequent<T, SysregRead>) {
+        if (kind == abi::Kind::sysreg_read) {
+            return try_quickly(object, SysregRead{request(m), static_cast<uint32_t>(w[0])}, answer);
+        }
+    }
     if constexpr (Frequent<T, SysregWrite>) {
         if (kind == abi::Kind::sysreg_write) {
             auto const reg = static_cast<uint32_t>(w[0]);
             return try_quickly(object, SysregWrite{request(m), reg, w[1]}, answer);
-        }
-    }
-    if constexpr (Frequent<T, SysregRead>) {
-        if (kind == abi::Kind::sysreg_read) {
-            return try_quickly(object, SysregRead{request(m), static_cast<uint32_t>(w[0])}, answer);
         }
     }
     if constexpr (Frequent<T, Wait>) {
@@ -128,10 +128,22 @@ template <typename T> [[gnu::noinline]] LongAnswer dispatch(T& object, abi::Mess
     return Answer::abort();
 }
 
+/// A service that says when in a variable of its own, which it changes.
+template <typename T>
+concept KeepsDeadline = requires(T& object, unsigned vcpu) {
+    { object.deadline(vcpu) } -> std::same_as<uint64_t const&>;
+};
+
+/// Where that variable is.
+template <typename T> uint64_t const* deadline_of(T& object, unsigned vcpu) {
+    if constexpr (KeepsDeadline<T>) { return &object.deadline(vcpu); }
+    return nullptr;
+}
+
 /// When the core shall wake this vCPU, in CNTPCT ticks.
-template <typename T> [[gnu::always_inline]] inline uint64_t deadline_of(T& object, unsigned vcpu) {
-    if constexpr (requires { object.deadline(vcpu); }) {
-        return object.deadline(vcpu);
+template <typename T> [[gnu::always_inline]] inline uint64_t deadline(T& object, uint64_t const* kept) {
+    if constexpr (KeepsDeadline<T>) {
+        return *static_cast<uint64_t const volatile*>(kept);
     } else if constexpr (requires { object.deadline(); }) {
         return object.deadline();
     } else {
@@ -182,19 +194,19 @@ template <typename T> [[gnu::always_inline]] inline uint64_t deadline_of(T& obje
 template <typename T> void loop() {
     abi::Message m;
     T& object = *served<T>;
-    unsigned const vcpu = vcpu_index();
-    reply_and_receive(m, deadline_of(object, vcpu), LongAnswer{});
+    uint64_t const* const kept = deadline_of(object, vcpu_index());
+    reply_and_receive(m, deadline(object, kept), LongAnswer{});
     for (;;) {
         Answer answer;
         if (uint64_t x0 = 0; quick_firmware(object, m, x0)) {
             auto const* w = m.words;
-            reply_and_receive(m, deadline_of(object, vcpu), LongAnswer::smccc(x0, w[1], w[2], w[3]));
+            reply_and_receive(m, deadline(object, kept), LongAnswer::smccc(x0, w[1], w[2], w[3]));
         } else if (quick(object, m, answer)) [[likely]] {
-            reply_and_receive(m, deadline_of(object, vcpu), answer);
+            reply_and_receive(m, deadline(object, kept), answer);
         } else {
             abi::Message const copy = m; // so that only this path needs the message in memory
             LongAnswer const reply = dispatch(object, copy);
-            reply_and_receive(m, deadline_of(object, vcpu), reply);
+            reply_and_receive(m, deadline(object, kept), reply);
         }
     }
 }

@@ -22,7 +22,7 @@ public:
     void on(service::Signals signals);
     void on(service::Deadline);
     /// Of the service's own vCPU of this index: only vCPU 0 ever has work.
-    uint64_t deadline(unsigned vcpu) const { return vcpu == 0 ? next_ : abi::no_deadline; }
+    uint64_t const& deadline(unsigned vcpu) const { return vcpu == 0 ? next_ : never_; }
 
 private:
     Vm* client(service::Request const& request);
@@ -37,7 +37,8 @@ private:
     Vms vms_{port_, system_, journal_, ending_};
     Supervisor supervisor_{port_, system_, journal_, ending_, vms_};
     Prompt prompt_{port_, system_, terminal_, journal_, ending_, vms_, supervisor_};
-    uint64_t next_ = 0;         ///< when there is work again
+    uint64_t next_ = 0; ///< when there is work again
+    uint64_t never_ = abi::no_deadline;
     bool prompt_shown_ = false; ///< once, after the VMs of the start are loaded
 };
 

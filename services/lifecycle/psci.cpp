@@ -125,6 +125,7 @@ PsciAnswer serve_psci(Port& port, Vm& vm, unsigned caller, uint64_t const* words
     }
     if (uint64_t x0 = 0; has_constant_answer(function, x0)) { return answer(static_cast<int64_t>(x0)); }
     switch (function) {
+    case smccc::version: return answer(0x1'0001);
     case smccc::arch_features: return answer(arch_feature(port, static_cast<uint32_t>(arguments[0])));
     case features: return answer(has_feature(arguments[0]));
     case cpu_suspend:

@@ -22,7 +22,7 @@ constexpr int64_t affinity_on = 0, affinity_off = 1, affinity_on_pending = 2;
 /// Of functions that say the same to everybody.
 [[gnu::always_inline]] inline bool has_constant_answer(uint32_t function, uint64_t& x0) {
     x0 = 0x1'0001;
-    return function == version || function == smccc::version;
+    return function == version;
 }
 } // namespace psci
 

@@ -48,7 +48,7 @@ struct Service {
     Answer on(service::Wait const& m) const { return Answer::wait(m.instruction == 0 ? m.deadline : 0); }
 
     void on(service::Deadline const&) const { timers.look(service::vcpu_index(), service::now()); }
-    uint64_t deadline(unsigned vcpu) const { return timers.deadline(vcpu); }
+    uint64_t const& deadline(unsigned vcpu) const { return timers.deadline(vcpu); }
 
     service::LongAnswer on(service::Call const& m) const {
         if (m.badge != abi::client::control_badge) { return abi::Status::denied; }

@@ -26,7 +26,7 @@ struct Physical {
     constexpr uint64_t deadline(uint64_t now) const { return control == enable && now < cval ? cval : abi::no_deadline; }
 
     constexpr uint64_t read(uint64_t reg, uint64_t now) const {
-        if (reg == cntp_ctl) [[likely]] { return control | (condition(now) ? istatus : 0); }
+        if (reg == cntp_ctl) [[likely]] { return uint64_t{control} | (condition(now) ? istatus : 0); }
         return reg == cntp_cval ? cval : static_cast<uint32_t>(cval - now);
     }
 

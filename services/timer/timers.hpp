@@ -44,7 +44,8 @@ public:
 
     /// Null: no such vCPU.
     Physical const* find(uint64_t client, unsigned vcpu) const {
-        return client < max_clients && vcpu < max_vcpus ? timers_[client][vcpu] : nullptr;
+        static_assert(max_vcpus == 8);
+        return client < max_clients ? timers_[client][vcpu % max_vcpus] : nullptr; // the core's indices are below max_vcpus
     }
 
     /// False: the timer's lock was not to be had.
@@ -78,7 +79,7 @@ public:
         next_[server] = next;
     }
 
-    uint64_t deadline(unsigned server) const { return next_[server]; }
+    uint64_t const& deadline(unsigned server) const { return next_[server]; }
 
     // Of lifecycle, whose VM does not run meanwhile
 

@@ -22,7 +22,7 @@ template <> struct StringMaker<bulkhead::FaultReason> {
 };
 template <> struct StringMaker<bulkhead::VcpuState> {
     static std::string convert(bulkhead::VcpuState state) {
-        static const char* const names[] = {"off", "ready", "waiting", "calling", "paused", "faulted"};
+        static const char* const names[] = {"ready", "off", "waiting", "calling", "paused", "faulted"};
         return names[static_cast<unsigned>(state)];
     }
 };
