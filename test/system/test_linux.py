@@ -170,7 +170,11 @@ def test_bytes_go_out_and_in_without_a_wrong_one(machine, boot):
     raw = bytes(machine.streams["linux"].raw)
     given = raw[raw.index(data[:64]) :]
     wrong = next((n for n in range(len(data)) if given[n : n + 1] != data[n : n + 1]), None)
-    assert wrong is None, (wrong, given[wrong - 8 : wrong + 64], data[wrong - 8 : wrong + 64])
+    assert wrong is None, (
+        wrong,
+        given[wrong - 8 : wrong + 64],
+        data[wrong - 8 : wrong + 64],
+    )
     shell.start(f"stress in {len(data)}")
     wait_for(
         machine, lambda raw: b"in: ready" in raw[-1024:]
@@ -183,7 +187,8 @@ def test_bytes_go_out_and_in_without_a_wrong_one(machine, boot):
 def wait_for(machine, there, timeout=1800):
     """Until `there(bytes so far)`; expect() would look through all of them each time."""
     end = time.monotonic() + timeout
-    while time.monotonic() < end and not there(machine.streams["linux"].raw):
+    while not there(machine.streams["linux"].raw):
+        assert not machine.ended and time.monotonic() < end, "what was waited for did not come"
         machine.run_for(0.2)
 
 
@@ -251,7 +256,10 @@ def test_interrupts_go_where_they_belong(machine, boot, record_figure):
     for cpu in range(2):
         idle = sum(counts[cpu] - before[name][cpu] for name, counts in after.items() if counts[1:])
         record_figure(
-            f"idle Linux, two vCPUs: interrupts of CPU {cpu}", idle, "in ten seconds", 500
+            f"idle Linux, two vCPUs: interrupts of CPU {cpu}",
+            idle,
+            "in ten seconds",
+            500,
         )
         assert idle < 500
     assert after["Err"] == [0]
@@ -353,7 +361,10 @@ def test_it_boots_through_firmware(machine, boot, tmp_path):
     packed = machine.pack(tmp_path / "system.toml")
     loader = f"loader,file={packed.image},addr={IMAGE_AT:#x},force-raw=on"
     machine.boot(
-        packed, kernel=False, qemu_args=["-bios", U_BOOT, "-device", loader], timeout=BOOT_S
+        packed,
+        kernel=False,
+        qemu_args=["-bios", U_BOOT, "-device", loader],
+        timeout=BOOT_S,
     )
     machine.expect("Hit any key", "core")
     machine.send_raw("\r")

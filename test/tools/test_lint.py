@@ -18,7 +18,11 @@ FLAGS += " -fno-eliminate-unused-debug-symbols -fno-eliminate-unused-debug-types
 
 
 def entry(compiler: str, file) -> dict[str, str]:
-    return {"directory": "/", "file": str(file), "command": f"{compiler} {FLAGS} -c {file}"}
+    return {
+        "directory": "/",
+        "file": str(file),
+        "command": f"{compiler} {FLAGS} -c {file}",
+    }
 
 
 def test_clang_tidy_looks_at_the_cross_sources_of_kernel_and_services_once():
@@ -71,20 +75,27 @@ def test_doctor_names_what_is_missing_or_old(monkeypatch, tmp_path):
 
 
 FAKE = """#!/bin/sh
-echo "$*" >> log
+case $1 in
+bench) echo bench "$*" | sed 's/--only [a-z]* //g; s/^bench //' >> log ;;
+*) echo "$*" >> log ;;
+esac
 case $1 in
 lint) exit {lint} ;;
+bench) exit {bench} ;;
 test) echo "3 passed, 0 failed"; exit {test} ;;
 esac
 """
+
+BENCH = "bench --compare test/bench/recorded.json --check"
 
 
 @pytest.mark.parametrize(
     "results, status, calls",
     [
-        ((0, 0), 0, ["setup", "lint", "test"]),
-        ((0, 1), 1, ["setup", "lint", "test"]),
-        ((1, 1), 1, ["setup", "lint", "test --also-failed lint"]),
+        ((0, 0, 0), 0, ["setup", "lint", BENCH, "test"]),
+        ((0, 0, 1), 1, ["setup", "lint", BENCH, "test"]),
+        ((1, 0, 1), 1, ["setup", "lint", BENCH, "test --also-failed lint"]),
+        ((0, 1, 1), 1, ["setup", "lint", BENCH, "test --also-failed bench"]),
     ],
 )
 def test_ci_runs_all_and_ends_with_the_tests_last_line(tmp_path, results, status, calls):
@@ -92,7 +103,7 @@ def test_ci_runs_all_and_ends_with_the_tests_last_line(tmp_path, results, status
     (tmp_path / "tools").mkdir()
     shutil.copy(CHECKOUT / ".ci" / "run", tmp_path / ".ci")
     fake = tmp_path / "tools" / "bulkhead"
-    fake.write_text(FAKE.format(lint=results[0], test=results[1]))
+    fake.write_text(FAKE.format(lint=results[0], bench=results[1], test=results[2]))
     fake.chmod(0o755)
     done = subprocess.run([tmp_path / ".ci" / "run"], cwd="/", capture_output=True, text=True)
     assert done.returncode == status

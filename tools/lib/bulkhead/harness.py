@@ -126,7 +126,9 @@ class Harness:
             if partition is not None:
                 wanted["partition"] = partition
             return self._wait(
-                lambda: self._find_event(name, wanted), f"event {name} {wanted}", timeout
+                lambda: self._find_event(name, wanted),
+                f"event {name} {wanted}",
+                timeout,
             )
         if event is not None or text is None or keys:
             raise TypeError("expect() takes either a text, or event=… and its keys")
@@ -154,7 +156,9 @@ class Harness:
         __tracebackhide__ = True
         self._send_frames(framed.focus_request, partition)
         self._wait(
-            lambda: self.transcript.focus == partition or None, f"focus on {partition}", None
+            lambda: self.transcript.focus == partition or None,
+            f"focus on {partition}",
+            None,
         )
 
     def wait_off(self, timeout: float | None = None) -> str:
@@ -162,14 +166,14 @@ class Harness:
         __tracebackhide__ = True
         event = self._wait(lambda: self.transcript.off, "the line `machine: off`", timeout)
         deadline = time.monotonic() + 5.0
-        while not self._ended and time.monotonic() < deadline:
+        while not self.ended and time.monotonic() < deadline:
             self.pump(_TICK_S)  # the rest of what it said
         return event.keys.get("reason", "unknown")
 
     def run_for(self, seconds: float) -> None:
         """Lets the machine run for some host time."""
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline and not self._ended:
+        while time.monotonic() < deadline and not self.ended:
             self.pump(_TICK_S)
 
     def pump(self, timeout: float = 0.0) -> None:
@@ -181,7 +185,7 @@ class Harness:
         """Ends the machine. Its streams and events stay."""
         if self._machine is not None:
             for _ in range(_LAST_READS):
-                if self._ended or not (data := self._machine.read(0.0)):
+                if self.ended or not (data := self._machine.read(0.0)):
                     break
                 self.transcript.feed(data)
             self._machine.stop()
@@ -205,13 +209,16 @@ class Harness:
         return found
 
     @property
-    def _ended(self) -> bool:
+    def ended(self) -> bool:
+        """QEMU is gone."""
         return self._machine is None or self._machine.closed
 
     def _send_frames(self, frames: Callable[[int], bytes], partition: str) -> None:
         __tracebackhide__ = True
         stream = self._wait(
-            lambda: self.transcript.id_of(partition), f"a stream called {partition}", None
+            lambda: self.transcript.id_of(partition),
+            f"a stream called {partition}",
+            None,
         )
         assert self._machine is not None
         self._machine.write(frames(stream))
@@ -227,7 +234,7 @@ class Harness:
             found = find()
             if found is not None:
                 return found
-            if self._ended:
+            if self.ended:
                 why = self.transcript.off.line if self.transcript.off else "QEMU ended"
                 break
             if self.transcript.panic_ended and not self._may_panic:
@@ -255,7 +262,7 @@ class Harness:
             stream = self.transcript.streams.get(name)
             if stream is None:
                 continue
-            quiet = self._ended or time.monotonic() - stream.changed >= _PROMPT_QUIET_S
+            quiet = self.ended or time.monotonic() - stream.changed >= _PROMPT_QUIET_S
             end = len(stream.text) if quiet else stream.text.rfind("\n") + 1
             found = pattern.search(stream.text, self._read_to.get(name, 0), end)
             if found is not None:
