@@ -50,7 +50,7 @@ void check_vcpus() {
     check("vcpu_write.pc", Status::ok, vcpu_write(cast.vcpu, abi::VcpuRegister::pc, 0x400'0000));
     check("vcpu_read.pc", 0x400'0000, vcpu_read(cast.vcpu, abi::VcpuGroup::pc).words[0]);
     check("vcpu_read.status", Status::ok, vcpu_read(cast.vcpu, abi::VcpuGroup::status).status);
-    check("vcpu_read.off", 0, vcpu_read(cast.vcpu, abi::VcpuGroup::status).words[0]);
+    check("vcpu_read.off", static_cast<uint64_t>(abi::VcpuState::off), vcpu_read(cast.vcpu, abi::VcpuGroup::status).words[0]);
     check("vcpu_schedule", Status::ok, vcpu_schedule(cast.vcpu, 11, 1000, 10'000));
     check("vcpu_schedule.unlimited", Status::ok, vcpu_schedule(cast.vcpu, 63, 0, 0));
 }

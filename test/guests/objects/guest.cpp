@@ -87,7 +87,7 @@ void check_guest() {
     check("guest.start", Status::ok, vcpu_start(vcpu, ram, device, ram, ram + 17 * page));
     check("guest.ran", wait_flag(1));
     check_messages();
-    check("guest.off", 0, vcpu_read(vcpu, abi::VcpuGroup::status).words[0]);
+    check("guest.off", static_cast<uint64_t>(abi::VcpuState::off), vcpu_read(vcpu, abi::VcpuGroup::status).words[0]);
     check("guest.unroute", Status::ok, destroy(endpoint));
     check("guest.start_again", Status::ok, vcpu_start(vcpu, ram, device, ram, ram + 17 * page));
     check("guest.no_endpoint", wait_for([=] { return vcpu_read(vcpu, abi::VcpuGroup::status).words[0] == 5; }));
