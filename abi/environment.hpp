@@ -33,6 +33,6 @@ struct EnvironmentHeader {
 static_assert(sizeof(EnvironmentHeader) == 64);
 constexpr uint64_t environment_magic = 0x31564e45'4b4c4842; ///< "BHLKENV1"
 
-constexpr uint32_t abi_version = 1;
+constexpr uint32_t abi_version = 2;
 
 } // namespace abi

@@ -84,7 +84,7 @@ template <class Vcpu> [[gnu::always_inline]] inline void load_controls(const Vcp
                  : "x9", "x10", "memory");
 }
 
-/// Registers change places with memory, which \\at then is behind. The last one: x9 is what it had, x10 what it has.
+/// Registers change places with memory, which `at` then is behind. The last one: x9 is what it had, x10 what it has.
 asm(".macro exchange at, registers:vararg\n .irp r, \\registers\n mrs x9, \\r\n ldr x10, [\\at]\n"
     "msr \\r, x10\n str x9, [\\at], #8\n .endr\n .endm");
 
@@ -112,7 +112,7 @@ inline void exchange_pmu(uint64_t* at) {
     at[0] = selected, at[1] = control;
 }
 
-void save_fp(FpState& state); // entry/fp.S
+void save_fp(FpState& state); // entry/vectors.S
 void load_fp(const FpState& state);
 
 } // namespace bulkhead::hw

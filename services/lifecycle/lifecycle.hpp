@@ -14,7 +14,8 @@ public:
     explicit Lifecycle(service::Environment const& environment);
 
     [[gnu::always_inline]] bool quick(service::Smccc const& call, uint64_t& x0) {
-        return psci::has_constant_answer(static_cast<uint32_t>(call.words[0]), x0);
+        x0 = static_cast<uint64_t>(psci::version_1_1);
+        return static_cast<uint32_t>(call.words[0]) == psci::version;
     }
     service::LongAnswer on(service::Smccc const& call);
     service::Answer on(service::SysregRead const& access);

@@ -123,9 +123,9 @@ PsciAnswer serve_psci(Port& port, Vm& vm, unsigned caller, uint64_t const* words
     if ((function & smc64) == 0) {
         for (auto& argument : arguments) { argument = static_cast<uint32_t>(argument); }
     }
-    if (uint64_t x0 = 0; has_constant_answer(function, x0)) { return answer(static_cast<int64_t>(x0)); }
     switch (function) {
-    case smccc::version: return answer(0x1'0001);
+    case version: return answer(version_1_1);
+    case smccc::version: return answer(smccc::version_1_1);
     case smccc::arch_features: return answer(arch_feature(port, static_cast<uint32_t>(arguments[0])));
     case features: return answer(has_feature(arguments[0]));
     case cpu_suspend:

@@ -3,7 +3,6 @@
 #pragma once
 #include "abi/message.hpp"
 #include "services/lifecycle/port.hpp"
-#include "services/lifecycle/smccc.hpp"
 #include "services/lifecycle/system.hpp"
 
 namespace lifecycle {
@@ -17,13 +16,8 @@ constexpr uint32_t smc64 = 0x4000'0000; ///< bit of the function identifier: 64-
 
 constexpr int64_t success = 0, not_supported = -1, invalid_parameters = -2, denied = -3, already_on = -4, on_pending = -5,
                   internal_failure = -6, invalid_address = -9;
+constexpr int64_t version_1_1 = 0x1'0001;
 constexpr int64_t affinity_on = 0, affinity_off = 1, affinity_on_pending = 2;
-
-/// Of functions that say the same to everybody.
-[[gnu::always_inline]] inline bool has_constant_answer(uint32_t function, uint64_t& x0) {
-    x0 = 0x1'0001;
-    return function == version;
-}
 } // namespace psci
 
 struct PsciAnswer {

@@ -9,7 +9,7 @@ namespace lifecycle {
 namespace smccc {
 constexpr uint32_t version = 0x8000'0000, arch_features = 0x8000'0001, workaround_1 = 0x8000'8000, workaround_2 = 0x8000'7fff,
                    workaround_3 = 0x8000'3fff;
-constexpr int64_t not_needed_here = 1, success = 0, not_supported = -1, not_required = -2;
+constexpr int64_t version_1_1 = 0x1'0001, not_needed_here = 1, success = 0, not_supported = -1, not_required = -2;
 } // namespace smccc
 
 namespace trng {

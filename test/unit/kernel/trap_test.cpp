@@ -133,46 +133,6 @@ TEST_CASE("each system register goes to the endpoint of its kind", "[decode][rou
     CHECK(m.guest.exits[2] == 1);
 }
 
-TEST_CASE("a way that was taken before leads elsewhere as soon as something on it has changed", "[routing]") {
-    Routing m;
-    Vcpu& second = m.vcpu(m.native("other"), 0, 20);
-    const ObjectRef elsewhere = m.endpoint({&second});
-    m.serve(second);
-    REQUIRE(m.go() == &m.guest);
-    const auto goes_to = [&](Vcpu& server, auto access) {
-        REQUIRE(access() == &server);
-        REQUIRE(m.answer(Action::advance) == &m.guest);
-    };
-    const auto load = [&] { return m.load(device_ipa); };
-    const auto firmware = [&] { return m.sync(ec::hvc64 << 26 | il); };
-    const auto timer = [&] { return m.sync(system_register(3, 3, 14, 2, 1, 5, true)); };
-    for (unsigned n = 0; n < 2; ++n) { goes_to(m.server, load), goes_to(m.server, firmware), goes_to(m.server, timer); }
-    SECTION("another page") {
-        m.device(*m.guest.partition, device_ipa + page_size, elsewhere, 1);
-        goes_to(second, [&] { return m.load(device_ipa + page_size); });
-        goes_to(m.server, load);
-    }
-    SECTION("a page that is no device's any more") {
-        REQUIRE(m.guest.partition->stage2.set_device({device_ipa}, 1, {}).ok());
-        Destination::forget_all();
-        load();
-        CHECK(m.guest.state == VcpuState::faulted);
-    }
-    SECTION("a route") {
-        m.trap(*m.guest.partition, abi::Trap::smccc, elsewhere, 1);
-        m.trap(*m.guest.partition, abi::Trap::timer, elsewhere, 1);
-        Destination::forget_all();
-        goes_to(second, firmware), goes_to(second, timer), goes_to(m.server, load);
-    }
-    SECTION("the endpoint is gone") {
-        objects.retire(objects.at(m.door.index()));
-        recheck(m.core());
-        load();
-        CHECK(m.guest.state == VcpuState::faulted);
-        CHECK(m.guest.fault.reason == FaultReason::no_endpoint);
-    }
-}
-
 TEST_CASE("firmware calls by HVC and SMC carry x0 to x5 and take x0 to x3 back", "[decode][routing]") {
     Routing m;
     const bool smc = GENERATE(false, true);

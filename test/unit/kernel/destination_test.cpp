@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+// Where a vCPU's traps go is remembered, until something on the way changes.
+#include "machine.hpp"
+
+namespace bulkhead::test {
+
+namespace {
+
+constexpr uint64_t device_ipa = 0x0900'0000;
+constexpr uint64_t cntp_ctl_read = ec::msr << 26 | il | 3u << 20 | 1u << 17 | 3u << 14 | 14u << 10 | 2u << 1 | 1;
+
+/// A guest, and two services that wait; its device page and its traps lead to the first one.
+struct Ways : Machine {
+    explicit Ways(unsigned cores = 1) : Machine(cores) {
+        device(*guest.partition, device_ipa, door, 99);
+        for (const Trap trap : {Trap::smccc, Trap::timer}) { this->trap(*guest.partition, trap, door, 1); }
+        serve(server);
+        serve(second);
+    }
+    using Trap = abi::Trap;
+    Vcpu& server = vcpu(native("service"), 0, 20);
+    Vcpu& second = vcpu(native("second"), 0, 20);
+    Vcpu& guest = vcpu(vm("guest"));
+    ObjectRef door = endpoint({&server}), elsewhere = endpoint({&second});
+
+    template <class Access> void goes_to(Vcpu& wanted, Access access) {
+        REQUIRE(access() == &wanted);
+        REQUIRE(answer(Action::advance) == &guest);
+    }
+    Vcpu* firmware() { return sync(ec::hvc64 << 26 | il); }
+    Vcpu* timer() { return sync(cntp_ctl_read); }
+};
+
+} // namespace
+
+TEST_CASE("a way that was taken before leads elsewhere as soon as something on it has changed", "[routing]") {
+    Ways m;
+    m.start(m.guest);
+    REQUIRE(m.go() == &m.guest);
+    const auto load = [&] { return m.load(device_ipa); };
+    const auto firmware = [&] { return m.firmware(); };
+    const auto timer = [&] { return m.timer(); };
+    for (unsigned n = 0; n < 2; ++n) { m.goes_to(m.server, load), m.goes_to(m.server, firmware), m.goes_to(m.server, timer); }
+    SECTION("another page") {
+        m.device(*m.guest.partition, device_ipa + page_size, m.elsewhere, 1);
+        m.goes_to(m.second, [&] { return m.load(device_ipa + page_size); });
+        m.goes_to(m.server, load);
+    }
+    SECTION("a page that is no device's any more") {
+        REQUIRE(m.guest.partition->stage2.set_device({device_ipa}, 1, {}).ok());
+        Destination::forget_all();
+        load();
+        CHECK(m.guest.state == VcpuState::faulted);
+    }
+    SECTION("a route") {
+        m.trap(*m.guest.partition, abi::Trap::smccc, m.elsewhere, 1);
+        m.trap(*m.guest.partition, abi::Trap::timer, m.elsewhere, 1);
+        Destination::forget_all();
+        m.goes_to(m.second, firmware), m.goes_to(m.second, timer), m.goes_to(m.server, load);
+    }
+    SECTION("the endpoint is gone") {
+        objects.retire(objects.at(m.door.index()));
+        recheck(m.core());
+        load();
+        CHECK(m.guest.state == VcpuState::faulted);
+        CHECK(m.guest.fault.reason == FaultReason::no_endpoint);
+    }
+}
+
+TEST_CASE("every hypercall that can lead a trap elsewhere makes all vCPUs look again", "[routing][hypercall]") {
+    Ways m(2);
+    Partition& boss = m.native("boss");
+    Vcpu& self = m.vcpu(boss, 0, 30);
+    const ObjectRef empty = m.endpoint({});
+    const uint64_t vm = m.grant(boss, objects.ref(m.guest.partition->object_index)), guest = m.grant(boss, m.name_of(m.guest));
+    const uint64_t free = m.grant(boss, empty), server = m.grant(boss, m.name_of(m.second)), door = m.grant(boss, m.elsewhere);
+    m.start(self);
+    REQUIRE(m.go() == &self);
+    const uint64_t before = Destination::current();
+    SECTION("route") { m.hvc(Hypercall::route, {vm, static_cast<uint64_t>(abi::Trap::timer), door, 1}); }
+    SECTION("map_device") { m.hvc(Hypercall::map_device, {vm, device_ipa + page_size, 1, door, 1}); }
+    SECTION("map_device that takes a page away") { m.hvc(Hypercall::map_device, {vm, device_ipa, 1, ~0ull}); }
+    SECTION("bind") { m.hvc(Hypercall::bind, {free, server}); }
+    SECTION("move") { m.hvc(Hypercall::vcpu_control, {guest, static_cast<uint64_t>(abi::VcpuOperation::move), 1}); }
+    SECTION("inject_serror") {
+        m.hvc(Hypercall::vcpu_control, {guest, static_cast<uint64_t>(abi::VcpuOperation::inject_serror), 0});
+    }
+    REQUIRE(m.running() == &self);
+    CHECK(m.status() == Status::ok);
+    CHECK(Destination::current() > before);
+}
+
+} // namespace bulkhead::test
