@@ -57,3 +57,29 @@ def test_a_cpu_without_a_pmu(machine: Harness) -> None:
     assert (event.keys["vm"], event.keys["key"]) == ("counters", "pmu")
     assert event.keys["cpu_lacks"] == "FEAT_PMUv3"
     machine.expect("pmu version=0 counters=0", "counters")
+
+
+ROUND = re.compile(
+    r"rounds=(\d+) counted=(\d+) cycles=(\d+) ticks=(\d+) increments=(\d+) seen=(\d+)"
+)
+INSTRUCTIONS = 2  # a round
+NS_PER_TICK = 16
+
+
+@pytest.mark.parametrize("cpu", ["cortex-a72", pytest.param("max", marks=pytest.mark.slow)])
+def test_two_vms_that_share_a_core_count_only_their_own(machine: Harness, cpu: str) -> None:
+    """Exactly, though they preempt each other by slices of 5 ms; and neither sees the other's registers."""
+    machine.boot("rivals", cpu=cpu, icount=True, timeout=120)
+    for vm in ("left", "right"):
+        found = machine.expect(re.compile(rf"{vm} found=(\w+) counters=(\d+)"), vm)
+        assert int(found[1], 16) == 0, "not as a VM starts: another's?"
+        assert int(found[2]) >= 4
+        for _ in range(5):
+            said = machine.expect(ROUND, vm)
+            rounds, counted, cycles, ticks, increments, seen = map(int, said.groups())
+            assert counted == INSTRUCTIONS * (rounds - 1)  # than of one round
+            assert seen == increments
+            # An instruction is a cycle and a nanosecond; the other had the core for as long.
+            assert 0 <= cycles - INSTRUCTIONS * rounds < 20
+            assert ticks * NS_PER_TICK > 1.5 * cycles
+        assert machine.expect(re.compile(rf"{vm} changed=(\d+)"), vm)[1] == "0"
