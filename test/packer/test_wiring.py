@@ -112,6 +112,19 @@ def test_a_device_brings_registers_and_interrupt(pack: Callable[[str], Image]) -
     assert bind["head"]["flags"] == 0
 
 
+def test_a_device_and_what_is_used_beside_it_fit_into_a_tlb_together(
+    pack: Callable[[str], Image]
+) -> None:
+    """The console looks at the PL011 and into its state for each byte; QEMU's TLB goes by the low bits of page numbers."""
+    image = pack(FIVE)
+    entries, maps = image.environment("console"), image.maps("console")
+    device, state = entries["device.pl011"][1], entries["state"][1]
+    beside = {page for page in maps if 0x6000_0000 <= page <= state}  # stacks, too
+    for bits in range(6, 23):
+        low = (4096 << bits) - 1
+        assert device & low not in {page & low for page in beside}
+
+
 def test_a_vm_can_own_a_device(pack: Callable[[str], Image]) -> None:
     """At its own address, its interrupt hardware-linked."""
     image = pack(FIVE + GUEST + 'devices = ["rtc"]\n')
