@@ -8,7 +8,6 @@ namespace console {
 namespace {
 
 constexpr unsigned bytes_at_once = 512; ///< to the PL011 before the core may do something else
-constexpr unsigned input_at_once = 256;
 constexpr unsigned rounds = 4;
 constexpr uint64_t retry_us = 10'000;    ///< look again at a full stream that input waits for
 constexpr uint64_t gather_us = 500;      ///< that output waits for more of it
@@ -71,20 +70,14 @@ void Console::signal_streams() {
     }
 }
 
-/// False: input waits for a stream's room.
-bool Console::take_input() {
-    for (unsigned i = 0; i < input_at_once; ++i) {
-        if (!holding_ && !device_.receive(held_)) { break; }
-        holding_ = !keyboard_.take(held_);
-        if (holding_) { break; }
-    }
+Input::Left Console::take_input() {
+    Input::Left const left = input_.take();
     if (unsigned const id = keyboard_.take_dropped(); id != 0) { service::log("input.dropped", {{"stream", streams_[id].name}}); }
-    device_.want_input(!holding_);
-    return !holding_;
+    return left;
 }
 
 void Console::run(bool all) {
-    bool const input_flows = take_input();
+    Input::Left const input = take_input();
     bool progress = true;
     for (unsigned i = 0; i < rounds && progress; ++i) {
         progress = output_.pump(service::now_us(), all);
@@ -92,9 +85,9 @@ void Console::run(bool all) {
     }
     state_.focus = streams_.focus;
     signal_streams();
-    bool const more = progress || (!state_.queue.empty() && !device_.fifo_full());
+    bool const more = progress || input == Input::Left::more || (!state_.queue.empty() && !device_.fifo_full());
     uint64_t due = more ? 0 : output_.due_us(); // 0: at once, but after whoever else wants the core
-    if (!input_flows && due > service::now_us() + retry_us) { due = service::now_us() + retry_us; }
+    if (input == Input::Left::waiting && due > service::now_us() + retry_us) { due = service::now_us() + retry_us; }
     deadline_ = due == never_us ? abi::no_deadline : service::ticks(due);
 }
 

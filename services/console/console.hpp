@@ -2,9 +2,8 @@
 // The console service: drives the PL011, merges the partitions' streams, gives the keyboard to one
 // of them. Its first vCPU does all of it; those on other cores touch nothing of it.
 #pragma once
-#include "services/console/device.hpp"
 #include "services/console/framed.hpp"
-#include "services/console/keyboard.hpp"
+#include "services/console/input.hpp"
 #include "services/console/text.hpp"
 #include "services/lib/environment.hpp"
 #include "services/lib/serve.hpp"
@@ -31,7 +30,7 @@ public:
 private:
     void find_streams(service::Environment const& environment);
     void run(bool all);
-    bool take_input();
+    Input::Left take_input();
     void begin_flush();
     bool flushed();
     bool flush();
@@ -45,11 +44,10 @@ private:
     Output& output_;
     Keyboard keyboard_;
     Device device_;
+    Input input_{device_, keyboard_};
     service::Handle interrupt_ = 0;
     uint64_t interrupt_signal_ = 0;
     uint64_t deadline_ = abi::no_deadline;
-    uint8_t held_ = 0; ///< a byte whose stream is full
-    bool holding_ = false;
     enum class Flush : uint8_t { none, rings, queue };
     Flush flush_ = Flush::none;
     uint32_t flush_queue_mark_ = 0;

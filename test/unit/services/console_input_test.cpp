@@ -2,7 +2,7 @@
 // The console's framed format and its input: frames both ways, keys, the escape key.
 #include "console_machine.hpp"
 #include "services/console/framed.hpp"
-#include "services/console/keyboard.hpp"
+#include "services/console/input.hpp"
 #include <catch2/catch.hpp>
 #include <map>
 
@@ -181,4 +181,37 @@ TEST_CASE("without frames 0x1E is a key like any other", "[console]") {
     Keyboard keyboard(tool.streams, tool.output, false);
     keyboard.take(frame_mark);
     CHECK(tool.heard(3) == "\x1e");
+}
+
+TEST_CASE("what one turn does not take of the input is said to be left, for no interrupt will tell", "[console]") {
+    using pl011::Register;
+    Tool tool;
+    uint32_t registers[static_cast<unsigned>(Register::count)] = {'k'}; // FR: the receive FIFO is not empty, however much is read
+    auto& flags = registers[static_cast<unsigned>(Register::fr)];
+    Device device(registers);
+    Input input(device, tool.keyboard);
+    CHECK(input.take() == Input::Left::more);
+    CHECK(tool.heard(3) == std::string(Input::at_once, 'k'));
+
+    flags = pl011::flag::rx_empty;
+    CHECK(input.take() == Input::Left::nothing);
+    CHECK(tool.heard(3).empty());
+}
+
+TEST_CASE("a byte that a full stream does not take is offered again, and none is read meanwhile", "[console]") {
+    using pl011::Register;
+    Tool tool;
+    uint32_t registers[static_cast<unsigned>(Register::count)] = {'k'};
+    auto const& mask = registers[static_cast<unsigned>(Register::imsc)];
+    Device device(registers);
+    Input input(device, tool.keyboard);
+    auto const frame = Tool::frame(2, std::string(255, 'x'));
+    while (tool.type(frame) == frame.size()) {}
+    CHECK(input.take() == Input::Left::waiting);
+    CHECK(mask == 0);
+
+    CHECK(tool.heard(2).find('k') == std::string::npos);
+    CHECK(input.take() == Input::Left::more);
+    CHECK(mask != 0);
+    CHECK(tool.heard(2).front() == 'k');
 }
