@@ -26,14 +26,10 @@ struct BootHeader {
     uint32_t objects;   ///< slots of the object table (1..max_objects), those for run-time objects included
     uint64_t pool_base; ///< physical memory for the core's own pages (tables, partitions, vCPUs); page-aligned
     uint64_t pool_size;
-    uint64_t log_ring; ///< physical address of the core's log ring (RingHeader), page-aligned; console consumes it
-    uint64_t log_ring_size;
     uint64_t gicd_base, gicr_base, gicr_stride; ///< physical, GICv3; gicr of core n at gicr_base + n * gicr_stride
-    uint64_t uart_base;                         ///< PL011 for a panic and for messages before the console runs
+    uint64_t uart_base;                         ///< PL011 for what the core itself says: at boot, and at its end
     uint64_t ram_base, ram_size;
-    uint32_t log_object; ///< notification signalled (log_signal) when the core logs; 0: none
-    uint32_t log_signal; ///< bit number
-    uint64_t reserved[3];
+    uint64_t reserved[6];
 };
 
 enum class RecordType : uint16_t {

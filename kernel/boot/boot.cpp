@@ -42,7 +42,6 @@ void map_core(const abi::BootHeader& header) {
     for (auto& area : core_areas) { el2_map::add(hw::physical(area.stack), sizeof(CoreArea) - sizeof(area.guard), data); }
     el2_map::add(at(core_end), (header.size + page_mask) & ~page_mask, rodata);
     el2_map::add({header.pool_base}, header.pool_size, data);
-    if (header.log_ring) { el2_map::add({header.log_ring}, header.log_ring_size, data); }
     el2_map::add({header.gicd_base}, gicd_size, device);
     el2_map::add({header.gicr_base}, header.gicr_stride * header.cores, device);
     el2_map::add({header.uart_base}, page_size, device);
@@ -113,9 +112,6 @@ void boot_main(uint64_t device_tree) {
     init_controls(core);
     gic::init_core(core);
     start_secondaries(header);
-    if (header.log_ring) {
-        log::init({header.log_ring}, header.log_ring_size, static_cast<uint16_t>(header.log_object), header.log_signal);
-    }
     LogLine("core", "boot").field("cores", header.cores).field("objects", header.objects).hex("image", at(image_start).value);
     begin_scheduling(core, at(image_start), at(init_end));
 }

@@ -19,13 +19,16 @@ alignas(16) constinit char panic_stack[4096]{};
 }
 asm(".global panic_stack_top\n.set panic_stack_top, panic_stack + 4096");
 
-/// The first words of the line that says what was violated.
-static LogLine& begin(LogLine&& line) {
+static void begin() {
     static std::atomic<bool> panicked{false};
     if (panicked.exchange(true)) { // a second core, or a panic in the panic
         for (;;) { hw::wfi(); }
     }
     log::leave_console();
+}
+
+/// The first words of the line that says what was violated.
+static LogLine& say_where(LogLine&& line) {
     Core& core = Core::self();
     line.field("core", core.index);
     if (core.current) { line.field("partition", core.current->partition->name).field("vcpu", core.current->index); }
@@ -55,12 +58,14 @@ void panic_exception() {
     if (booting && (esr & class_and_status) == external_abort) {
         refuse("\"less memory than the system was packed for\"", "address", far, "\"raise -m, or pack for less\"");
     }
-    begin(LogLine("core", "panic")).field("violated", "\"exception at EL2\"").hex("esr", esr).hex("far", far);
+    begin();
+    say_where(LogLine("core", "panic")).field("violated", "\"exception at EL2\"").hex("esr", esr).hex("far", far);
     end();
 }
 
 void panic_assertion(const char* violated, const char* file, unsigned line) {
-    begin(LogLine("core", "panic")).field("violated", violated).field("file", file).field("line", line);
+    begin();
+    say_where(LogLine("core", "panic")).field("violated", violated).field("file", file).field("line", line);
     end();
 }
 

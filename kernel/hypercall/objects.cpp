@@ -46,15 +46,10 @@ Status create_partition(const Making& making) {
     const uint64_t kind_value = making.arguments.x[3], slots = making.arguments.x[4];
     if (kind_value > static_cast<uint64_t>(abi::PartitionKind::vm)) { return Status::bad_argument; }
     if (slots == 0 || slots > max_slots) { return Status::bad_argument; }
-    ObjectRef supervisor = making.self.partition->supervisor;
-    uint64_t signal = making.self.partition->supervisor_signal;
-    if (making.arguments.x[5] != 0) {
-        auto named = TRY(making.self.partition->lookup<Notification>(making.arguments.x[5], right::signal));
-        signal = making.arguments.x[6];
-        if (signal >= 64) { return Status::bad_argument; }
-        if (named.capability.badge && !(named.capability.badge >> signal & 1)) { return Status::no_right; }
-        supervisor = named.capability.object;
-    }
+    auto supervisor = TRY(making.self.partition->lookup<Notification>(making.arguments.x[5], right::signal));
+    const uint64_t signal = making.arguments.x[6];
+    if (signal >= 64) { return Status::bad_argument; }
+    if (supervisor.capability.badge && !(supervisor.capability.badge >> signal & 1)) { return Status::no_right; }
     const auto kind = static_cast<abi::PartitionKind>(kind_value);
     const auto count = static_cast<uint32_t>(slots);
     const uint16_t vmid = free_vmid();
@@ -66,7 +61,7 @@ Status create_partition(const Making& making) {
     const uint16_t index = objects.index(slot);
     const Memory& memory = donor->memory;
     slot.partition = &init_partition(memory.base, memory.size / page_size, {index, vmid, kind, count, run_time_spis});
-    slot.partition->supervisor = supervisor;
+    slot.partition->supervisor = supervisor.capability.object;
     slot.partition->supervisor_signal = static_cast<uint8_t>(signal);
     slot.donor = objects.index(*donor);
     name_run_time(*slot.partition);

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT
-// The core's log: one line per event in logfmt (docs/log.md), put into the ring that the console service prints.
+// What nobody but the core can say: that it starts, that it refuses an image, a fault that ends the machine, a panic. One line per
+// event in logfmt (docs/log.md), straight to the PL011: before the console runs, or when it cannot any more.
 #pragma once
 #include "lib/types.hpp"
 
 namespace bulkhead {
 
-/// Builds one line; its destructor hands it over whole, or drops it whole if the ring is full.
+/// Writes one line, which its destructor ends. It takes as long as the device does.
 class LogLine {
 public:
     LogLine(const char* source, const char* event, const char* suffix = "");
-    ~LogLine();
+    ~LogLine() { put("\n"); }
     LogLine(const LogLine&) = delete;
     LogLine& operator=(const LogLine&) = delete;
     LogLine& field(const char* key, const char* value) { return name(key).put(value); }
@@ -22,14 +23,10 @@ private:
     LogLine& decimal(uint64_t value, unsigned width = 1);
     LogLine& hexadecimal(uint64_t value);
     LogLine& name(const char* key) { return put(" ").put(key).put("="); }
-    char text_[320];
-    unsigned length_ = 0;
 };
 
 namespace log {
-/// Before init lines go to the PL011 directly.
-void init(PhysAddr ring, uint64_t size, uint16_t object, unsigned signal);
-/// And again when the console cannot run any more.
+/// Ends what console may be in the middle of: it does not go on.
 void leave_console();
 } // namespace log
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Faults of partitions: recorded, logged by name, signalled to the supervisor.
+// Faults of partitions: recorded, and signalled to the supervisor, who says so.
 #include "vcpu/fault.hpp"
 #include "boot/machine.hpp"
 #include "ipc/ipc.hpp"
@@ -9,23 +9,19 @@
 
 namespace bulkhead {
 
-static const char* access_name(uint64_t esr) {
-    Value<EsrEl2> value{esr};
-    if (value.get(EsrEl2::ec) == ec::instruction_abort) { return "execute"; }
-    return value.get(EsrEl2::wnr) ? "write" : "read";
-}
-
-static void log_fault(const Vcpu& vcpu) {
-    LogLine line("core", "fault.", abi::name(vcpu.fault.reason));
-    line.field("partition", vcpu.partition->name).field("vcpu", vcpu.index);
-    switch (vcpu.fault.reason) {
-    case FaultReason::stage2:
-    case FaultReason::permission:
-    case FaultReason::undecodable: line.hex("ipa", vcpu.fault.detail[1]).field("access", access_name(vcpu.fault.detail[0])); break;
-    case FaultReason::exception: line.hex("esr_el1", vcpu.fault.detail[2]).hex("elr_el1", vcpu.fault.detail[1]); break;
-    default: line.hex("detail", vcpu.fault.detail[2]);
-    }
-    line.hex("pc", vcpu.context.pc).hex("esr", vcpu.fault.detail[0]);
+/// Without a supervisor nobody else can say it.
+[[noreturn]] static void end_machine(const Vcpu& vcpu) {
+    log::leave_console(); // which may be the one that faulted
+    const char* name = vcpu.partition->name;
+    LogLine("core", "fault.", abi::name(vcpu.fault.reason))
+        .field("partition", name)
+        .field("vcpu", vcpu.index)
+        .hex("address", vcpu.fault.detail[1])
+        .hex("detail", vcpu.fault.detail[2])
+        .hex("pc", vcpu.context.pc)
+        .hex("esr", vcpu.fault.detail[0]);
+    LogLine("machine", "off").field("reason", "policy").field("partition", name);
+    power_off();
 }
 
 void fault(Core& core, Vcpu& vcpu, FaultReason reason, uint64_t detail) {
@@ -37,15 +33,10 @@ void fault(Core& core, Vcpu& vcpu, FaultReason reason, uint64_t detail) {
     vcpu.throttled = false;
     make_unready(core, vcpu);
     abandon_requests(core, vcpu);
-    Slot* supervisor = objects.find(vcpu.partition->supervisor);
-    bool ends = !supervisor || !vcpu.partition->supervisor;
-    if (ends) { log::leave_console(); } // which may be the one that faulted
-    log_fault(vcpu);
-    if (ends) {
-        LogLine("machine", "off").field("reason", "policy").field("partition", vcpu.partition->name);
-        power_off();
-    }
-    notify(core, supervisor->notification, 1ull << vcpu.partition->supervisor_signal);
+    const Partition& partition = *vcpu.partition;
+    if (!partition.supervisor) { end_machine(vcpu); }
+    Slot* supervisor = objects.find(partition.supervisor); // none: its creator has given up being told
+    if (supervisor) { notify(core, supervisor->notification, 1ull << partition.supervisor_signal); }
 }
 
 SerrorScope serror_scope(uint64_t esr, bool has_ras) {

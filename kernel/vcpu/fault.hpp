@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A vCPU that did what nobody can serve is suspended, logged, and left to its supervisor.
+// A vCPU that did what nobody can serve is suspended, and left to its supervisor.
 #pragma once
 #include "sched/core.hpp"
 

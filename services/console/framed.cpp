@@ -12,7 +12,7 @@ void Framed::frame(unsigned id, std::string_view text) {
     queue_.put(text);
 }
 
-/// `streams 1=core 2=uart ...` in one frame per stream, `focus n`. True if it said something.
+/// `streams 1=console 2=uart ...` in one frame per stream, `focus n`. True if it said something.
 bool Framed::control() {
     bool told = false;
     while (tell_streams_ && queue_.room() >= 3 + longest_frame) {

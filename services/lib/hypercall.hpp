@@ -123,9 +123,9 @@ inline Status unmap_device(Handle partition, uint64_t ipa, uint64_t pages) {
 
 constexpr Handle nothing_donated = ~0ull;
 
-/// `supervisor` is signalled with bit `signal` when a vCPU of it faults; 0: the creator's own.
-inline Status create_partition(Handle donated, uint64_t slot, abi::PartitionKind kind, uint64_t capability_slots,
-                               Handle supervisor = 0, unsigned signal = 0) {
+/// `supervisor` is signalled with bit `signal` when a vCPU of it faults.
+inline Status create_partition(Handle donated, uint64_t slot, abi::PartitionKind kind, uint64_t capability_slots, Handle supervisor,
+                               unsigned signal) {
     return hypercall<Hypercall::create>(abi::ObjectType::partition, donated, slot, kind, capability_slots, supervisor, signal)
         .status;
 }

@@ -31,7 +31,7 @@ abi::Status CorePort::control(abi::Handle vcpu, abi::VcpuOperation operation) { 
 VcpuStatus CorePort::status(abi::Handle vcpu) {
     const auto [status, words] = service::vcpu_read(vcpu, abi::VcpuGroup::status);
     if (status != abi::Status::ok) { return {}; }
-    return {static_cast<abi::VcpuState>(words[0]), static_cast<abi::FaultReason>(words[1]), words[2], words[3], words[5]};
+    return {static_cast<abi::VcpuState>(words[0]), static_cast<abi::FaultReason>(words[1]), words[2], words[3], words[4], words[5]};
 }
 
 uint64_t CorePort::pc(abi::Handle vcpu) { return service::vcpu_read(vcpu, abi::VcpuGroup::pc).words[0]; }

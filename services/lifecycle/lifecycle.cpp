@@ -56,7 +56,7 @@ service::Answer Lifecycle::on(service::SysregWrite const& access) {
 }
 
 void Lifecycle::on(service::Signals signals) {
-    if (!ending_.begun()) { supervisor_.on(signals.set); }
+    supervisor_.on(signals.set);
     if (port_.is_input(signals.set)) {
         while (const auto c = port_.read()) { prompt_.key(*c); }
     }

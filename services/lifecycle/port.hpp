@@ -16,8 +16,9 @@ struct VcpuStatus {
     abi::VcpuState state = abi::VcpuState::off;
     abi::FaultReason reason = abi::FaultReason::none;
     uint64_t syndrome = 0;
-    uint64_t address = 0; ///< IPA or FAR, by reason
-    uint64_t ticks = 0;   ///< CPU time
+    uint64_t address = 0; ///< IPA or ELR_EL1, by reason
+    uint64_t detail = 0;
+    uint64_t ticks = 0; ///< CPU time
 };
 
 struct Start {

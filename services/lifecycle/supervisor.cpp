@@ -2,6 +2,7 @@
 // Reads the faulted vCPUs, logs why, and does what the policy says. It never calls the partition
 // that faulted.
 #include "services/lifecycle/supervisor.hpp"
+#include <array>
 
 namespace lifecycle {
 
@@ -15,21 +16,43 @@ void Supervisor::on(uint64_t signals) {
     }
 }
 
-bool Supervisor::log_faults(Supervised const& partition, std::string_view event, std::string_view key) {
+namespace {
+
+constexpr std::string_view access_name(uint64_t syndrome) {
+    constexpr uint64_t instruction_abort = 0x20, wnr = 1u << 6;
+    if (syndrome >> 26 == instruction_abort) { return "execute"; }
+    return (syndrome & wnr) != 0 ? "write" : "read";
+}
+
+/// The two fields that the reason has for itself.
+std::array<service::Field, 2> details(VcpuStatus const& status) {
+    const service::Hex address{status.address}, detail{status.detail};
+    switch (status.reason) {
+    case abi::FaultReason::stage2:
+    case abi::FaultReason::permission:
+    case abi::FaultReason::undecodable: return {{{"ipa", address}, {"access", access_name(status.syndrome)}}};
+    case abi::FaultReason::exception: return {{{"esr_el1", detail}, {"elr_el1", address}}};
+    default: return {{{"detail", detail}, {"address", address}}};
+    }
+}
+
+} // namespace
+
+bool Supervisor::log_faults(Supervised const& partition) {
     bool any = false;
     for (unsigned n = 0; n < partition.vcpu_count; ++n) {
         const auto handle = partition.vcpus[n].handle;
         const auto status = port_.status(handle);
         if (status.state != abi::VcpuState::faulted) { continue; }
         any = true;
-        const bool access = status.reason == abi::FaultReason::stage2 || status.reason == abi::FaultReason::permission ||
-                            status.reason == abi::FaultReason::undecodable;
-        journal_.event(event, {{key, partition.name},
-                               {"vcpu", n},
-                               {"reason", abi::name(status.reason)},
-                               {access ? "ipa" : "detail", service::Hex{status.address}},
-                               {"pc", service::Hex{port_.pc(handle)}},
-                               {"esr", service::Hex{status.syndrome}}});
+        const auto event = service::Text<32>().put("fault.").put(abi::name(status.reason));
+        const auto [first, second] = details(status);
+        journal_.event(event.view(), {{"partition", partition.name},
+                                      {"vcpu", n},
+                                      first,
+                                      second,
+                                      {"pc", service::Hex{port_.pc(handle)}},
+                                      {"esr", service::Hex{status.syndrome}}});
     }
     return any;
 }
@@ -42,7 +65,7 @@ Policy Supervisor::decide(Supervised& partition) {
 }
 
 void Supervisor::vm_faulted(Vm& vm) {
-    if (!log_faults(vm, "vm.fault", "vm")) { return; }
+    if (!log_faults(vm) || ending_.begun()) { return; }
     switch (decide(vm)) {
     case Policy::restart: vms_.change(vm, Task::restart, Cause::fault); break;
     case Policy::stop: vms_.change(vm, Task::stop, Cause::fault); break;
@@ -51,7 +74,7 @@ void Supervisor::vm_faulted(Vm& vm) {
 }
 
 void Supervisor::native_faulted(Native& native) {
-    if (!log_faults(native, "partition.fault", "partition")) { return; }
+    if (!log_faults(native) || ending_.begun()) { return; }
     switch (decide(native)) {
     case Policy::restart: restart(native, Cause::fault); break;
     case Policy::stop: stop(native); break;

@@ -21,7 +21,8 @@ public:
     void restart(Native& native, Cause cause);
 
 private:
-    bool log_faults(Supervised const& partition, std::string_view event, std::string_view key);
+    /// Names each faulted vCPU; false: there is none.
+    bool log_faults(Supervised const& partition);
     /// What the policy says now: `restart` counts, and becomes `stop` at the limit.
     static Policy decide(Supervised& partition);
     void vm_faulted(Vm& vm);

@@ -224,7 +224,6 @@ def test_without_lifecycle_a_vm_lies_loaded_in_the_image(pack: Callable[[str], I
 def test_without_console_there_are_no_rings(pack: Callable[[str], Image]) -> None:
     """The core keeps the UART."""
     image = pack("[partition.one]\n")
-    assert image.header["log_ring"] == 0 and image.header["log_object"] == 0
     assert "log" not in image.environment("one")
 
 
@@ -240,11 +239,11 @@ def test_keyboard_input_reaches_who_takes_it(pack: Callable[[str], Image]) -> No
     """A ring on both sides, a signal, and the focus."""
     image = pack('[service.console]\nfocus = "one"\n[partition.one]\ninput = true\n')
     console, one = image.environment("console"), image.environment("one")
-    assert console["focus"][1] == 3 and console["stream.3.name"][3] == "one"
-    ring = image.maps("console")[console["stream.3.in"][1]]
+    assert console["focus"][1] == 2 and console["stream.2.name"][3] == "one"
+    ring = image.maps("console")[console["stream.2.in"][1]]
     assert ring["base"] == image.maps("one")[one["input"][1]]["base"]
-    assert console["stream.3.in.signal"][1] == one["input.signal"][1]
-    notify = image.capabilities("console")[console["stream.3.in.notify"][1]]
+    assert console["stream.2.in.signal"][1] == one["input.signal"][1]
+    notify = image.capabilities("console")[console["stream.2.in.notify"][1]]
     assert notify["badge"] == 1 << one["input.signal"][1]
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a native test partition said: one event `check` per check, `checks` at its end."""
+"""What a native test partition said: one event `check` per check, `checks` at its end; and whose vCPUs faulted."""
 
 from __future__ import annotations
 
@@ -19,6 +19,12 @@ def run_checks(machine: Harness, system: str, *, icount: bool = False, least: in
     assert len(checks) >= least
     assert not machine.events("log.dropped")
     return checks
+
+
+def faults(machine: Harness) -> set[str]:
+    """The partitions that have faulted, by the word of lifecycle, or of the core."""
+    said = [event for event in machine.events() if event.name.startswith("fault.")]
+    return {event.partition for event in said if event.source in ("lifecycle", "core")}
 
 
 def _holds(event: Event) -> bool:

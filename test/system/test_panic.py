@@ -17,7 +17,7 @@ from bulkhead.paths import CHECKOUT, core_elf
 from bulkhead.symbolize import describe
 
 IMAGE_ADDRESS = 0x40200000
-SIZE, CRC, RING_SIZE = 12, 16, 56  # offsets in abi::BootHeader
+SIZE, CRC, UART = 12, 16, 72  # offsets in abi::BootHeader
 UNDEFINED = struct.pack("<I", 0)  # UDF #0
 
 
@@ -77,14 +77,14 @@ def test_an_exception_at_el2_names_core_partition_and_the_frames(damaged, tmp_pa
 
 
 def test_a_broken_invariant_names_the_condition_its_place_and_the_frames(damaged):
-    def unaligned_log_ring(image):
+    def unaligned_uart(image):
         table = symbol("core_end") - IMAGE_ADDRESS
         (size,) = struct.unpack_from("<I", image, table + SIZE)
-        image[table + RING_SIZE] += 1
+        image[table + UART] += 1
         image[table + CRC : table + CRC + 4] = bytes(4)
         struct.pack_into("<I", image, table + CRC, zlib.crc32(image[table : table + size]))
 
-    transcript = damaged(unaligned_log_ring)
+    transcript = damaged(unaligned_uart)
     first = transcript.panic[0]
     assert "core=0" in first and "partition=" not in first  # none runs yet
     assert 'violated="page_aligned(base.value | size)"' in first

@@ -162,7 +162,7 @@ def test_a_session_on_a_terminal(terminal):
     child.expect("ticker: ready")
     assert not termios.tcgetattr(child.child_fd)[3] & termios.ICANON
     press(child, "?")
-    child.expect(r"streams 1=core .*(\d)=ticker (\d)=pair")
+    child.expect(r"streams 1=console .*(\d)=ticker (\d)=pair")
     press(child, child.match[1])
     child.expect("the keys go to ticker")
     child.send("hello\r")
@@ -198,8 +198,8 @@ def test_the_policy_end_is_1_and_says_which_fault(terminal, tmp_path):
     child = terminal(tmp_path / "one.toml")
     child.expect("ticker: ready")
     press(child, "?")
-    child.expect(r"streams 1=core .*(\d)=ticker")
+    child.expect(r"streams 1=console .*(\d)=ticker")
     press(child, child.match[1])
     child.send("fault\r")
     reason = ended(child, 1)
-    assert "machine: off reason=policy partition=ticker after core: fault." in reason
+    assert "machine: off reason=policy partition=ticker after lifecycle: fault." in reason

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from checks import faults
 from elftools.elf.elffile import ELFFile
 
 from bulkhead.harness import Harness
@@ -64,10 +65,10 @@ def test_the_policy_stop_leaves_a_service_down_until_it_is_restarted_by_hand(
     machine: Harness, uart_fails
 ) -> None:
     machine.boot(uart_fails("stop"), timeout=120)
-    machine.expect(event="partition.fault", partition="uart")
+    machine.expect(event="fault.stage2", partition="uart")
     machine.expect(event="partition.stop", partition="uart")
     machine.run_for(1)
-    assert not machine.events("partition.restart") and not machine.events("vm.fault")
+    assert not machine.events("partition.restart") and faults(machine) == {"uart"}
     machine.send("lifecycle", "restart uart\r")
     machine.expect(event="partition.restart", partition="uart", count=1, cause="user")
     for guest in ("first", "second"):
@@ -126,7 +127,7 @@ def test_a_console_that_faults_is_restarted_and_nothing_printed_is_lost(
     machine.expect("ticker: ready", "ticker")
     for count in range(1, 4):
         machine.send_raw("\x1e\x00\x08focus 3\n")
-        machine.expect(event="partition.fault", partition="console")
+        machine.expect(event="fault.exception", partition="console")
         machine.expect(event="partition.restart", partition="console", count=count, cause="fault")
         machine.send("ticker", f"hello {count}\r")
         machine.expect(f"echo: hello {count}", "ticker")
@@ -145,7 +146,7 @@ def test_a_vm_whose_state_cannot_be_reset_is_not_started(
     damaged(service, "6detail8dispatch")
     machine.expect(event="partition.stop", partition=service)
     machine.expect(event="vm.failed", vm="ticker", reason="server_fault")
-    assert len(machine.events("partition.fault", partition=service)) == 4
+    assert len(machine.events("fault.exception", partition=service)) == 4
     assert len(machine.events("partition.restart", partition=service, cause="fault")) == 3
     assert machine.wait_off() == "policy"
 

@@ -49,6 +49,16 @@ def test_a_guest_cannot_end_the_machine_nor_speak_for_the_core():
     assert transcript.off is None and not transcript.events and not transcript.panic
 
 
+def test_the_last_fault_is_the_complaint():
+    transcript = Transcript()
+    assert transcript.complaint == ""
+    line = b"lifecycle: fault.stage2 partition=ticker vcpu=0 ipa=0x10\n"
+    transcript.feed(NAMES + encode(3, b"[  0.900000] " + line))
+    assert transcript.complaint == "", "a guest's own words"
+    transcript.feed(encode(2, b"[  1.000000] " + line))
+    assert transcript.complaint == line.decode().strip()
+
+
 def test_core_and_lifecycle_are_believed():
     for stream in (1, 2):
         transcript = Transcript()

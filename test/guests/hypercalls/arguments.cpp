@@ -78,7 +78,8 @@ void check_create() {
     check("create.partition.kind", bad, create(2, memory, slot, 2, 16));
     check("create.partition.slots_0", bad, create(2, memory, slot, 0, 0));
     check("create.partition.slots", bad, create(2, memory, slot, 0, 1025));
-    check("create.partition.no_memory", Status::no_memory, create(2, memory, slot, 0, 16));
+    check("create.partition.no_memory", Status::no_memory, create(2, memory, slot, 0, 16, own().notification));
+    check("create.partition.no_supervisor", Status::bad_handle, create(2, memory, slot, 0, 16));
     check("create.partition.supervisor", Status::bad_handle, create(2, memory, slot, 0, 16, 1u << 20, 0));
     check("create.partition.supervisor_type", Status::bad_type, create(2, memory, slot, 0, 16, cast.memory, 0));
     check("create.partition.signal", bad, create(2, memory, slot, 0, 16, own().notification, 64));

@@ -56,7 +56,7 @@ constexpr Argument arguments[] = {
     {"map_device.endpoint", ObjectType::endpoint, &Cast::endpoint, right::serve,
      [](Handle h) { return map_device(cast.partition, somewhere, 1, h, 0); }},
     {"create.partition.memory", ObjectType::memory, &Cast::memory, right::donate,
-     [](Handle h) { return create_partition(h, free_slot, abi::PartitionKind::native, 16); }},
+     [](Handle h) { return create_partition(h, free_slot, abi::PartitionKind::native, 16, own().notification, 1); }},
     {"create.vcpu.memory", ObjectType::memory, &Cast::memory, right::donate,
      [](Handle h) { return create_vcpu(h, free_slot, cast.partition, 7, 0, 1); }},
     {"create.vcpu.partition", ObjectType::partition, &Cast::partition, right::create_vcpu,

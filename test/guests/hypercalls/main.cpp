@@ -26,7 +26,8 @@ void make_cast() {
     check("create.notification", Status::ok, create_notification(nothing_donated, cast.notification, cast.vcpu));
     cast.interrupt = Environment::get().handle("interrupt.rtc");
     cast.vm = take_slot();
-    check("create.vm", Status::ok, create_partition(take_pages(8 * page), cast.vm, abi::PartitionKind::vm, 16));
+    check("create.vm", Status::ok,
+          create_partition(take_pages(8 * page), cast.vm, abi::PartitionKind::vm, 16, own().notification, 1));
     cast.vm_vcpu = take_slot();
     check("create.vm_vcpu", Status::ok, create_vcpu(take_pages(page), cast.vm_vcpu, cast.vm, 0, 0, 10));
     cast.vm_lines = take_slot();

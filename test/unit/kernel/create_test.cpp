@@ -12,8 +12,10 @@ constexpr uint64_t at = 0x4000'0000, none = ~0ull;
 constexpr uint64_t memory = 30, made = 40, vcpu_memory = 31, vcpu = 41;
 constexpr uint64_t native = 0, vm = 1;
 
+/// A partition's supervisor is the bell, unless x5 says another.
 Status create(World& w, ObjectType type, uint64_t donated, uint64_t to, uint64_t x3 = 0, uint64_t x4 = 0, uint64_t x5 = 0,
               uint64_t x6 = 0) {
+    if (type == ObjectType::partition && x5 == 0) { x5 = handle::bell; }
     return w.call(hypercall::create, {static_cast<uint64_t>(type), donated, to, x3, x4, x5, x6});
 }
 bool at_el2(PhysAddr page) {
@@ -43,6 +45,7 @@ TEST_CASE("a partition is made of donated pages", "[objects][hypercall]") {
     CHECK(partition.object_index == objects.index(w.slot(made)));
     CHECK(partition.stage2.vmid() == 3);
     CHECK(std::string(partition.name) == "vmid-003");
+    CHECK(partition.supervisor == w.root->table[handle::bell].object);
     CHECK(partition.object_quota == 0);
     CHECK(found.value()->stage2.pool().left() == 16 - 3); // itself, its table, the root
     for (unsigned n = 0; n < 100; ++n) { REQUIRE_FALSE(partition.table[n].object); }
@@ -78,6 +81,11 @@ TEST_CASE("create refuses what cannot be made", "[objects][hypercall]") {
     CHECK(create(w, ObjectType::partition, handle::device, made, native, 100) == Status::bad_argument);
     CHECK(create(w, ObjectType::partition, handle::ram, made, native, 100) == Status::bad_argument);    // not donatable
     CHECK(create(w, ObjectType::partition, handle::donatable, made, native, 100) == Status::bad_state); // has children
+    CHECK(w.call(hypercall::create, {2, memory, made, native, 100}) == Status::bad_handle); // nobody would hear of its faults
+    CHECK(create(w, ObjectType::partition, memory, made, native, 100, handle::ram) == Status::bad_type);
+    CHECK(create(w, ObjectType::partition, memory, made, native, 100, handle::bell, 64) == Status::bad_argument);
+    w.grant(handle::bell, 7, right::signal, 1ull << 5);
+    CHECK(create(w, ObjectType::partition, memory, made, native, 100, handle::bell, 6) == Status::no_right);
     CHECK(create(w, ObjectType::none, memory, made) == Status::bad_argument);
     CHECK(create(w, ObjectType::memory, memory, made) == Status::bad_argument);
     CHECK(create(w, ObjectType::interrupt, memory, made) == Status::bad_argument);
@@ -145,7 +153,9 @@ TEST_CASE("a donation that is not finished is given back on the next use", "[obj
     World w;
     REQUIRE(w.piece(memory, 0, 16 * pages) == Status::ok);
     w.interrupt_always(true);
-    for (unsigned n = 0; n < 5; ++n) { REQUIRE(w.once(hypercall::create, {2, memory, made, native, 100}) == restart); }
+    for (unsigned n = 0; n < 5; ++n) {
+        REQUIRE(w.once(hypercall::create, {2, memory, made, native, 100, handle::bell}) == restart);
+    }
     CHECK(w.memory_at(memory).state == Memory::State::donating);
     CHECK(at_el2(World::donatable));
     CHECK(w.piece(50, 0, pages) == Status::bad_state);

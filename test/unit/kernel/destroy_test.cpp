@@ -17,7 +17,7 @@ constexpr uint64_t vcpu(uint64_t n) { return 41 + n; }
 struct Made : World {
     Made() {
         REQUIRE(piece(memory, 0, 16 * pages) == Status::ok);
-        REQUIRE(call(hypercall::create, {2, memory, partition, native, 100}) == Status::ok);
+        REQUIRE(call(hypercall::create, {2, memory, partition, native, 100, handle::bell}) == Status::ok);
         for (uint64_t n = 0; n < 2; ++n) {
             REQUIRE(piece(vcpu_memory(n), (16 + n) * pages, pages) == Status::ok);
             REQUIRE(call(hypercall::create, {3, vcpu_memory(n), vcpu(n), partition, n, n, 10}) == Status::ok);

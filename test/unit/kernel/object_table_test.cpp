@@ -39,7 +39,7 @@ TEST_CASE("a slot is taken again, zeroed, only after every core has left EL2", "
         objects.publish(*slot);
         all.push_back(slot);
     }
-    CHECK(all.size() == World::object_count - 1 - 6); // slot 0, and what the world made
+    CHECK(all.size() == World::object_count - 1 - 7); // slot 0, and what the world made
     CHECK_FALSE(objects.reclaim(w.core));
     Slot& one = *all[100];
     const ObjectRef old = objects.ref(one);
@@ -89,7 +89,7 @@ TEST_CASE("the boot's indices are taken out of the middle of the free ones", "[c
         REQUIRE(objects.index(*other) != 300);
         ++count;
     }
-    CHECK(count == World::object_count - 1 - 6 - 1);
+    CHECK(count == World::object_count - 1 - 7 - 1);
 }
 
 TEST_CASE("VMIDs are unique, and come back", "[cap]") {

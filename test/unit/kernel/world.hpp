@@ -20,7 +20,7 @@ constexpr uint64_t r = abi::access::read, rw = r | abi::access::write, rx = r | 
 
 /// Handles in root's table.
 namespace handle {
-constexpr uint64_t self = 1, caller = 2, ram = 3, device = 4, other = 5, donatable = 6, first_free = 8;
+constexpr uint64_t self = 1, caller = 2, ram = 3, device = 4, other = 5, donatable = 6, bell = 7, first_free = 8;
 }
 
 struct World {
@@ -63,6 +63,8 @@ struct World {
         grant(handle::device, 5);
         grant(handle::other, 2);
         grant(handle::donatable, 6);
+        objects.publish(objects.take_at(7, ObjectType::notification));
+        grant(handle::bell, 7);
     }
 
     Partition& add_partition(uint16_t index, uint16_t vmid, uint64_t tables = 64) {

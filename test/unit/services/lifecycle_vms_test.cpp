@@ -166,7 +166,7 @@ TEST_CASE("a VM that faults restarts up to its limit, then stops", "[policy]") {
         CHECK(machine.ticker.state == VmState::running);
         CHECK(machine.ticker.restarts == n);
     }
-    CHECK(machine.said("vm.fault vm=ticker vcpu=0 reason=stage2 ipa=0xdead0000 pc=0x40080010"));
+    CHECK(machine.said("lifecycle: fault.stage2 partition=ticker vcpu=0 ipa=0xdead0000 access=read pc=0x40080010 esr=0x92000004"));
     CHECK(machine.said("vm.reset vm=ticker count=1 cause=fault"));
     machine.fault(machine.ticker);
     machine.settle();
@@ -191,7 +191,7 @@ TEST_CASE("a service restarts with its data as in the image", "[policy]") {
     machine.vms.work(); // ticker's RAM is in the window
     machine.fault(machine.uart, 1);
     CHECK(machine.port.memory[31] == std::vector<uint8_t>{1, 2, 3, 0, 0, 0, 0, 0});
-    CHECK(machine.said("partition.fault partition=uart vcpu=1 reason=stage2"));
+    CHECK(machine.said("fault.stage2 partition=uart vcpu=1"));
     CHECK(machine.said("partition.restart partition=uart count=1"));
     auto const& second = machine.port.vcpus.at(machine.uart.vcpus[1].handle);
     CHECK(second.started.entry == 0x40'0000);

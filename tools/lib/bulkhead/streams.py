@@ -25,7 +25,7 @@ _UNFINISHED = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|[\]P^_X][^\x07\x1b]*\x1b?|[ -/]
 _LONGEST_ESCAPE = 256
 _STAMP = r"(?:\[ *\d+\.\d{6}\] )?"
 _PANIC = re.compile(_STAMP + r"core: panic\b(?! end)")
-_COMPLAINT = re.compile(_STAMP + r"(?P<text>core: (?:error|fault\.).*)")
+_COMPLAINT = re.compile(_STAMP + r"(?P<text>core: error.*)")
 _PANIC_END = re.compile(_STAMP + r"core: panic end\b")
 
 
@@ -91,7 +91,7 @@ class Output:
 class Transcript:
     """All that came from the machine's console. Only the core and lifecycle are believed about its end.
 
-    `complaint` is the core's last word about a fault, or about an image or a machine that it refuses.
+    `complaint` is the last word about a fault, or about an image or a machine that the core refuses.
     """
 
     def __init__(self, keep: bool = True, clock: Callable[[], float] = time.monotonic) -> None:
@@ -159,6 +159,8 @@ class Transcript:
             return
         if self._keep:
             self.events.append(event)
+        if trusted and event.name.startswith("fault."):
+            self.complaint = line.partition("] ")[2]
         if trusted and event.source == "machine" and event.name == "off":
             self.off = self.off or event
 

@@ -40,16 +40,12 @@ def boot_table(plan: Plan) -> bytes:
         "objects": object_slots(plan),
         "pool_base": plan.pool_base,
         "pool_size": plan.pool_size,
-        "log_ring": plan.log_ring.base if plan.log_ring else 0,
-        "log_ring_size": plan.log_ring.size if plan.log_ring else 0,
         "gicd_base": board.distributor,
         "gicr_base": board.redistributors,
         "gicr_stride": board.redistributor_stride,
         "uart_base": board.devices[board.uart].address,
         "ram_base": board.ram_base,
         "ram_size": plan.system.memory_mib << 20,
-        "log_object": plan.log_object.index if plan.log_object else 0,
-        "log_signal": 1 if plan.log_object else 0,
     }
     records_bytes = b"".join(body)
     header["crc32"] = zlib.crc32(abi.encode("BootHeader", header) + records_bytes)

@@ -131,8 +131,6 @@ def _core_tables(plan: Plan, pool_size: int) -> int:
         (board.devices[board.uart].address or 0, PAGE),
     ]
     ranges += [(memory.physical, memory.size) for memory in plan.memories if memory.donatable]
-    if plan.log_ring:
-        ranges.append((plan.log_ring.base, plan.log_ring.size))
     level3 = {
         block
         for base, size in ranges

@@ -191,8 +191,6 @@ class Plan:
     memories: list[Memory] = field(default_factory=list)
     interrupts: dict[str, Interrupt] = field(default_factory=dict)
     streams: list[str] = field(default_factory=list)
-    log_ring: Extent | None = None
-    log_object: Object | None = None
     pool_base: int = 0
     pool_size: int = 0
     file_end: int = 0

@@ -10,11 +10,9 @@ from bulkhead.pack.plan import Extent, Memory, Partition, Plan
 from bulkhead.pack.wire_partitions import share
 
 LOG_RING = 8 << 10
-CORE_RING = 64 << 10
 VM_RING = 32 << 10
 INPUT_RING = 4 << 10
 UART_SIGNAL = 63
-CORE_STREAM = "core"
 
 
 @dataclass(slots=True)
@@ -32,14 +30,13 @@ def ring(plan: Plan, name: str, size: int) -> Memory:
 
 
 def wire_console(plan: Plan) -> Consoles | None:
-    """The core's stream and one per native partition; VMs follow with their UART."""
+    """A stream per native partition; VMs follow with their UART."""
     console = plan.role("console")
     if console is None:
         return None
     assert console.native is not None and console.notification is not None
     wires = Consoles(console)
     console.signal("pl011", UART_SIGNAL)
-    _core_stream(plan, wires)
     for partition in plan.natives():
         assert partition.native is not None
         root = ring(plan, f"{partition.name}.log", LOG_RING)
@@ -54,16 +51,6 @@ def wire_console(plan: Plan) -> Consoles | None:
             partition.entries.number("input.signal", signal)
             add_input(plan, wires, bit, partition, keys, signal)
     return wires
-
-
-def _core_stream(plan: Plan, wires: Consoles) -> None:
-    root = ring(plan, "core.log", CORE_RING)
-    plan.log_ring, plan.log_object = root.extent, wires.console.notification
-    plan.streams.append(CORE_STREAM)
-    bit = wires.console.signal("stream core", 1)
-    entries = wires.console.entries
-    entries.string(f"stream.{bit}.name", CORE_STREAM)
-    entries.region(f"stream.{bit}.out", share(plan, wires.console, root, "rw"), root.size)
 
 
 def add_stream(plan: Plan, wires: Consoles, producer: Partition, name: str, root: Memory) -> int:
