@@ -11,8 +11,8 @@ namespace bulkhead {
 
 namespace {
 
-constexpr uint64_t scan_slots = 32;
-constexpr uint8_t stage_unlink = 0, stage_settle = 1, stage_return = 2;
+constexpr uint64_t scan_slots = 16;
+constexpr uint8_t stage_unlink = 0, stage_release = 1, stage_settle = 2, stage_return = 3;
 
 Notification no_signals{}; ///< what a vCPU whose notification is gone takes its signals from
 
@@ -72,6 +72,7 @@ Status destroy_vcpu(Core& core, Vcpu& self, Slot& slot) {
         recheck(core); // who waits for it as a server
         partition.vcpus[vcpu.index] = nullptr;
         slot.stage = stage_settle;
+        return more;
     }
     if (!quiescent(core, slot.ticket)) { return restart; }
     partition.stage2.invalidate(); // a later vCPU in the same place must not meet this one's translations
@@ -132,8 +133,13 @@ Status destroy_partition(Core& core, Vcpu& self, Slot& slot) {
         const uint32_t retired = slot.generation.load(std::memory_order_relaxed);
         const ObjectRef name = ObjectRef::make(objects.index(slot), retired - 1); // before that
         TRY(scan(slot, [&](Slot& other) { destroy_made_by(core, name, other); }));
+        slot.stage = stage_release;
+        return more;
+    }
+    if (slot.stage == stage_release) {
         if (partition.interrupts) { release_interrupts(core, partition); }
         slot.stage = stage_settle;
+        return more;
     }
     if (!quiescent(core, slot.ticket)) { return restart; }
     partition.stage2.invalidate();

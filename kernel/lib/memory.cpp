@@ -6,12 +6,14 @@
 extern "C" {
 
 void* memset(void* to, int value, size_t size) {
-    auto* byte = static_cast<uint8_t*>(to);
-    auto* end = byte + size;
-    uint64_t word = static_cast<uint8_t>(value) * 0x0101'0101'0101'0101ull;
-    while (byte < end && reinterpret_cast<uintptr_t>(byte) % 8 != 0) { *byte++ = static_cast<uint8_t>(value); }
-    for (; end - byte >= 8; byte += 8) { *reinterpret_cast<volatile uint64_t*>(byte) = word; }
-    while (byte < end) { *const_cast<volatile uint8_t*>(byte++) = static_cast<uint8_t>(value); }
+    auto* byte = static_cast<volatile uint8_t*>(to);
+    if (reinterpret_cast<uintptr_t>(to) % 8 == 0) { // a struct: by words
+        auto* word = static_cast<volatile uint64_t*>(to);
+        const uint64_t pattern = static_cast<uint8_t>(value) * 0x0101'0101'0101'0101ull;
+        for (size_t words = size / 8; words-- != 0;) { *word++ = pattern; }
+        byte += size / 8 * 8, size %= 8;
+    }
+    while (size-- != 0) { *byte++ = static_cast<uint8_t>(value); }
     return to;
 }
 

@@ -168,8 +168,12 @@ void wake_for_interrupt(Core& core, Vcpu& vcpu) {
 }
 
 void program_timer(Core& core) {
-    uint64_t next = core.account ? core.slice_end : ~0ull;
-    if (core.account && core.account->budget_ticks) { next = std::min(next, core.account_since + core.account->budget_left); }
+    const Vcpu* account = core.account;
+    uint64_t next = account ? core.slice_end : ~0ull;
+    // One that has nothing left is throttled already: a deadline in the past would fire until it has left.
+    if (account && account->budget_ticks && account->budget_left) {
+        next = std::min(next, core.account_since + account->budget_left);
+    }
     if (Vcpu* first = core.timers.first()) { next = std::min(next, first->timer_at); }
     hw::write<hw::CnthpCval>({next});
 }

@@ -138,6 +138,17 @@ TEST_CASE("a budget is a bound in every period, and the rest of the time is the 
     CHECK(other.cpu_ticks >= 88'000);
 }
 
+TEST_CASE("the end of a budget fires once, not until its account has left", "[sched][budget]") {
+    Spinners m;
+    Vcpu& greedy = m.spinner("greedy");
+    m.budget(greedy, 1'000, 10'000);
+    REQUIRE(m.go() == &greedy);
+    hw::counter += 1'000;
+    timer_interrupt(m.core()); // within take_interrupts: nothing is scheduled yet
+    CHECK(greedy.throttled);
+    CHECK(hw::read<hw::CnthpCval>().bits > hw::counter);
+}
+
 TEST_CASE("a caller whose budget ends in its request: the server goes on by itself", "[sched][budget]") {
     Machine m;
     Vcpu& server = m.vcpu(m.native("server"), 0, 20);
