@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""`bulkhead bench` without a machine: names, files, tables, comparison, QEMU's log, the page."""
+"""`bulkhead bench` without a machine: names, files, tables, comparison, stretches, the page."""
 
 import json
 import re
+import struct
 import subprocess
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from bulkhead.bench import figures, operations, page, report, scaling, stretch
+from bulkhead import stretches
+from bulkhead.bench import figures, operations, page, report, scaling
 from bulkhead.bench.figures import Figure, Results, Tree
 from bulkhead.bench.measure import BenchError, figures_of
 from bulkhead.errors import UserError
@@ -216,71 +219,36 @@ def test_the_table_says_what_is_met():
     assert "bulkhead: 1 of 3 bars are met; not: ipc, stretch" in lines
 
 
-# QEMU's log
-
-MARKS = stretch.Marks(looks=frozenset({0x108}), returns=frozenset({0x204}))
+# Stretches (what QEMU's plugin counts is in test/system/test_stretch.py)
 
 
-def block(pointer, *addresses):
-    """A block's first execution: its instructions come before."""
-    return [
-        "----------------",
-        "IN: ",
-        *(f"{a:#010x}:  d503201f  nop      " for a in addresses),
-        "",
-    ]
+def record(count, start, end, way):
+    """As the plugin writes it."""
+    words = [count, start, end, len(way), *way]
+    return struct.pack("<8192I", *words, *[0] * (8192 - len(words)))
 
 
-def trace(pointer, address, level=6, cpu=0):
-    return [f"Trace {cpu}: {pointer} [0000000000000000/{address:016x}/000000{level:x}1/ff020200] "]
+def test_the_longest_of_all_machines_is_found(tmp_path):
+    watch = stretches.Watch(tmp_path, core_elf())
+    for name, records in (
+        ("one", [record(5, 0x100, 0x204, [1, 2]), record(7, 0x108, 0x204, [])]),
+        ("two", [record(6, 0x100, 0x204, [3])]),
+    ):
+        out = watch.arguments(name)[1].partition("out=")[2]
+        Path(out).write_bytes(b"".join(records))
+    assert watch.arguments("three")  # one that has not begun
+    found = stretches.longest(tmp_path)
+    assert [(s.count, s.where, s.way) for s in found] == [(7, "one", ()), (6, "two", (3,))]
 
 
-def longest(*parts):
-    parser = stretch.Parser(MARKS)
-    parser.feed([f"{line}\n".encode() for part in parts for line in part])
-    return parser.longest
-
-
-ENTRY = [*block("0x1", 0x100, 0x104), *trace("0x1", 0x100)]  # two instructions
-LOOK = [*block("0x2", 0x108, 0x10C, 0x110), *trace("0x2", 0x108)]  # the first looks
-LEAVE = [*block("0x3", 0x200, 0x204), *trace("0x3", 0x200)]  # returns
-AGAIN = trace("0x1", 0x100), trace("0x2", 0x108), trace("0x3", 0x200)
-
-
-def test_stretches_end_at_looks_and_returns():
-    found = longest(ENTRY, LOOK, LEAVE, *AGAIN)
-    assert (found.count, found.start, found.end) == (4, 0x108, 0x204)  # 0x10c 0x110 0x200 0x204
-    found = longest(ENTRY, LOOK, LEAVE, AGAIN[0], AGAIN[0], AGAIN[1], AGAIN[2])
-    assert (found.count, found.start, found.end) == (5, 0x100, 0x108)  # twice two, and the look
-
-
-def test_nothing_counts_before_the_first_return():
-    assert longest(ENTRY, AGAIN[0], AGAIN[0], LOOK).count == 0
-    assert longest(ENTRY, AGAIN[0], AGAIN[0], LEAVE).count == 0
-
-
-def test_a_block_that_was_not_executed_after_all_does_not_count():
-    stopped = ["Stopped execution of TB chain before 0x1 [0000000000000100] "]
-    plain = longest(ENTRY, LOOK, LEAVE, AGAIN[0], AGAIN[2])
-    broken = longest(ENTRY, LOOK, LEAVE, AGAIN[0], stopped, AGAIN[0], AGAIN[2], AGAIN[2], stopped)
-    assert (broken.count, broken.end) == (plain.count, plain.end) == (4, 0x204)
-
-
-def test_guests_at_the_same_addresses_do_not_count():
-    guest = [*block("0x9", *range(0x100, 0x180, 4)), *trace("0x9", 0x100, level=2)]
-    assert longest(ENTRY, LOOK, LEAVE, guest, *AGAIN).count == 4
-    assert longest(ENTRY, LOOK, LEAVE, guest, guest, *AGAIN).count == 4
-
-
-def test_each_cpu_has_its_own_stretch():
-    other = trace("0x1", 0x100, cpu=1), trace("0x3", 0x200, cpu=1)
-    assert longest(ENTRY, LOOK, LEAVE, *AGAIN, other[0], other[0], other[0], other[1]).count == 4
-    assert longest(ENTRY, LEAVE, AGAIN[0], other[0], AGAIN[2]).count == 4
-
-
-def test_marks_are_the_cores_own():
-    marks = stretch.find_marks(core_elf())
-    assert len(marks.returns) >= 1 and len(marks.looks) >= 5
+def test_the_core_is_given_to_the_plugin_with_its_vectors(tmp_path):
+    base, vectors, first = struct.unpack_from("<III", stretches.text_of(core_elf()))
+    assert base <= vectors and vectors % 0x800 == 0
+    image = (core_elf().parent / "core.bin").read_bytes()
+    assert first == struct.unpack_from("<I", image, base - 0x4020_0000)[0]
+    watch = stretches.Watch(tmp_path, core_elf())
+    one, two = watch.arguments("a/b c"), watch.arguments("a/b c")
+    assert one != two and "/a_b_c@" in one[1]
 
 
 # Scaling and the page

@@ -104,9 +104,14 @@ def run(
 @click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path(path_type=Path))
 @click.option("-k", "keyword", metavar="EXPRESSION", help="Only tests that match, as pytest's -k.")
 @click.option("--quick", is_flag=True, help="Leave out the tests marked slow.")
+@click.option("--stretch", is_flag=True, help="Count how long the machines stay at EL2 at most.")
 @click.option("--also-failed", multiple=True, hidden=True)
 def test(
-    paths: tuple[Path, ...], keyword: str | None, quick: bool, also_failed: tuple[str, ...]
+    paths: tuple[Path, ...],
+    keyword: str | None,
+    quick: bool,
+    stretch: bool,
+    also_failed: tuple[str, ...],
 ) -> None:
     """Run the tests: the core's on the host, the tools', and whole systems in QEMU.
 
@@ -125,7 +130,10 @@ def test(
         if not Path(str(path).split("::")[0]).exists():
             raise UserError(f"there is no file or folder {path}", code="no-path")
     packages.ensure()
-    tally = testcommand.run_tests(paths, keyword, quick)
+    with tempfile.TemporaryDirectory() as folder:
+        tally = testcommand.run_tests(paths, keyword, quick, Path(folder) if stretch else None)
+        if stretch:
+            testcommand.say_longest(Path(folder))
     tally.failed += len(also_failed)
     tally.failures += also_failed
     testcommand.summarize(tally)

@@ -14,6 +14,7 @@ from bulkhead.events import Event, Value
 from bulkhead.machine import Machine
 from bulkhead.qemu import Packed
 from bulkhead.streams import Stream, Transcript
+from bulkhead.stretches import Watch
 from bulkhead.symbolize import explain
 
 _TICK_S = 0.02
@@ -33,9 +34,12 @@ class Unexpected(AssertionError):
 class Harness:
     """The fixture `machine`. Timeouts are host seconds, generous, and only a safety net."""
 
-    def __init__(self, pack: Pack) -> None:
+    def __init__(self, pack: Pack, name: str = "", watch: Watch | None = None) -> None:
+        """`watch` counts in every packed system how long it stays at EL2, and reports it by `name`."""
         self.transcript = Transcript()
         self._pack = pack
+        self._name = name
+        self._watch = watch
         self._machine: Machine | None = None
         self._timeout = 60.0
         self._may_panic = False
@@ -70,7 +74,10 @@ class Harness:
         self.transcript = Transcript()
         self._timeout, self._may_panic = timeout, may_panic
         self._read_to, self._taken = {}, set()
-        options = qemu.Options(cpu, smp, icount, tuple(qemu_args), kernel)
+        extra = list(qemu_args)
+        if self._watch is not None and not isinstance(packed, qemu.Bare) and not may_panic:
+            extra += self._watch.arguments(self._name)
+        options = qemu.Options(cpu, smp, icount, tuple(extra), kernel)
         self._machine = Machine(qemu.command(packed, options))
         self._machine.start()
         return self

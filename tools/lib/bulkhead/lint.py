@@ -17,7 +17,7 @@ from bulkhead.build import build
 from bulkhead.errors import UserError
 from bulkhead.paths import CHECKOUT, build_folder
 
-_CXX = ("kernel", "abi", "services", "partitions", "test")
+_CXX = ("kernel", "abi", "services", "partitions", "test", "tools")
 _TIDY = ("kernel", "services")
 _JOBS = os.cpu_count() or 1
 _SETTINGS = CHECKOUT / "tools" / "pyproject.toml"

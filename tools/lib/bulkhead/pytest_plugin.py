@@ -13,8 +13,9 @@ from _pytest.terminal import TerminalReporter
 from bulkhead import packing
 from bulkhead.build import build
 from bulkhead.harness import Harness
-from bulkhead.paths import SYSTEMS, find_system
+from bulkhead.paths import SYSTEMS, core_elf, find_system
 from bulkhead.qemu import Packed
+from bulkhead.stretches import Watch
 
 Figure = tuple[str, float, str, float | None]
 RecordFigure = Callable[..., None]
@@ -24,7 +25,8 @@ _machine = pytest.StashKey[Harness]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Where the names of systems are looked up, beside Bulkhead's own partitions/."""
+    """Where the names of systems are looked up, beside Bulkhead's own partitions/; and `bulkhead test --stretch`."""
+    parser.addoption("--bulkhead-stretch", type=Path, metavar="FOLDER", help="keep stretches there")
     parser.addini(
         "bulkhead_systems", "folders that hold NAME/system.toml, relative to the ini", type="paths"
     )
@@ -72,7 +74,9 @@ def bulkhead_images(
 @pytest.fixture
 def machine(request: pytest.FixtureRequest, bulkhead_images: Images) -> Iterator[Harness]:
     """A machine to boot; it is stopped at the end, and its log is attached to a failure."""
-    harness = Harness(bulkhead_images.pack)
+    folder = request.config.getoption("--bulkhead-stretch")
+    watch = Watch(folder, core_elf()) if folder is not None else None
+    harness = Harness(bulkhead_images.pack, request.node.name, watch)
     request.node.stash[_machine] = harness
     yield harness
     harness.stop()

@@ -12,19 +12,29 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from elftools.elf.elffile import ELFFile
+
 from bulkhead.build import FRESH, build
 from bulkhead.errors import UserError
 from bulkhead.hosttests import Tally, run_host_tests
-from bulkhead.paths import CHECKOUT, build_folder
+from bulkhead.paths import CHECKOUT, build_folder, core_elf
+from bulkhead.stretches import longest
+from bulkhead.symbols import Symbols
 
 OWN = CHECKOUT / "test"
 _WORKERS = (os.cpu_count() or 1) + 1  # a guest also waits
 _NO_TESTS = 5
 _USAGE = 4
+_SAID = 5  # stretches
 
 
-def run_tests(paths: Sequence[Path], keyword: str | None, quick: bool) -> Tally:
-    """All tests of the project, or those at `paths` or chosen by `keyword` (then without the host tests)."""
+def run_tests(
+    paths: Sequence[Path], keyword: str | None, quick: bool, stretch: Path | None = None
+) -> Tally:
+    """All tests of the project, or those at `paths` or chosen by `keyword` (then without the host tests).
+
+    `stretch` is a folder for what each machine's longest stretches at EL2 are.
+    """
     tally = Tally()
     if not paths and keyword is None:
         started = time.monotonic()
@@ -32,7 +42,7 @@ def run_tests(paths: Sequence[Path], keyword: str | None, quick: bool) -> Tally:
         print(f"host: built and run in {time.monotonic() - started:.0f} s", flush=True)
     elif any(_is_own(path) for path in paths) or not paths:
         build()
-    tally.add(run_pytest(paths, keyword, quick))
+    tally.add(run_pytest(paths, keyword, quick, stretch))
     return tally
 
 
@@ -40,7 +50,9 @@ def _is_own(path: Path) -> bool:
     return OWN in (path.absolute(), *path.absolute().parents)
 
 
-def run_pytest(paths: Sequence[Path], keyword: str | None, quick: bool) -> Tally:
+def run_pytest(
+    paths: Sequence[Path], keyword: str | None, quick: bool, stretch: Path | None = None
+) -> Tally:
     """Runs pytest with the plugin; in the user's own project with the user's own settings."""
     own = not paths or all(_is_own(path) for path in paths)
     with tempfile.TemporaryDirectory() as scratch:
@@ -52,6 +64,7 @@ def run_pytest(paths: Sequence[Path], keyword: str | None, quick: bool) -> Tally
         command += ["-n", str(_WORKERS)] if _pays(paths) else []
         command += ["-k", keyword] if keyword is not None else []
         command += ["-m", "not slow"] if quick else []
+        command += [f"--bulkhead-stretch={stretch}"] if stretch is not None else []
         command += [str(path) for path in paths] or [str(OWN)]
         environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
         if own and (build_folder() / "build.ninja").is_file():
@@ -81,6 +94,16 @@ def count_results(results: dict[str, str]) -> Tally:
     outcomes = list(results.values())
     failures = [name for name, outcome in results.items() if outcome == "failed"]
     return Tally(outcomes.count("passed"), len(failures), outcomes.count("skipped"), failures)
+
+
+def say_longest(folder: Path) -> None:
+    """Prints the longest stretches that the machines have left in `folder`."""
+    found = longest(folder)
+    with core_elf().open("rb") as file:
+        symbols = Symbols(ELFFile(file))
+    print(f"stretches at EL2 without a look for an interrupt, the longest of {len(found)}:")
+    for stretch in found[:_SAID]:
+        print(f"  {stretch.count:,} instructions {stretch.describe(symbols)}")
 
 
 def summarize(tally: Tally) -> None:
