@@ -100,12 +100,12 @@ inline uint64_t note_address(Vcpu& vcpu) {
 
 /// WFI, WFE: nothing to wait for if an interrupt can be delivered; a native partition gives up its slice.
 Vcpu* wait(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
-    leave(core); // the message tells when its timer fires
     if (!vcpu.native && !deliverable(vcpu)) {
         ++vcpu.exits[exits_wfx];
         const TrapRoute& route = vcpu.partition->traps[static_cast<unsigned>(esr.get(EsrEl2::ti) & 1 ? Trap::wfe : Trap::wfi)];
         return make_request(core, vcpu, route.endpoint, route.badge);
     }
+    leave(core);
     ++vcpu.exits[0];
     advance(vcpu.context, esr.bits);
     if (vcpu.queued) {
@@ -133,7 +133,6 @@ constexpr uint64_t not_offered = 1ull << ec::sve | 1ull << ec::sme | 1ull << ec:
 /// Everything but data aborts and hypercalls.
 [[gnu::noinline]] Vcpu* other(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
     uint64_t kind = esr.get(EsrEl2::ec);
-    vcpu.registers_saved = true;
     if (kind == ec::instruction_abort) {
         ++vcpu.exits[0];
         note_address(vcpu);
@@ -186,26 +185,22 @@ extern "C" Vcpu* handle_sync(Core* core, Vcpu* vcpu) {
     return other(*core, *vcpu, esr);
 }
 
-void take_interrupts(Core& core) {
+void take_interrupt(Core& core) {
     constexpr uint64_t none = 1020;
-    for (unsigned i = 0; i < 16; ++i) {
-        uint64_t intid = hw::read<hw::IccIar1>().bits & 0xff'ffff;
-        if (intid >= none) { return; }
-        hw::dsb_sy(); // the acknowledge before anything the interrupt makes us look at
-        handle_interrupt(core, static_cast<uint32_t>(intid));
-    }
+    uint64_t intid = hw::read<hw::IccIar1>().bits & 0xff'ffff;
+    if (intid >= none) { return; }
+    hw::dsb_sy(); // the acknowledge before anything the interrupt makes us look at
+    handle_interrupt(core, static_cast<uint32_t>(intid));
 }
 
 extern "C" Vcpu* handle_irq(Core* core, Vcpu* vcpu) {
     ++vcpu->exits[exits_irq];
-    vcpu->registers_saved = true;
-    take_interrupts(*core);
+    take_interrupt(*core);
     return leave_kernel(*core);
 }
 
 extern "C" [[gnu::cold]] Vcpu* handle_serror(Core* core, Vcpu* vcpu) {
     vcpu->esr = hw::read<EsrEl2>().bits;
-    vcpu->registers_saved = true;
     switch (serror_scope(vcpu->esr, hw::has_ras())) {
     case SerrorScope::partition: return faulted(*core, *vcpu, FaultReason::serror, vcpu->esr);
     case SerrorScope::machine: panic("\"an SError that cannot be attributed to a partition\"", __FILE__, __LINE__);

@@ -8,8 +8,8 @@ namespace bulkhead {
 extern "C" Vcpu* handle_sync(Core* core, Vcpu* vcpu);
 extern "C" Vcpu* handle_irq(Core* core, Vcpu* vcpu);
 extern "C" Vcpu* handle_serror(Core* core, Vcpu* vcpu);
-/// Takes every pending physical interrupt; also while idle.
-void take_interrupts(Core& core);
+/// Takes one physical interrupt, if there is one; also while idle. If another is pending, the next ERET or WFI ends at once.
+void take_interrupt(Core& core);
 Vcpu* hypercall_from(Core& core, Vcpu& vcpu, uint64_t number);
 
 } // namespace bulkhead

@@ -32,7 +32,6 @@ Status hypercall::signal(Core& core, Vcpu& self, const Arguments& arguments) {
 }
 
 Vcpu* hypercall_from(Core& core, Vcpu& vcpu, uint64_t number) {
-    vcpu.registers_saved = true;
     if (number == static_cast<uint64_t>(abi::Hypercall::call)) { return call(core, vcpu); }
     HypercallHandler* handler = number <= abi::hypercall_count ? hypercall::handlers[number] : nullptr;
     if (!handler) {

@@ -191,11 +191,6 @@ void receive(Core& core, Vcpu& server, uint64_t deadline) {
     Core& core = Core::self();
     Vcpu& server = *core.current;
     hw::save_server(server.context);
-    if (server.registers_saved) {
-        server.registers_saved = false;
-        std::fill(&server.context.x[9], &server.context.x[31], 0);
-        return reply_recv(deadline, tag, w0, w1, w2, w3, w4, w5);
-    }
     core.current = nullptr; // its registers are dead, and saved as far as they count
     server.watch_used = 0;
     if (Vcpu* caller = server.caller) {
@@ -238,7 +233,10 @@ void signals_arrived(Core& core, Vcpu& server) {
 
 void notify(Core& core, Notification& notification, uint64_t bits) {
     uint64_t before = notification.pending.fetch_or(bits, std::memory_order_release);
-    if (before == 0 && notification.target) { ask(core, *notification.target, request::wake); }
+    Vcpu* target = notification.target;
+    if (before != 0 || !target) { return; }
+    if (target->core == core.index) { return signals_arrived(core, *target); }
+    ask(core, *target, request::wake);
 }
 
 [[gnu::cold]] void abandon_requests(Core& core, Vcpu& vcpu) {

@@ -146,18 +146,17 @@ void withdraw_timer(InterruptUpdate& update, Vcpu& vcpu) {
 
 bool deliverable(const Vcpu& vcpu) {
     constexpr uint64_t veng1 = 2, vpmr_shift = 24;
-    bool resident = Core::self().resident == &vcpu;
-    uint64_t vmcr = resident ? hw::read<hw::IchVmcr>().bits : vcpu.lazy.ich_vmcr;
-    uint64_t threshold = vmcr & veng1 ? vmcr >> vpmr_shift & 0xff : 0;
     const auto& own = vcpu.interrupts;
-    bool due = vcpu.controls.hcr & HcrEl2::vse.mask;
-    due |= own.used && own.dirty.load(std::memory_order_acquire); // its line rose again: what is due shows when it runs
-    due |= group1_enabled(vcpu) && !own.queue.empty() && own.queue.level() < threshold / priority_step;
-    for (unsigned n = 0; n < own.used && !due; ++n) {
+    if (vcpu.controls.hcr & HcrEl2::vse.mask) { return true; }
+    if (own.used && own.is_dirty()) { return true; } // its line rose again: what is due shows when it runs
+    uint64_t urgent = group1_enabled(vcpu) && !own.queue.empty() ? own.queue.level() * priority_step : 0x100;
+    for (unsigned n = 0; n < own.used; ++n) {
         Value<IchLr> lr{hw::read_lr(n)};
-        due = lr.get(IchLr::state) & IchLr::pending && lr.get(IchLr::priority) < threshold;
+        if (lr.get(IchLr::state) & IchLr::pending) { urgent = std::min(urgent, lr.get(IchLr::priority)); }
     }
-    return due;
+    if (urgent == 0x100) { return false; }
+    uint64_t vmcr = Core::self().resident == &vcpu ? hw::read<hw::IchVmcr>().bits : vcpu.lazy.ich_vmcr;
+    return vmcr & veng1 && urgent < (vmcr >> vpmr_shift & 0xff);
 }
 
 void before_guest(Core& core, Vcpu& vcpu) {
@@ -204,6 +203,21 @@ void maintenance(Core& core) {
     gic::deactivate(gic::maintenance);
 }
 
+/// The guest has ended the last one: the list register that it was in takes the next. No other core changes list registers.
+static bool load_again(const Vcpu& vcpu, unsigned intid) {
+    constexpr Word loaded = VI::enabled(1) | VI::group1(1) | VI::linked(1) | VI::listed(1) | VI::loaded_latch(1);
+    constexpr Word any = loaded | VI::line(1) | VI::latch(1) | VI::active(1) | VI::held(1) | VI::loaded_active(1) |
+                         VI::cancel_latch(1) | VI::cancel_active(1);
+    const auto& own = vcpu.interrupts;
+    if ((own.word[intid].bits & any.bits) != loaded.bits || !group1_enabled(vcpu)) { return false; }
+    unsigned n = 0;
+    while (own.listed[n] != intid) { ++n; }
+    Value<IchLr> lr{hw::read_lr(n)};
+    if (lr.get(IchLr::state) != IchLr::invalid || !lr.get(IchLr::hw)) { return false; }
+    hw::write_lr(n, lr.with(IchLr::state, IchLr::pending).bits);
+    return true;
+}
+
 void vtimer_fired(Core& core) {
     gic::drop_priority(timer);
     Vcpu* vcpu = core.current;
@@ -213,8 +227,7 @@ void vtimer_fired(Core& core) {
         gic::deactivate(timer);
         return;
     }
-    InterruptUpdate update(core, *vcpu);
-    update.change(vcpu, timer, {}, VI::latch(1) | VI::held(1));
+    if (!load_again(*vcpu, timer)) { InterruptUpdate(core, *vcpu).change(vcpu, timer, {}, VI::latch(1) | VI::held(1)); }
 }
 
 void reset_interrupts(Core& core, Vcpu& vcpu) {

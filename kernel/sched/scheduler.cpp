@@ -86,7 +86,7 @@ void idle(Core& core) {
     hw::dsb_sy();
     hw::wfi();
     core.idle_ticks += now() - from;
-    take_interrupts(core);
+    take_interrupt(core);
 }
 
 } // namespace

@@ -78,7 +78,6 @@ struct Vcpu {
             bool queued;          ///< in a ready queue. A server is only while it runs on its own priority and budget
             bool signals_due;     ///< its notification has pending signals
             bool took_signals;    ///< the last delivery was of signals: calls go first now
-            bool registers_saved; ///< a native one: entry code saved x9..x30, which its next message must not show
         };
         uint64_t standing; ///< all of these, for the shortest way: a server that just waits, or just serves
     };

@@ -126,7 +126,6 @@ public:
 private:
     template <class Handler> Vcpu* into_kernel(Handler handler);
     void save_registers(); ///< as entry code does
-    void interrupt();      ///< and handle_irq
     void entered(Vcpu* next);
     void mark(Vcpu& vcpu);
 
@@ -137,6 +136,7 @@ private:
         uint64_t eager = 0, lazy = 0, x19 = 0;
     };
     std::map<Vcpu*, Marks> marks_; ///< what it left in its registers
+    std::map<uint64_t, Vcpu*> whose_mark_; ///< in x19
     uint64_t last_mark_ = 0x1'0000;
 };
 
