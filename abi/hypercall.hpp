@@ -75,7 +75,8 @@ enum class Hypercall : uint16_t {
     /// x1 INTID, x2 vCPU index (PPIs only), x3 level: 1 raise, 0 lower, 2 pulse (edge).
     interrupt_line = 18,
     /// x0 partition (right: configure_interrupts), x1 register (abi::VirtualInterruptRegister), x2 vCPU index (SGIs and PPIs,
-    /// ctlr), x3 first INTID, x4 value (32 bits). Returns x1: value before. With bit 63 of x3 (read_only) nothing is written.
+    /// ctlr), x3 first INTID, x4 value (32 bits). Returns x1: value before; of a register that ones set or clear, in the places
+    /// of the ones, if there are any. With bit 63 of x3 (read_only) nothing is written.
     interrupt_state = 19,
     /// x0 interrupt (right: bind), x1 notification (right: serve), x2 signal bit 0..63: the line's interrupts become signals;
     /// or x3 = 1: x1 partition (right: configure_interrupts), x2 INTID: hardware-linked to a VM's virtual interrupt.

@@ -98,9 +98,9 @@ inline uint64_t note_address(Vcpu& vcpu) {
     return request_from_vm(core, vcpu, to, register_request(vcpu, esr));
 }
 
-/// WFI, WFE: nothing to wait for if an interrupt can be delivered; a native partition gives up its slice.
+/// WFI, WFE: who answers a VM's looks at the time, the core then at interrupts; a native partition gives up its slice.
 Vcpu* wait(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
-    if (!vcpu.native && !deliverable(vcpu)) {
+    if (!vcpu.native) {
         ++vcpu.exits[exits_wfx];
         const TrapRoute& route = vcpu.partition->traps[static_cast<unsigned>(esr.get(EsrEl2::ti) & 1 ? Trap::wfe : Trap::wfi)];
         return make_request(core, vcpu, route.endpoint, route.badge);
@@ -108,10 +108,7 @@ Vcpu* wait(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
     leave(core);
     ++vcpu.exits[0];
     advance(vcpu.context, esr.bits);
-    if (vcpu.queued) {
-        core.ready.remove(vcpu);
-        core.ready.push_back(vcpu);
-    }
+    if (vcpu.queued) { core.ready.to_back(vcpu); }
     return schedule(core);
 }
 

@@ -50,12 +50,17 @@ struct Exchange {
     uint64_t done, value, before;
     const Access& access = accesses[static_cast<unsigned>(reg)];
 
-    /// The next few interrupts.
+    /// The next few interrupts: all, or those that ones are written for.
     void step(Core& core) {
         constexpr unsigned few = 8;
         uint64_t field = ((1ull << access.width) - 1) << access.lsb;
+        bool all = access.ones == Access::assign || value == 0 || !writes;
+        uint64_t chosen = (all ? ~0ull : value) | 1ull << access.count;
         InterruptUpdate update(core, vm);
-        for (auto n = static_cast<unsigned>(done), end = std::min(n + few, access.count); n < end; done = ++n) {
+        for (unsigned i = 0; i < few; ++i, ++done) {
+            done += static_cast<uint64_t>(__builtin_ctzll(chosen >> done));
+            if (done >= access.count) { return; }
+            auto n = static_cast<unsigned>(done);
             unsigned at = n * (32 / access.count), intid = first + n;
             before |= access.value_of(update.word(own, intid), reg) << at;
             Word ones{(value >> (at + access.unused) << access.lsb) & field};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The list registers of this core: a cache of the most urgent virtual interrupts of the resident
 // vCPU. They are always taken back (folded) into the words as a whole, and filled anew from them.
+#include "ipc/message.hpp"
 #include "irq/gic.hpp"
 #include "irq/virtual.hpp"
 #include "sched/cross.hpp"
@@ -142,6 +143,46 @@ void withdraw_timer(InterruptUpdate& update, Vcpu& vcpu) {
     update.change(&vcpu, timer, VI::latch(1), {});
 }
 
+/// Where a listed interrupt is, from bit `line` on: what would change its list register, and what it took along.
+constexpr uint64_t moves = (VI::line(1) | VI::latch(1) | VI::active(1) | VI::held(1) | VI::cancel_latch(1) | VI::cancel_active(1)).bits;
+constexpr uint64_t is_loaded = (VI::enabled(1) | VI::group1(1) | VI::listed(1)).bits;
+
+/// The guest has ended the last one: list register n, which it was in, takes the next.
+bool load_again(unsigned n, Value<IchLr> lr, uint64_t linked) {
+    if (lr.get(IchLr::state) != IchLr::invalid || lr.get(IchLr::hw) != linked) { return false; }
+    hw::write_lr(n, lr.with(IchLr::state, IchLr::pending).bits);
+    return true;
+}
+
+/// A linked interrupt whose last one the guest has ended; no other core changes list registers, and the word stays as it is.
+bool raise_again(const Vcpu& vcpu, unsigned intid) {
+    constexpr uint64_t same = is_loaded | (VI::linked(1) | VI::loaded_latch(1)).bits;
+    const auto& own = vcpu.interrupts;
+    if ((own.word[intid].bits & (moves | same | VI::loaded_active(1).bits)) != same || !group1_enabled(vcpu)) { return false; }
+    unsigned n = 0;
+    while (own.listed[n] != intid) { ++n; }
+    return load_again(n, {hw::read_lr(n)}, 1);
+}
+
+/// Is all that has changed that listed interrupts whose last ones the guest has ended are pending again? Then they are there now.
+bool refilled(const InterruptUpdate& update, Vcpu& vcpu) {
+    auto& own = vcpu.interrupts;
+    const bool simple = vcpu.controls.ich_hcr == IchHcrEl2::en(1).bits && own.queue.empty() && own.parked.empty();
+    if (!simple || !group1_enabled(vcpu)) { return false; }
+    for (unsigned n = 0; n < own.used; ++n) {
+        Word& w = update.word(&vcpu, own.listed[n]);
+        Value<IchLr> lr{hw::read_lr(n)};
+        bool strays = own.listed[n] >= VirtualInterrupts::first_spi && w.get(VI::target) != vcpu.index;
+        bool withdrawn = lr.get(IchLr::state) & IchLr::pending && !is(w, VI::loaded_latch);
+        if (strays || withdrawn || lr.get(IchLr::eoi) || lr.get(IchLr::priority) != w.get(VI::priority)) { return false; }
+        uint64_t changed = (w.bits & (moves | is_loaded)) ^ is_loaded;
+        if (changed == 0) { continue; }
+        if (changed != VI::latch(1).bits || !load_again(n, lr, 0)) { return false; }
+        w = w.with(VI::latch, 0).with(VI::loaded_latch, 1).with(VI::loaded_active, 0);
+    }
+    return true;
+}
+
 } // namespace
 
 bool deliverable(const Vcpu& vcpu) {
@@ -161,13 +202,15 @@ bool deliverable(const Vcpu& vcpu) {
 
 void before_guest(Core& core, Vcpu& vcpu) {
     InterruptUpdate update(core, vcpu);
-    unsigned stale = fold(update, vcpu);
-    withdraw_timer(update, vcpu);
-    free_timer(core, vcpu);
-    auto control = fill(core, update, vcpu);
-    zero(vcpu.interrupts.used, stale);
-    vcpu.controls.ich_hcr = control.bits;
-    hw::write<IchHcrEl2>(control);
+    if (!refilled(update, vcpu)) {
+        unsigned stale = fold(update, vcpu);
+        withdraw_timer(update, vcpu);
+        free_timer(core, vcpu);
+        auto control = fill(core, update, vcpu);
+        zero(vcpu.interrupts.used, stale);
+        vcpu.controls.ich_hcr = control.bits;
+        hw::write<IchHcrEl2>(control);
+    }
     if (vcpu.controls.hcr & HcrEl2::vse.mask && hw::has_ras()) { hw::write<hw::VsesrEl2>({vcpu.interrupts.serror_syndrome}); }
     vcpu.interrupts.dirty.store(false, std::memory_order_relaxed);
 }
@@ -185,9 +228,10 @@ void switch_in(Core& core, Vcpu& vcpu) {
 }
 
 void switch_out(Core& core, Vcpu& vcpu) {
-    InterruptUpdate update(core, vcpu);
-    zero(0, fold(update, vcpu));
-    hw::write<IchHcrEl2>({}); // no count of EOIs for who comes next
+    if (vcpu.interrupts.used) {
+        InterruptUpdate update(core, vcpu);
+        zero(0, fold(update, vcpu));
+    }
     if (is(vcpu.interrupts.word[timer], VI::held)) { gic::set_active(core, timer, false); }
 }
 
@@ -203,19 +247,9 @@ void maintenance(Core& core) {
     gic::deactivate(gic::maintenance);
 }
 
-/// The guest has ended the last one: the list register that it was in takes the next. No other core changes list registers.
-static bool load_again(const Vcpu& vcpu, unsigned intid) {
-    constexpr Word loaded = VI::enabled(1) | VI::group1(1) | VI::linked(1) | VI::listed(1) | VI::loaded_latch(1);
-    constexpr Word any = loaded | VI::line(1) | VI::latch(1) | VI::active(1) | VI::held(1) | VI::loaded_active(1) |
-                         VI::cancel_latch(1) | VI::cancel_active(1);
-    const auto& own = vcpu.interrupts;
-    if ((own.word[intid].bits & any.bits) != loaded.bits || !group1_enabled(vcpu)) { return false; }
-    unsigned n = 0;
-    while (own.listed[n] != intid) { ++n; }
-    Value<IchLr> lr{hw::read_lr(n)};
-    if (lr.get(IchLr::state) != IchLr::invalid || !lr.get(IchLr::hw)) { return false; }
-    hw::write_lr(n, lr.with(IchLr::state, IchLr::pending).bits);
-    return true;
+void wait_is_over(Core& core, const Vcpu& vcpu, uint64_t time) {
+    if (core.resident != &vcpu || virtual_timer_deadline(vcpu) > time || !raise_again(vcpu, timer)) { return; }
+    gic::set_active(core, timer, true);
 }
 
 void vtimer_fired(Core& core) {
@@ -227,7 +261,7 @@ void vtimer_fired(Core& core) {
         gic::deactivate(timer);
         return;
     }
-    if (!load_again(*vcpu, timer)) { InterruptUpdate(core, *vcpu).change(vcpu, timer, {}, VI::latch(1) | VI::held(1)); }
+    if (!raise_again(*vcpu, timer)) { InterruptUpdate(core, *vcpu).change(vcpu, timer, {}, VI::latch(1) | VI::held(1)); }
 }
 
 void reset_interrupts(Core& core, Vcpu& vcpu) {

@@ -10,6 +10,9 @@ class ReadyQueue {
 public:
     void push_back(Vcpu& vcpu);
     void remove(Vcpu& vcpu);
+    void to_back(Vcpu& vcpu) {
+        if (vcpu.ready_next) { remove(vcpu), push_back(vcpu); }
+    }
     Vcpu* best() const { return bitmap_ ? first_[63 - __builtin_clzll(bitmap_)] : nullptr; }
 
 private:

@@ -71,7 +71,7 @@ void expire(Core& core, uint64_t time) {
             refill(*vcpu, time);
         } else if (vcpu->state == VcpuState::waiting) {
             vcpu->state = VcpuState::ready;
-            if (vcpu->native) { deliver_deadline(*vcpu); }
+            vcpu->native ? deliver_deadline(*vcpu) : wait_is_over(core, *vcpu, time);
         } else {
             continue; // a busy server looks at its deadline when it answers
         }
@@ -107,11 +107,6 @@ void set_account(Core& core, Vcpu* next) {
     if (next->budget_ticks == 0) { return; }
     if (time >= next->period_end) { refill(*next, time); }
     if (next->budget_left == 0) { throttle(core, *next); }
-}
-
-void lift_throttle(Core& core, Vcpu& vcpu) {
-    if (vcpu.throttled) { core.timers.cancel(vcpu); }
-    vcpu.throttled = false;
 }
 
 void make_ready(Core& core, Vcpu& vcpu) {
@@ -186,14 +181,11 @@ void timer_interrupt(Core& core) {
         if (Vcpu* vcpu = core.current; vcpu && overdue(*vcpu)) { fault(core, *vcpu, FaultReason::watchdog, vcpu->watch_used); }
         if (time >= core.slice_end) {
             core.slice_end = time + ticks_from_us(slice_us);
-            if (account->queued) {
-                core.ready.remove(*account);
-                core.ready.push_back(*account);
-            }
+            if (account->queued) { core.ready.to_back(*account); }
             core.reschedule = true;
         }
     }
-    program_timer(core);
+    if (!core.reschedule) { program_timer(core); }
 }
 
 Vcpu* schedule(Core& core) {
@@ -207,7 +199,7 @@ Vcpu* schedule(Core& core) {
         }
         set_account(core, account);
         if (!account->queued) { continue; } // charging the former account throttled it
-        Vcpu* leaf = resolve(core, *account);
+        Vcpu* leaf = account->state == VcpuState::ready && !account->paused ? account : resolve(core, *account);
         if (!leaf) { continue; }
         program_timer(core);
         switch_to(core, *leaf);

@@ -26,7 +26,10 @@ void ensure_progress(Core& core, Vcpu& server);
 /// Chooses an account, resolves it, idles while there is none. Returns the vCPU to enter.
 Vcpu* schedule(Core& core);
 /// Its budget is looked at again when it is chosen. For one that waits: its timer is for that, then.
-void lift_throttle(Core& core, Vcpu& vcpu);
+inline void lift_throttle(Core& core, Vcpu& vcpu) {
+    if (vcpu.throttled) { core.timers.cancel(vcpu); }
+    vcpu.throttled = false;
+}
 /// The way out of every handler that may have woken somebody.
 Vcpu* leave_kernel(Core& core);
 /// Has vcpu_fault's and the timers' work done: deadlines, slices, budgets.

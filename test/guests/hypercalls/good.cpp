@@ -86,7 +86,7 @@ void check_interrupts() {
         check(name, each.written, value(each.reg, each.first, 0)); // reading has written nothing
     }
     check("interrupt_state.enable", 0, value(Register::enable_set, 64, 5));
-    check("interrupt_state.enabled", 5, value(Register::enable_clear, 64, 4));
+    check("interrupt_state.enabled", 4, value(Register::enable_clear, 64, 6));
     check("interrupt_state.disabled", 1, value(Register::enable_set, 64));
     check("interrupt_state.active", 0, value(Register::active_set, 64, 8));
     check("interrupt_state.is_active", 8, value(Register::active_clear, 64, 8));
