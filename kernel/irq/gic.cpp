@@ -87,9 +87,9 @@ void store_bit(uint64_t bank, uint32_t intid) { hw::store32(distributor + (bank 
     hw::isb();
 }
 
-bool has_spi(uint32_t intid) { return intid >= first_spi && intid < spi_end; }
+[[gnu::section(".text.boot")]] bool has_spi(uint32_t intid) { return intid >= first_spi && intid < spi_end; }
 
-void configure(uint32_t intid, bool edge, unsigned core) {
+[[gnu::section(".text.boot")]] void configure(uint32_t intid, bool edge, unsigned core) {
     mask(intid);
     PhysAddr trigger = distributor + (icfgr + intid / 16 * 4ull);
     uint32_t bit = 2u << intid % 16 * 2;

@@ -144,7 +144,8 @@ void withdraw_timer(InterruptUpdate& update, Vcpu& vcpu) {
 }
 
 /// Where a listed interrupt is, from bit `line` on: what would change its list register, and what it took along.
-constexpr uint64_t moves = (VI::line(1) | VI::latch(1) | VI::active(1) | VI::held(1) | VI::cancel_latch(1) | VI::cancel_active(1)).bits;
+constexpr uint64_t moves =
+    (VI::line(1) | VI::latch(1) | VI::active(1) | VI::held(1) | VI::cancel_latch(1) | VI::cancel_active(1)).bits;
 constexpr uint64_t is_loaded = (VI::enabled(1) | VI::group1(1) | VI::listed(1)).bits;
 
 /// The guest has ended the last one: list register n, which it was in, takes the next.

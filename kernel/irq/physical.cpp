@@ -45,7 +45,7 @@ void acknowledge(Interrupt& interrupt) {
     if (__atomic_exchange_n(&interrupt.active, false, __ATOMIC_ACQ_REL)) { gic::deactivate(interrupt.intid); }
 }
 
-bool own_line(Slot& slot) {
+[[gnu::section(".text.boot")]] bool own_line(Slot& slot) {
     Interrupt& interrupt = slot.interrupt;
     if (!gic::has_spi(interrupt.intid)) { return false; }
     gic::configure(interrupt.intid, interrupt.edge, interrupt.core);
