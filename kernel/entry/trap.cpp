@@ -99,7 +99,7 @@ inline uint64_t note_address(Vcpu& vcpu) {
 }
 
 /// WFI, WFE: who answers a VM's looks at the time, the core then at interrupts; a native partition gives up its slice.
-Vcpu* wait(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
+[[gnu::noinline]] Vcpu* wait(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
     if (!vcpu.native) {
         ++vcpu.exits[exits_wfx];
         const TrapRoute& route = vcpu.partition->traps[static_cast<unsigned>(esr.get(EsrEl2::ti) & 1 ? Trap::wfe : Trap::wfi)];
@@ -135,7 +135,6 @@ constexpr uint64_t not_offered = 1ull << ec::sve | 1ull << ec::sme | 1ull << ec:
         note_address(vcpu);
         return memory_fault(core, vcpu, esr);
     }
-    if (kind == ec::wfx) { return wait(core, vcpu, esr); }
     if (vcpu.native) { return faulted(core, vcpu, FaultReason::synchronous, esr.bits); }
     if (not_offered >> kind & 1) { return refuse_instruction(core, vcpu); }
     switch (kind) {
@@ -179,6 +178,7 @@ extern "C" Vcpu* handle_sync(Core* core, Vcpu* vcpu) {
     if (kind == ec::data_abort) [[likely]] { return abort(*core, *vcpu, esr); }
     if (kind == ec::hvc64) { return hypervisor_call(*core, *vcpu, esr); }
     if (kind == ec::msr) { return register_access(*core, *vcpu, esr.bits); }
+    if (kind == ec::wfx) { return wait(*core, *vcpu, esr); }
     return other(*core, *vcpu, esr);
 }
 

@@ -191,6 +191,8 @@ bool deliverable(const Vcpu& vcpu) {
     const auto& own = vcpu.interrupts;
     if (vcpu.controls.hcr & HcrEl2::vse.mask) { return true; }
     if (own.used && own.is_dirty()) { return true; } // its line rose again: what is due shows when it runs
+    const bool listed = own.used && ~hw::read<hw::IchElrsr>().bits & ((1u << own.used) - 1);
+    if (!listed && own.queue.empty()) { return false; }
     uint64_t urgent = group1_enabled(vcpu) && !own.queue.empty() ? own.queue.level() * priority_step : 0x100;
     for (unsigned n = 0; n < own.used; ++n) {
         Value<IchLr> lr{hw::read_lr(n)};

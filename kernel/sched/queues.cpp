@@ -16,10 +16,10 @@ void ReadyQueue::push_back(Vcpu& vcpu) {
 
 void ReadyQueue::remove(Vcpu& vcpu) {
     unsigned p = vcpu.priority;
-    (vcpu.ready_previous ? vcpu.ready_previous->ready_next : first_[p]) = vcpu.ready_next;
-    (vcpu.ready_next ? vcpu.ready_next->ready_previous : last_[p]) = vcpu.ready_previous;
-    if (!first_[p]) { bitmap_ &= ~(1ull << p); }
-    vcpu.ready_next = vcpu.ready_previous = nullptr;
+    Vcpu *next = vcpu.ready_next, *previous = vcpu.ready_previous;
+    (previous ? previous->ready_next : first_[p]) = next;
+    (next ? next->ready_previous : last_[p]) = previous;
+    if (!next && !previous) { bitmap_ &= ~(1ull << p); }
     vcpu.queued = false;
 }
 

@@ -89,6 +89,12 @@ void idle(Core& core) {
     take_interrupt(core);
 }
 
+/// Who runs goes on.
+Vcpu* stay(Core& core, Vcpu& vcpu) {
+    if (!vcpu.native && vcpu.interrupts.is_dirty()) { before_guest(core, vcpu); }
+    return &vcpu;
+}
+
 } // namespace
 
 uint64_t ticks_from_us(uint64_t us) { return us * hw::read<hw::Cntfrq>().bits / 1'000'000; }
@@ -193,7 +199,7 @@ Vcpu* schedule(Core& core) {
         core.reschedule = false;
         Vcpu* account = core.ready.best();
         if (!account) {
-            leave(core);
+            if (core.current) { leave(core); }
             idle(core);
             continue;
         }
@@ -202,16 +208,12 @@ Vcpu* schedule(Core& core) {
         Vcpu* leaf = account->state == VcpuState::ready && !account->paused ? account : resolve(core, *account);
         if (!leaf) { continue; }
         program_timer(core);
-        switch_to(core, *leaf);
-        return leaf;
+        if (core.current == leaf) { return stay(core, *leaf); }
+        if (core.current) { leave(core); }
+        return enter_slowly(core, *leaf);
     }
 }
 
-Vcpu* leave_kernel(Core& core) {
-    if (core.reschedule || !core.current) { return schedule(core); }
-    Vcpu* vcpu = core.current;
-    if (!vcpu->native && vcpu->interrupts.is_dirty()) { before_guest(core, *vcpu); }
-    return vcpu;
-}
+Vcpu* leave_kernel(Core& core) { return core.reschedule || !core.current ? schedule(core) : stay(core, *core.current); }
 
 } // namespace bulkhead

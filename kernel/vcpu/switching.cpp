@@ -66,15 +66,6 @@ void leave(Core& core) {
     }
 }
 
-void switch_to(Core& core, Vcpu& next) {
-    if (core.current == &next) {
-        if (!next.native && next.interrupts.is_dirty()) { before_guest(core, next); }
-        return;
-    }
-    leave(core);
-    enter_slowly(core, next);
-}
-
 [[gnu::cold]] void write_back(Core& core, Vcpu& vcpu) {
     if (core.fp_owner == &vcpu) {
         hw::write<CptrEl2>(Value<CptrEl2>{vcpu.controls.cptr}.with(CptrEl2::tfp, 0));

@@ -22,7 +22,6 @@ void leave(Core& core);
 }
 /// Either kind; returns it.
 Vcpu* enter_slowly(Core& core, Vcpu& next);
-void switch_to(Core& core, Vcpu& next);
 /// Takes every register of `vcpu` that is in this core's hardware to memory.
 void write_back(Core& core, Vcpu& vcpu);
 /// The guest used FP/SIMD while another's registers were loaded.

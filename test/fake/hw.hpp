@@ -229,6 +229,15 @@ inline bool interrupt_pending() {
 inline uint64_t list_registers[abi::max_cores][16];
 inline uint64_t read_lr(unsigned n) { return list_registers[this_core][n]; }
 inline void write_lr(unsigned n, uint64_t value) { list_registers[this_core][n] = value; }
+/// Which hold nothing: state invalid, and HW = 1 or EOI = 0 (IHI 0069, ICH_ELRSR_EL2).
+template <> inline Value<IchElrsr> read<IchElrsr>() {
+    uint64_t empty = 0;
+    for (unsigned n = 0; n < 16; ++n) {
+        const uint64_t lr = list_registers[this_core][n];
+        empty |= static_cast<uint64_t>(lr >> 62 == 0 && (lr >> 61 & 1 || !(lr >> 41 & 1))) << n;
+    }
+    return {empty};
+}
 inline void clear_list_registers(unsigned count) { std::fill_n(list_registers[this_core], count, 0); }
 
 inline uint64_t smc_result = 0;
