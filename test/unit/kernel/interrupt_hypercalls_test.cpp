@@ -70,7 +70,9 @@ TEST_CASE("interrupt_line: only the range of the badge, only what exists", "[irq
     CHECK(line(3, ~0ull, 0, 1) == Status::bad_argument);
 }
 
-TEST_CASE("interrupt_state: every register reads back what was written, and says what was there before in the places it sets or clears", "[irq][hypercall]") {
+TEST_CASE(
+    "interrupt_state: every register reads back what was written, and says what was there before in the places it sets or clears",
+    "[irq][hypercall]") {
     World world;
     auto exchange = [&](Register reg, unsigned first, uint64_t value) {
         REQUIRE(world.state(reg, 1, first, value) == Status::ok);

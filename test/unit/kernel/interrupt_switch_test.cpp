@@ -161,6 +161,134 @@ TEST_CASE("the timer's virtual interrupt is hardware-linked: EOI needs no exit",
     CHECK_FALSE(World::timer_active(0));
 }
 
+TEST_CASE("the timer's next interrupt takes the list register of its last one, and nothing else changes", "[irq]") {
+    World world;
+    Guest guest;
+    Vcpu& vcpu = *world.a.vcpus[0];
+    world.open(world.a, 0, timer);
+    fire_timer();
+    CHECK(guest.handle() == timer);
+    const Word before = vcpu.interrupts.word[timer];
+    auto fires_again = [&] {
+        hw::write<hw::CntvCtl>({5});
+        vtimer_fired(World::here());
+        return !vcpu.interrupts.dirty;
+    };
+
+    SECTION("as it was") {
+        CHECK(fires_again());
+        CHECK(vcpu.interrupts.word[timer].bits == before.bits);
+        CHECK(Guest::used() == 1);
+        CHECK(Guest::list(timer).get(IchLr::hw) == 1);
+    }
+    SECTION("with another interrupt in a list register beside it") {
+        world.open(world.a, 0, 20, 0x80, true);
+        world.line(20, Line::pulse);
+        World::enter();
+        CHECK(guest.handle() == 20);
+        fires_again();
+        World::enter();
+    }
+    SECTION("more urgent than before") {
+        world.open(world.a, 0, timer, 0x20);
+        World::enter();
+        fires_again();
+        World::enter();
+        CHECK(Guest::list(timer).get(IchLr::priority) == 0x20);
+    }
+    SECTION("disabled, it waits until it is enabled") {
+        REQUIRE(world.state(Register::enable_clear, 0, 0, 1u << timer) == Status::ok);
+        CHECK_FALSE(fires_again());
+        World::enter();
+        CHECK(guest.acknowledge() == spurious);
+        REQUIRE(world.state(Register::enable_set, 0, 0, 1u << timer) == Status::ok);
+        World::enter();
+    }
+    SECTION("behind a closed distributor it waits, too") {
+        world.a.interrupts.ctlr = 0;
+        CHECK_FALSE(fires_again());
+        World::enter();
+        CHECK(guest.acknowledge() == spurious);
+        world.a.interrupts.ctlr = 2;
+        world.a.vcpus[0]->interrupts.dirty = true;
+        World::enter();
+    }
+    CHECK(guest.handle() == timer);
+    CHECK(guest.handle() == spurious);
+    CHECK(ended_by_guest == std::vector<unsigned>{timer, timer});
+}
+
+TEST_CASE("a wait that ends at the timer's deadline brings its interrupt along", "[irq]") {
+    constexpr uint64_t deadline = 1000, offset = 300;
+    World world;
+    Guest guest;
+    Vcpu& vcpu = *world.a.vcpus[0];
+    world.open(world.a, 0, timer);
+    fire_timer();
+    CHECK(guest.handle() == timer);
+    world.core0.current = nullptr; // it waits, its timer's state in memory
+    vcpu.eager.cntv_ctl_el0 = 1;
+    vcpu.eager.cntv_cval_el0 = deadline - offset;
+    vcpu.controls.cntvoff = offset;
+
+    SECTION("not before") {
+        wait_is_over(world.core0, vcpu, deadline - 1);
+        CHECK(Guest::used() == 0);
+        CHECK_FALSE(World::timer_active(0));
+    }
+    SECTION("not if the guest has masked it") {
+        vcpu.eager.cntv_ctl_el0 = 3;
+        wait_is_over(world.core0, vcpu, deadline);
+        CHECK(Guest::used() == 0);
+    }
+    SECTION("not while another VM's list registers are in the hardware") {
+        World::run(*world.b.vcpus[0]);
+        wait_is_over(world.core0, vcpu, deadline);
+        CHECK(Guest::used() == 0);
+        CHECK_FALSE(World::timer_active(0));
+    }
+    SECTION("pending, and the physical one is active for it") {
+        wait_is_over(world.core0, vcpu, deadline);
+        CHECK(World::timer_active(0));
+        world.core0.current = &vcpu;
+        World::enter();
+        CHECK(guest.handle() == timer);
+        CHECK(ended_by_guest == std::vector<unsigned>{timer, timer});
+    }
+    SECTION("it survives that the list registers are filled anew") {
+        wait_is_over(world.core0, vcpu, deadline);
+        world.open(world.a, 0, 20, 0x80, true);
+        world.line(20, Line::pulse);
+        world.core0.current = &vcpu;
+        hw::write<hw::CntvCtl>({5});
+        World::enter();
+        CHECK(guest.handle() == 20);
+        CHECK(guest.handle() == timer);
+        CHECK(guest.handle() == spurious);
+    }
+}
+
+TEST_CASE("an edge whose last one was ended takes the same list register again", "[irq]") {
+    World world;
+    Guest guest;
+    world.open(world.a, 0, 5, 0xa0, true);
+    world.open(world.a, 0, 40, 0xa0, true);
+    for (unsigned round = 0; round < 3; ++round) {
+        for (unsigned intid : {5u, 40u}) {
+            world.pulse(intid);
+            CHECK(Guest::used() == 1);
+            CHECK(guest.handle() == intid);
+        }
+    }
+    world.pulse(5);
+    CHECK(guest.acknowledge() == 5);
+    world.pulse(5); // while it is active
+    CHECK(guest.acknowledge() == spurious);
+    guest.end(5);
+    CHECK(guest.handle() == 5);
+    CHECK(guest.handle() == spurious);
+}
+
 TEST_CASE("VM B gets its timer interrupt while VM A's is active", "[irq]") {
     World world;
     Guest a, b;

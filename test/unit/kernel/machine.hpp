@@ -135,7 +135,7 @@ private:
     struct Marks {
         uint64_t eager = 0, lazy = 0, x19 = 0;
     };
-    std::map<Vcpu*, Marks> marks_; ///< what it left in its registers
+    std::map<Vcpu*, Marks> marks_;         ///< what it left in its registers
     std::map<uint64_t, Vcpu*> whose_mark_; ///< in x19
     uint64_t last_mark_ = 0x1'0000;
 };
