@@ -40,6 +40,7 @@ BARS = {
 
 _LIST = SYSTEMS / "bench-linux" / "initramfs.list"
 _BOOTARGS = "console=ttyAMA0 cryptomgr.notests"
+_SAME_ADDRESSES = "nokaslr norandmaps"  # for the workloads: other addresses cost other page tables
 RAM_MIB = 256
 _INSTRUCTIONS_PER_TICK = 16  # 62.5 MHz, and an instruction is a nanosecond
 _TIMEOUT_S = 300
@@ -194,7 +195,7 @@ def counted(text: str) -> dict[str, tuple[int, int]]:
 
 def bootargs(words: Iterable[str]) -> str:
     """The boot arguments for the workloads named in `words`."""
-    return " ".join([_BOOTARGS, *(["--", *words] if words else [])])
+    return " ".join([_BOOTARGS, *([_SAME_ADDRESSES, "--", *words] if words else [])])
 
 
 def _content(location: str, line: int) -> bytes:

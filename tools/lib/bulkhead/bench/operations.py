@@ -39,7 +39,7 @@ _WORKLOADS = {
     BOOT: "boot to the shell",
     "syscalls": "50,000 null system calls",
     "sleeps": "300 sleeps of 1 ms",
-    "forks": "100 fork and exec",
+    "forks": "1,000 fork and exec",
     "faults": "page faults",
     "pipes": "pipe ping-pong",
     "console": "6 KB to the console",
