@@ -83,3 +83,14 @@ def test_an_elf_without_debug_information_is_refused(build: Path, tmp_path: Path
     subprocess.run([*strip, build / "native.elf", bare], check=True)
     with pytest.raises(UserError, match="it has no debug information"):
         read_abi(bare)
+
+
+def test_a_core_is_read_once_until_it_is_built_anew(build: Path, tmp_path: Path) -> None:
+    """Whoever packs many systems in one process reads the debug information of each build once."""
+    core = tmp_path / "core.elf"
+    core.write_bytes((build / "kernel" / "core.elf").read_bytes())
+    first = read_abi(core)
+    assert read_abi(core) is first
+    core.write_bytes(b"no ELF file")
+    with pytest.raises(UserError, match="debug information cannot be read"):
+        read_abi(core)

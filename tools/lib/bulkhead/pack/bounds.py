@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from bulkhead.errors import UserError
@@ -11,7 +11,7 @@ from bulkhead.pack.artifacts import Program
 from bulkhead.pack.layout import read_constants
 from bulkhead.pack.plan import Partition, Plan
 
-_NAMES = {"max_clients", "max_vms", "max_natives", "max_services"}
+_NAMES = frozenset({"max_clients", "max_vms", "max_natives", "max_services"})
 Counts = list[tuple[str, str, str, int]]  # constant, what is counted, whose it is, how many
 
 
@@ -31,7 +31,7 @@ def check_bounds(plan: Plan, programs: dict[str, Program]) -> Iterator[UserError
                 yield plan.system.source.error("E034", message, partition.path)
 
 
-def _bounds(file: Path, role: str) -> dict[str, int]:
+def _bounds(file: Path, role: str) -> Mapping[str, int]:
     try:
         return read_constants(file, role, _NAMES)
     except UserError:

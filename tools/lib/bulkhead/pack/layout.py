@@ -7,6 +7,7 @@ import struct
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,24 @@ class Abi:
 
 
 def read_abi(elf: Path) -> Abi:
-    """Reads the namespace `abi` of a core (or any other ELF file with debug information)."""
+    """Reads the namespace `abi` of a core (or any other ELF file with debug information); the same file only once."""
+    return _read_abi(elf, _stamp(elf))
+
+
+Stamp = tuple[int, int, int] | None
+
+
+def _stamp(file: Path) -> Stamp:
+    """What changes when a build replaces the file."""
+    try:
+        status = file.stat()
+    except OSError:
+        return None  # who reads it says so
+    return (status.st_ino, status.st_mtime_ns, status.st_size)
+
+
+@cache
+def _read_abi(elf: Path, _: Stamp) -> Abi:
     abi = Abi(origin=elf)
     with _debug_information(elf) as units:
         tops = []
@@ -147,11 +165,18 @@ def _debug_information(elf: Path) -> Iterator[Iterator[Any]]:
         raise UserError(message, code="E701", file=elf, hint="rebuild it") from None
 
 
-def read_constants(elf: Path, namespace: str, names: set[str]) -> dict[str, int]:
+def read_constants(elf: Path, namespace: str, names: frozenset[str]) -> Mapping[str, int]:
     """Those of the constants `names` that another namespace has, unnamed ones within it included."""
+    return _read_constants(elf, _stamp(elf), namespace, names)
+
+
+@cache
+def _read_constants(
+    elf: Path, _: Stamp, namespace: str, wanted: frozenset[str]
+) -> Mapping[str, int]:
     found: dict[str, int] = {}
     text = elf.read_bytes()
-    names = {name for name in names if name.encode() in text}
+    names = {name for name in wanted if name.encode() in text}
     with _debug_information(elf) as units:
         for die in (die for top in units for die in top.iter_children()):
             if len(found) == len(names):
