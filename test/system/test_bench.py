@@ -49,6 +49,7 @@ def test_the_way_to_the_demos_first_guest_is_always_the_same(tmp_path, record_fi
     assert 100_000 < first.mean < 50_000_000
 
 
+@pytest.mark.slow
 def test_two_vms_take_turns(tmp_path, record_figure):
     figure = count(["switch"], tmp_path / "images", record_figure)["switch"]
     assert LEAST < figure.least <= figure.most < 5_000
