@@ -16,7 +16,7 @@ enum class EntryKind : uint32_t {
 struct EnvironmentEntry {
     char name[40]; ///< NUL-terminated, e.g. "client.0.tx"
     EntryKind kind;
-    uint32_t reserved;
+    uint32_t checksum; ///< of a region: what abi/checksum.hpp makes of its contents as packed; 0: nobody has to check them
     uint64_t value;
     uint64_t size;
 };

@@ -20,7 +20,7 @@ struct BootHeader {
     uint64_t magic;
     uint32_t version;
     uint32_t size;  ///< bytes of header and records
-    uint32_t crc32; ///< IEEE 802.3 of the `size` bytes, this field taken as zero
+    uint32_t crc32; ///< checksum (abi/checksum.hpp) of the `size` bytes, this field taken as zero
     uint32_t record_count;
     uint32_t cores;     ///< that the system uses: 0..cores-1
     uint32_t objects;   ///< slots of the object table (1..max_objects), those for run-time objects included
@@ -149,11 +149,12 @@ struct BootCapability { ///< object: what the capability names
     uint64_t badge;
     uint64_t reserved[5];
 };
-/// Bytes of the image whose checksum the core verifies before any partition starts.
+/// Bytes of the image whose checksum the core verifies before any partition starts: what native partitions are made of, and VMs that
+/// lifecycle does not load.
 struct BootPayload {
     RecordHead head;
-    uint64_t base, size; ///< physical
-    uint32_t crc32;      ///< IEEE 802.3
+    uint64_t base, size; ///< physical; whole units (abi/checksum.hpp)
+    uint32_t crc32;
     uint32_t reserved0;
     char name[24]; ///< for the error message
     uint64_t reserved[1];

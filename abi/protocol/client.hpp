@@ -10,7 +10,7 @@ namespace abi::client {
 constexpr uint64_t control_badge = 0x8000'0000;
 
 enum class Label : uint16_t {
-    reset = 1,  ///< the VM starts afresh: its device state is as after power-on. Its vCPUs are off
+    reset = 1,  ///< the VM starts afresh: its device state is as after power-on. Its vCPUs are off; word 1: 0 if they never ran
     pause = 2,  ///< the VM's vCPUs have just been paused; word 1: CNTPCT at that time
     resume = 3, ///< the VM's vCPUs are about to be resumed
 };

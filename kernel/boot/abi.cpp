@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Puts the whole ABI into the core's debug information: the packer reads every layout and constant from there.
+#include "abi/checksum.hpp"
 #include "abi/environment.hpp"
 #include "abi/hypercall.hpp"
 #include "abi/image.hpp"

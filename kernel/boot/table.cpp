@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The boot table: checked, then instantiated in one pass, record by record.
 #include "boot/table.hpp"
+#include "abi/checksum.hpp"
 #include "boot/machine.hpp"
 #include "cap/memory.hpp"
 #include "irq/gic.hpp"
@@ -25,23 +26,8 @@ std::span<BootRecord> records(BootHeader& header) { return {reinterpret_cast<Boo
 abi::MemoryType type_of(const abi::BootMemory& record) { return static_cast<abi::MemoryType>(record.head.flags & 0xff); }
 bool donatable(const abi::BootMemory& record) { return record.head.flags >> 8 & 1; }
 
-/// IEEE 802.3, reflected.
-uint32_t crc32_byte(uint32_t crc, uint8_t byte) {
-    crc ^= byte;
-    for (unsigned bit = 0; bit < 8; ++bit) { crc = crc >> 1 ^ (crc & 1 ? 0xedb8'8320 : 0); }
-    return crc;
-}
-
-/// Of `size` bytes, by the CPU's own instructions where it has them; `crc` is the result for what came before.
-uint32_t crc32(const uint8_t* data, uint64_t size, uint32_t crc = 0) {
-    crc = ~crc;
-    const uint8_t* end = data + size;
-    if (hw::has_crc32()) {
-        while (data < end && reinterpret_cast<uintptr_t>(data) % 8 != 0) { crc = crc32_byte(crc, *data++); }
-        for (; end - data >= 8; data += 8) { crc = hw::crc32_step(crc, *reinterpret_cast<const uint64_t*>(data)); }
-    }
-    while (data < end) { crc = crc32_byte(crc, *data++); }
-    return ~crc;
+uint32_t crc32(const void* data, uint64_t size, uint32_t before = 0) {
+    return abi::crc32<hw::crc32_step>(data, size, hw::has_crc32(), before);
 }
 
 bool holds(uint64_t index, ObjectType type) {
@@ -225,8 +211,7 @@ void check(BootHeader& header) {
     if (!sized) { refuse("\"the boot table is damaged\"", "size", header.size); }
     BootHeader without_crc = header;
     without_crc.crc32 = 0;
-    uint32_t crc = crc32(reinterpret_cast<const uint8_t*>(&without_crc), sizeof(header));
-    crc = crc32(reinterpret_cast<const uint8_t*>(&header + 1), records(header).size_bytes(), crc);
+    uint32_t crc = crc32(&header + 1, records(header).size_bytes(), crc32(&without_crc, sizeof(header)));
     if (crc != header.crc32) { refuse("\"the boot table is damaged\"", "crc32", crc); }
     if (header.objects - 1 >= abi::max_objects) { refuse("\"too many objects, or none\"", "objects", header.objects); }
     if (header.cores - 1 >= abi::max_cores) { refuse("\"too many cores, or none\"", "cores", header.cores); }

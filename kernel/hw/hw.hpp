@@ -72,6 +72,7 @@ SYSTEM_REGISTER(PmcrEl0, pmcr_el0)
 SYSTEM_REGISTER(PmselrEl0, pmselr_el0)
 SYSTEM_REGISTER(IdAa64Dfr0, id_aa64dfr0_el1)
 SYSTEM_REGISTER(CtrEl0, ctr_el0)
+SYSTEM_REGISTER(DczidEl0, dczid_el0)
 SYSTEM_REGISTER(IdAa64Isar0, id_aa64isar0_el1)
 SYSTEM_REGISTER(IdAa64Isar1, id_aa64isar1_el1)
 SYSTEM_REGISTER(IdAa64Isar2, s3_0_c0_c6_2)
@@ -114,6 +115,8 @@ inline void tlbi_alle2() { asm volatile("tlbi alle2" ::: "memory"); }
 inline void tlbi_alle1() { asm volatile("tlbi alle1" ::: "memory"); }
 inline void ic_iallu() { asm volatile("ic iallu" ::: "memory"); }
 inline void ic_ialluis() { asm volatile("ic ialluis" ::: "memory"); }
+inline void dc_zva(uint64_t address) { asm volatile("dc zva, %0" : : "r"(address) : "memory"); }
+inline uint64_t zeroed_line() { return 4ull << (read<DczidEl0>().bits & 15); } ///< bytes that dc_zva zeroes
 inline void dc_civac(uint64_t address) { asm volatile("dc civac, %0" : : "r"(address) : "memory"); }
 
 /// The core's address space is an identity map of what it may touch.
@@ -148,10 +151,14 @@ inline void refuse_new_features() {
     if (read<IdAa64Mmfr1>().bits >> 40 & 15) { asm volatile("msr s3_4_c1_c2_2, xzr"); } // HCRX
 }
 
-/// FEAT_CRC32, and eight bytes of IEEE 802.3 CRC-32 by it.
+/// FEAT_CRC32, and sixteen bytes of IEEE 802.3 CRC-32 by it.
 inline bool has_crc32() { return (read<IdAa64Isar0>().bits >> 16 & 15) != 0; }
-inline uint32_t crc32_step(uint32_t crc, uint64_t data) {
-    asm(".arch_extension crc\n crc32x %w0, %w0, %x1" : "+r"(crc) : "r"(data));
+inline uint32_t crc32_step(uint32_t crc, const uint64_t* words) {
+    using Unit [[gnu::may_alias]] = unsigned __int128;
+    uint64_t first, second;
+    asm(".arch_extension crc\n ldp %1, %2, %3\n crc32x %w0, %w0, %1\n crc32x %w0, %w0, %2"
+        : "+&r"(crc), "=&r"(first), "=&r"(second)
+        : "Ump"(*reinterpret_cast<const Unit*>(words)));
     return crc;
 }
 

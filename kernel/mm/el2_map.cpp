@@ -13,6 +13,7 @@ struct alignas(page_size) Table {
     uint64_t entries[512];
 };
 Table level1;
+constexpr uint64_t table_span = sizeof(Table) / sizeof(uint64_t) * page_size;
 
 /// A page descriptor without its address (Arm ARM, D8.3: stage 1 attributes, EL2).
 constexpr uint64_t attributes(Permission permission) {
@@ -48,13 +49,14 @@ uint64_t& entry_of(PhysAddr page, bool make) {
 
 [[gnu::section(".text.boot")]] void add(PhysAddr base, uint64_t size, Permission permission) {
     ASSERT(page_aligned(base.value | size));
-    for (uint64_t offset = 0; offset < size; offset += page_size) {
-        entry_of(base + offset, true) = (base.value + offset) | attributes(permission);
+    uint64_t* entry = nullptr;
+    for (uint64_t at = base.value, end = at + size; at < end; at += page_size) {
+        entry = entry && at % table_span ? entry + 1 : &entry_of({at}, true);
+        *entry = at | attributes(permission);
     }
 }
 
 [[gnu::section(".text.boot")]] void prepare(PhysAddr base, uint64_t size) {
-    constexpr uint64_t table_span = 512 * page_size;
     for (uint64_t at = base.value & ~(table_span - 1); at < base.value + size; at += table_span) { entry_of({at}, true); }
 }
 

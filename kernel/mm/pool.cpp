@@ -8,10 +8,10 @@ namespace bulkhead {
 CorePool core_pool;
 
 void zero_page(PhysAddr page) {
-    constexpr uint64_t chunk = 64; // few enough bytes for the compiler to store them in line
-    for (uint64_t offset = 0; offset < page_size; offset += chunk) {
-        auto* to = __builtin_assume_aligned(hw::pointer<uint64_t>(page + offset), chunk);
-        __builtin_memset(to, 0, chunk);
+    const uint64_t line = hw::zeroed_line();
+    for (uint64_t at = page.value, end = at + page_size; at < end;) {
+#pragma GCC unroll 2
+        for (unsigned n = 0; n < 2; ++n, at += line) { hw::dc_zva(at); }
     }
 }
 
@@ -20,12 +20,18 @@ void clean_page(PhysAddr page) {
     for (uint64_t offset = 0; offset < page_size; offset += line) { hw::dc_civac(page.value + offset); }
 }
 
+/// With the MMU off.
+static void zero_in_memory(PhysAddr page) {
+    clean_page(page); // no old line may be written back over the zeroes
+    hw::dsb_sy();
+    __builtin_memset(hw::pointer<void>(page), 0, page_size);
+}
+
 Result<PhysAddr> CorePool::take(uint64_t pages) {
     const PhysAddr base = TRY(PagePool::take(pages));
-    for (uint64_t n = 0; n < pages; ++n) {
-        clean_page(base + n * page_size); // with the MMU off: no old line may be written back over the zeroes
-        hw::dsb_sy();
-        zero_page(base + n * page_size);
+    const bool cached = hw::read<SctlrEl2>().get(SctlrEl2::m);
+    for (PhysAddr page = base; page < base + pages * page_size; page = page + page_size) {
+        cached ? zero_page(page) : zero_in_memory(page);
     }
     return base;
 }

@@ -28,7 +28,7 @@ constexpr bool in_range(GuestAddr ipa, uint64_t size) {
 /// Rewrites what `makes` says, from `first` on: a bounded number of entries, at most `limit`, until `admits` refuses what is there.
 /// The walkers, and other cores' lookups, see them before what comes next. Returns how many.
 template <class Admits, class Makes> uint64_t rewrite(PhysAddr table, uint64_t first, uint64_t limit, Admits admits, Makes makes) {
-    const uint64_t count = std::min({step_entries, entries_per_table - first, limit});
+    const uint64_t count = std::min(std::min(step_entries, entries_per_table - first), limit);
     uint64_t done = 0;
     for (; done < count; ++done) {
         const PhysAddr entry = table + (first + done) * 8;

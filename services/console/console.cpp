@@ -49,13 +49,13 @@ void Console::find_streams(service::Environment const& environment) {
     streams_.count = static_cast<unsigned>(count < Streams::max ? count : Streams::max);
     for (unsigned id = 1; id <= streams_.count; ++id) {
         auto& stream = streams_[id];
-        stream.name = environment.string(Name("stream.%u.name", id));
-        stream.out = environment.region(Name("stream.%u.out", id)).consumer();
-        auto const in = environment.region_or_none(Name("stream.%u.in", id));
+        auto const described = environment.within(Name("stream.%u.", id));
+        auto const in = described.region_or_none("in");
         if (in.address != nullptr) { stream.in = in.producer(); }
-        stream.notify = environment.handle_or_none(Name("stream.%u.in.notify", id));
-        uint64_t const bit = environment.property_or(Name("stream.%u.in.signal", id), 0);
-        stream.signals = 1ull << (bit & 63);
+        stream.notify = described.handle_or_none("in.notify");
+        stream.signals = 1ull << (described.property_or("in.signal", 0) & 63);
+        stream.name = described.string("name");
+        stream.out = described.region("out").consumer();
     }
     streams_.prompt = static_cast<unsigned>(environment.property_or("prompt", 0));
     streams_.focus = streams_.exists(state_.focus) ? state_.focus : 0; // 0: nobody

@@ -81,7 +81,9 @@ struct Service {
         if (m.badge != abi::client::control_badge) { return abi::Status::denied; }
         if (m.words[0] >= client_count) { return abi::Status::bad_argument; }
         switch (static_cast<abi::client::Label>(m.label)) {
-        case abi::client::Label::reset: return reset(clients[m.words[0]]);
+        case abi::client::Label::reset:
+            if (m.words[1] == 0) { return abi::Status::ok; } // nothing has changed
+            return reset(clients[m.words[0]]);
         case abi::client::Label::pause:
         case abi::client::Label::resume: return abi::Status::ok; // nothing here runs by itself
         }
@@ -104,19 +106,18 @@ struct Service {
 }
 
 void add_client(unsigned index, VmState& state) {
-    auto const& environment = service::Environment::get();
-    auto number = [&](char const* pattern, auto... numbers) { return environment.property(Name(pattern, numbers...)); };
+    const auto described = service::Environment::get().within(Name("client.%u.", index));
     auto& client = clients[index];
-    client.core = {environment.handle(Name("client.%u.vm", index))};
     client.state = &state;
     auto& vm = client.vm;
-    vm.distributor = number("client.%u.base", index);
-    vm.redistributor = number("client.%u.redistributor", index);
-    vm.vcpus = static_cast<unsigned>(number("client.%u.vcpus", index));
-    vm.spis = static_cast<unsigned>(number("client.%u.spis", index));
+    vm.distributor = described.property("base");
+    vm.redistributor = described.property("redistributor");
+    vm.vcpus = static_cast<unsigned>(described.property("vcpus"));
+    vm.spis = static_cast<unsigned>(described.property("spis"));
     if (vm.vcpus > max_vcpus || vm.spis > max_spis || vm.spis % 32 != 0) { refuse("client out of bounds"); }
+    client.core = {described.handle("vm")};
     for (unsigned vcpu = 0; vcpu < vm.vcpus; ++vcpu) {
-        vm.affinity[vcpu] = affinity_of(number("client.%u.vcpu.%u.mpidr", index, vcpu));
+        vm.affinity[vcpu] = affinity_of(described.property(Name("vcpu.%u.mpidr", vcpu)));
     }
 }
 

@@ -46,6 +46,21 @@ inline uint64_t now_us() {
     return ticks_now / hertz * 1'000'000 + ticks_now % hertz * 1'000'000 / hertz;
 }
 
+/// FEAT_CRC32, and one unit of the image's checksum (abi/checksum.hpp) by it.
+inline bool has_crc32() {
+    uint64_t features;
+    asm("mrs %0, id_aa64isar0_el1" : "=r"(features));
+    return (features >> 16 & 15) != 0;
+}
+inline uint32_t crc32_step(uint32_t crc, uint64_t const* unit) {
+    using Unit [[gnu::may_alias]] = unsigned __int128;
+    uint64_t first, second;
+    asm(".arch_extension crc\n ldp %1, %2, %3\n crc32x %w0, %w0, %1\n crc32x %w0, %w0, %2"
+        : "+&r"(crc), "=&r"(first), "=&r"(second)
+        : "Ump"(*reinterpret_cast<Unit const*>(unit)));
+    return crc;
+}
+
 /// In every loop that waits for another core.
 inline void yield() { asm volatile("yield" ::: "memory"); }
 

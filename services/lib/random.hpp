@@ -47,14 +47,19 @@ public:
     static void block(uint32_t const* key, uint32_t counter, uint32_t* out) {
         const uint32_t input[16] = {0x6170'7865, 0x3320'646e, 0x7962'2d32, 0x6b20'6574, key[0], key[1], key[2],
                                     key[3],      key[4],      key[5],      key[6],      key[7], counter};
-        std::copy_n(input, 16, out);
-        for (unsigned round = 0; round < 20; ++round) {
-            const unsigned turn = round % 2; // columns, then diagonals
-            for (unsigned n = 0; n < 4; ++n) {
-                quarter(out[n], out[4 + (n + turn) % 4], out[8 + (n + 2 * turn) % 4], out[12 + (n + 3 * turn) % 4]);
-            }
+        uint32_t x[16]; // in registers: every index is a constant
+        std::copy_n(input, 16, x);
+        for (unsigned rounds = 0; rounds < 20; rounds += 2) {
+            quarter(x[0], x[4], x[8], x[12]); // columns
+            quarter(x[1], x[5], x[9], x[13]);
+            quarter(x[2], x[6], x[10], x[14]);
+            quarter(x[3], x[7], x[11], x[15]);
+            quarter(x[0], x[5], x[10], x[15]); // diagonals
+            quarter(x[1], x[6], x[11], x[12]);
+            quarter(x[2], x[7], x[8], x[13]);
+            quarter(x[3], x[4], x[9], x[14]);
         }
-        for (unsigned n = 0; n < 16; ++n) { out[n] += input[n]; }
+        for (unsigned n = 0; n < 16; ++n) { out[n] = x[n] + input[n]; }
     }
 
 private:

@@ -33,7 +33,10 @@ public:
     }
 
     constexpr Text& put(std::string_view text) {
-        for (char character : text) { put(character); }
+        size_t const count = text.size() < N - size_ ? text.size() : N - size_;
+        for (size_t n = 0; n < count; ++n) { data_[size_ + n] = text[n]; }
+        size_ += count;
+        cut_ |= count < text.size();
         return *this;
     }
 
@@ -73,12 +76,12 @@ public:
     }
 
 private:
-    char data_[N] = {};
+    alignas(16) char data_[N] = {}; // so that the compiler copies it without a call
     size_t size_ = 0;
     bool cut_ = false;
 };
 
-/// The name of an environment entry: `Name("client.%u.vcpu.%u", client, vcpu)`.
+/// The name of an environment entry, NULs behind it: `Name("client.%u.vcpu.%u", client, vcpu)`.
 class Name : public Text<40> {
 public:
     template <typename... Numbers> explicit constexpr Name(char const* pattern, Numbers... numbers) {

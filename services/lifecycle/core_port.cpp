@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Says each wish of lifecycle as a hypercall, a ring access or an instruction.
 #include "services/lifecycle/core_port.hpp"
+#include "abi/checksum.hpp"
 #include "services/lib/cpu.hpp"
 #include "services/lib/hypercall.hpp"
 #include "services/lifecycle/cache.hpp"
@@ -17,7 +18,7 @@ CorePort::CorePort(service::Environment const& environment)
       console_signal_(1ull << (environment.property_or("log.signal", 0) & 63)),
       input_signal_(environment.has("input.signal") ? 1ull << (environment.property("input.signal") & 63) : 0),
       window_(environment.property("window")), window_size_(environment.property("window.size")),
-      out_(environment.region("log").producer()) {
+      ctr_el0_(service::machine_statistics(0).ctr_el0), out_(environment.region("log").producer()) {
     const auto input = environment.region_or_none("input");
     if (input.address != nullptr) { in_ = input.consumer(); }
 }
@@ -51,7 +52,11 @@ std::span<uint8_t> CorePort::map(abi::Handle memory, uint64_t size) {
 
 void CorePort::unmap(abi::Handle memory) { service::unmap(memory); }
 void CorePort::zero(std::span<uint8_t> bytes) { zero_memory(bytes); }
-void CorePort::clean(std::span<uint8_t> bytes) { clean_to_coherency(bytes, service::machine_statistics(0).ctr_el0); }
+void CorePort::clean(std::span<uint8_t> bytes) { clean_to_coherency(bytes, ctr_el0_); }
+
+uint32_t CorePort::checksum(std::span<const uint8_t> bytes, uint32_t before) {
+    return abi::crc32<service::crc32_step>(bytes.data(), bytes.size(), service::has_crc32(), before);
+}
 
 abi::Status CorePort::tell(abi::Handle endpoint, abi::client::Label label, uint32_t client, uint64_t word) {
     return service::call(endpoint, static_cast<uint16_t>(label), {{client, word}}).result();

@@ -21,6 +21,7 @@ public:
     void unmap(abi::Handle memory) override;
     void zero(std::span<uint8_t> bytes) override;
     void clean(std::span<uint8_t> bytes) override;
+    uint32_t checksum(std::span<const uint8_t> bytes, uint32_t before) override;
     abi::Status tell(abi::Handle endpoint, abi::client::Label label, uint32_t client, uint64_t word) override;
     abi::Status flush() override;
     void off(abi::OffReason reason) override;
@@ -51,6 +52,7 @@ private:
     uint64_t input_signal_;
     uint64_t window_;
     uint64_t window_size_;
+    uint64_t ctr_el0_; ///< of the cores, which are of one kind
     service::RingProducer out_;
     service::RingConsumer in_;
     uint32_t backlog_head_ = 0, backlog_tail_ = 0; ///< bytes ever put in and taken out

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: MIT
-// The steps of loading a VM. Each piece of RAM is zeroed, filled and cleaned while it is in the
-// cache.
+// The steps of loading a VM. What is written is cleaned to memory while it is in the cache.
 #include "services/lifecycle/loader.hpp"
+#include "abi/checksum.hpp"
 #include <algorithm>
 
 namespace lifecycle {
 
 void Loader::begin(Vm& vm) {
     vm_ = &vm;
-    offset_ = copied_ = 0;
-    service_ = tries_ = 0;
+    zeroed_ = vm.used ? 0 : vm.ram_size;
+    payload_done_ = copied_ = 0;
+    payload_ = service_ = tries_ = 0;
+    checksum_ = 0;
+    filled_ = false;
     started_ = port_.ticks();
 }
 
@@ -23,11 +26,24 @@ void Loader::release() {
     window_ = {};
 }
 
-Loader::Progress Loader::step() { return offset_ < vm_->ram_size ? fill_step() : reset_step(); }
-
-Loader::Progress Loader::fail(std::string_view why) {
-    failure_ = why;
-    return Progress::failed;
+Loader::Progress Loader::step() {
+    if (filled_) { return reset_services(); }
+    if (window_.empty() && !take_window()) { return Progress::failed; }
+    uint64_t room = step_bytes;
+    room -= zero(room);
+    while (room > 0 && payload_ < vm_->payload_count) {
+        auto const& payload = vm_->payloads[payload_];
+        room -= copy(payload, room);
+        if (payload_done_ < payload.bytes.size()) { break; }
+        if (!check(payload)) { return Progress::failed; }
+        ++payload_;
+        payload_done_ = checksum_ = 0;
+    }
+    if (room == 0 || payload_ < vm_->payload_count) { return Progress::more; }
+    fill_seeds();
+    release();
+    filled_ = true;
+    return reset_services();
 }
 
 bool Loader::payloads_fit() const {
@@ -37,34 +53,39 @@ bool Loader::payloads_fit() const {
     });
 }
 
-Loader::Progress Loader::fill_step() {
-    if (window_.empty()) {
-        if (!payloads_fit()) { return fail("payload"); }
-        window_ = port_.map(vm_->ram, vm_->ram_size);
-        if (window_.size() < vm_->ram_size) { return fail("window"); }
-    }
-    const auto chunk = window_.subspan(offset_, std::min(step_bytes, vm_->ram_size - offset_));
-    port_.zero(chunk);
-    copy_payloads(chunk);
-    port_.clean(chunk);
-    offset_ += chunk.size();
-    if (offset_ == vm_->ram_size) {
-        fill_seeds();
-        release();
-    }
-    return Progress::more;
+bool Loader::take_window() {
+    failure_ = {"payload"};
+    if (!payloads_fit()) { return false; }
+    failure_ = {"window"};
+    window_ = port_.map(vm_->ram, vm_->ram_size);
+    return window_.size() >= vm_->ram_size;
 }
 
-/// Copies what of the payloads belongs into this piece of RAM.
-void Loader::copy_payloads(std::span<uint8_t> chunk) {
-    const uint64_t first = vm_->ram_base + offset_, last = first + chunk.size();
-    for (auto const& payload : std::span(vm_->payloads, vm_->payload_count)) {
-        const uint64_t from = std::max(first, payload.address);
-        const uint64_t to = std::min(last, payload.address + payload.bytes.size());
-        if (from >= to) { continue; }
-        __builtin_memcpy(&chunk[from - first], &payload.bytes[from - payload.address], to - from);
-        copied_ += to - from;
-    }
+/// Of what is left of the RAM, at most `room` bytes; how many.
+uint64_t Loader::zero(uint64_t room) {
+    const auto piece = window_.subspan(zeroed_, std::min(room, vm_->ram_size - zeroed_));
+    if (piece.empty()) { return 0; }
+    port_.zero(piece);
+    port_.clean(piece);
+    zeroed_ += piece.size();
+    return piece.size();
+}
+
+/// The same of a payload, whose checksum goes along.
+uint64_t Loader::copy(Payload const& payload, uint64_t room) {
+    const auto piece = payload.bytes.subspan(payload_done_, std::min(room, payload.bytes.size() - payload_done_));
+    const auto target = window_.subspan(payload.address - vm_->ram_base + payload_done_, piece.size());
+    if (payload.checksum != 0) { checksum_ = port_.checksum({piece.data(), abi::checksum_size(piece.size())}, checksum_); }
+    __builtin_memcpy(target.data(), piece.data(), piece.size());
+    port_.clean(target);
+    payload_done_ += piece.size();
+    copied_ += piece.size();
+    return piece.size();
+}
+
+bool Loader::check(Payload const& payload) {
+    failure_ = {"a payload is damaged", &payload, checksum_};
+    return checksum_ == payload.checksum;
 }
 
 /// New values for every start. Without a source the properties become FDT_NOPs: a guest that was told a seed would believe it.
@@ -86,19 +107,18 @@ void Loader::fill_seeds() {
     }
 }
 
-Loader::Progress Loader::reset_step() {
-    if (service_ == vm_->service_count) { return Progress::done; }
-    auto const& service = vm_->services[service_];
-    const auto status = port_.tell(service.endpoint, abi::client::Label::reset, service.client, 0);
-    if (status == abi::Status::ok) {
-        ++service_;
-        tries_ = 0;
-        return Progress::more;
+Loader::Progress Loader::reset_services() {
+    for (; service_ < vm_->service_count; ++service_, tries_ = 0) {
+        auto const& service = vm_->services[service_];
+        const auto status = port_.tell(service.endpoint, abi::client::Label::reset, service.client, vm_->used ? 1 : 0);
+        if (status == abi::Status::ok) { continue; }
+        // It may have just faulted and be restarted between two steps.
+        const bool transient = status == abi::Status::again || status == abi::Status::server_fault;
+        if (transient && ++tries_ < max_tries) { return Progress::later; }
+        failure_ = {abi::name(status)};
+        return Progress::failed;
     }
-    // It may have just faulted and be restarted between two steps.
-    const bool transient = status == abi::Status::again || status == abi::Status::server_fault;
-    if (transient && ++tries_ < max_tries) { return Progress::later; }
-    return fail(abi::name(status));
+    return Progress::done;
 }
 
 } // namespace lifecycle

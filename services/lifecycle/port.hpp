@@ -41,6 +41,8 @@ public:
     virtual std::span<uint8_t> map(abi::Handle memory, uint64_t size) = 0;
     virtual void unmap(abi::Handle memory) = 0;
     virtual void zero(std::span<uint8_t> bytes) = 0;
+    /// Of whole units (abi/checksum.hpp); `before`: of what came before them.
+    virtual uint32_t checksum(std::span<const uint8_t> bytes, uint32_t before) = 0;
     /// Cleans the data cache to the point of coherency: a guest starts with its caches off.
     virtual void clean(std::span<uint8_t> bytes) = 0;
 

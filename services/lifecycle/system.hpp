@@ -44,8 +44,10 @@ struct Supervised {
 };
 
 struct Payload {
-    std::span<const uint8_t> bytes;
-    uint64_t address; ///< IPA
+    std::span<const uint8_t> bytes; ///< as packed, with zeros up to a whole unit of the checksum
+    uint64_t address;               ///< IPA
+    uint32_t checksum = 0;          ///< 0: none
+    std::string_view name = {};
 };
 
 /// A property of the VM's device tree that is filled in afresh at every start.
@@ -81,7 +83,8 @@ struct Vm : Supervised {
     Extras extras;
     abi::Handle ram = 0;
     uint64_t ram_base = 0, ram_size = 0;
-    uint64_t dtb = 0; ///< IPA, x0 of vCPU 0
+    uint64_t dtb = 0;  ///< IPA, x0 of vCPU 0
+    bool used = false; ///< its RAM is not as the machine's reset left it, or that is not good enough: a start zeroes it
     unsigned payload_count = 0;
     Payload payloads[max_payloads] = {};
     unsigned seed_count = 0;
@@ -109,8 +112,8 @@ struct Vm : Supervised {
 
 struct DataMemory {
     abi::Handle memory;
-    uint64_t size;
     std::span<const uint8_t> pristine; ///< the rest is zero
+    uint64_t size;
 };
 
 struct Native : Supervised {

@@ -8,6 +8,7 @@ namespace lifecycle {
 
 namespace {
 bool is_running(Vm const& vm) { return vm.state == VmState::running; }
+bool is_loading(Vm const& vm) { return vm.state == VmState::loading; }
 } // namespace
 
 std::string_view name(Cause cause) {
@@ -147,27 +148,25 @@ uint64_t Vms::work() {
         for (auto& vm : system_.all_vms()) {
             if (vm.state != VmState::loading) { continue; }
             loader_.begin(vm);
-            load_next_ = 0;
             break;
         }
     }
     if (loader_.vm() == nullptr) { return next; }
     if (load_next_ <= port_.ticks()) { load_step(); }
-    return std::min(next, load_next_);
+    return std::ranges::any_of(system_.all_vms(), is_loading) ? std::min(next, load_next_) : next;
 }
 
 void Vms::load_step() {
     const uint64_t begin = port_.ticks();
     load_next_ = 0;
     switch (loader_.step()) {
-    case Loader::Progress::more:
-        // Half of the time is left to the VMs that run already.
-        if (std::ranges::any_of(system_.all_vms(), is_running)) { load_next_ = port_.ticks() + (port_.ticks() - begin); }
-        break;
-    case Loader::Progress::later: load_next_ = port_.in_microseconds(1000); break;
-    case Loader::Progress::done: finish_load(); break;
+    case Loader::Progress::more: break;
+    case Loader::Progress::later: load_next_ = port_.in_microseconds(1000); return;
+    case Loader::Progress::done: finish_load(); return;
     case Loader::Progress::failed: load_failed(loader_.failure()); break;
     }
+    // Half of the time is left to the VMs that run already.
+    if (std::ranges::any_of(system_.all_vms(), is_running)) { load_next_ = port_.ticks() + (port_.ticks() - begin); }
 }
 
 void Vms::finish_load() {
@@ -175,10 +174,12 @@ void Vms::finish_load() {
     const uint64_t took = loader_.microseconds(), copied = loader_.copied();
     vm.on = 1;
     vm.requests.fetch_and(request::report);
+    vm.used = true;
     vm.state = VmState::running; // before the guest's first PSCI call, which another core may serve
     const auto status = port_.start(vm.vcpus[0].handle, {vm.entry, vm.dtb});
-    if (status != abi::Status::ok) { return load_failed(abi::name(status)); }
+    if (status != abi::Status::ok) { return load_failed({abi::name(status)}); }
     loader_.end();
+    load_next_ = port_.in_microseconds(start_us);
     journal_.event("vm.start", {{"vm", vm.name}, {"load_us", took}, {"copied", copied}});
     for (auto const& extra : all_extras()) {
         if (!(vm.extras.*extra.given) || extra.there(port_)) { continue; }
@@ -186,13 +187,21 @@ void Vms::finish_load() {
     }
 }
 
-void Vms::load_failed(std::string_view why) {
+void Vms::load_failed(Loader::Failure const& why) {
     auto& vm = *loader_.vm();
     loader_.end();
     vm.on = 0;
     vm.state = VmState::off;
     vm.cause = Cause::fault;
-    journal_.event("vm.failed", {{"vm", vm.name}, {"reason", why}});
+    if (why.damaged != nullptr) {
+        journal_.event("vm.failed", {{"vm", vm.name},
+                                     {"reason", why.reason},
+                                     {"payload", why.damaged->name},
+                                     {"value", service::Hex{why.checksum}},
+                                     {"mend", "pack the image again"}});
+    } else {
+        journal_.event("vm.failed", {{"vm", vm.name}, {"reason", why.reason}});
+    }
     end_if_idle();
 }
 

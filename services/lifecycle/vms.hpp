@@ -37,11 +37,13 @@ private:
     void do_pause(Vm& vm);
     void load_step();
     void finish_load();
-    void load_failed(std::string_view why);
+    void load_failed(Loader::Failure const& why);
     bool start_underway(Vm const& vm);
     void log_undefined(Vm& vm);
     void end_if_idle();
     void tell_services(Vm& vm, abi::client::Label label);
+
+    static constexpr uint64_t start_us = 500; ///< that a VM gets before another one is loaded, whatever the services do meanwhile
 
     Port& port_;
     System& system_;

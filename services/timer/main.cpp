@@ -70,13 +70,11 @@ struct Service {
 }
 
 void add_client(unsigned client, VmState& state) {
-    auto const& environment = service::Environment::get();
-    const auto vcpus = static_cast<unsigned>(environment.property(Name("client.%u.vcpus", client)));
+    const auto described = service::Environment::get().within(Name("client.%u.", client));
+    const auto vcpus = static_cast<unsigned>(described.property("vcpus"));
     if (vcpus > max_vcpus) { refuse("too many vCPUs"); }
-    core.vms[client] = environment.handle(Name("client.%u.vm", client));
-    for (unsigned vcpu = 0; vcpu < vcpus; ++vcpu) {
-        core.vcpus[client][vcpu] = environment.handle(Name("client.%u.vcpu.%u", client, vcpu));
-    }
+    core.vms[client] = described.handle("vm");
+    for (unsigned vcpu = 0; vcpu < vcpus; ++vcpu) { core.vcpus[client][vcpu] = described.handle(Name("vcpu.%u", vcpu)); }
     timers.add_client(client, vcpus, state);
 }
 

@@ -17,7 +17,6 @@ static_assert(sizeof(StateHeader) == 64);
 } // namespace
 
 Uart::Uart(service::Environment const& environment) {
-    using service::Name;
     console_ = environment.handle("console.notify");
     uint64_t const count = environment.property("clients");
     auto const state = environment.region("state");
@@ -34,17 +33,18 @@ Uart::Uart(service::Environment const& environment) {
 }
 
 void Uart::add_client(service::Environment const& environment, unsigned index, service::Region state) {
-    using service::Name;
     Client& client = clients_[index];
-    client.vm = environment.handle(Name("client.%u.vm", index));
-    client.intid = static_cast<uint32_t>(environment.property(Name("client.%u.intid", index)));
-    client.wake = 1ull << (environment.property(Name("client.%u.tx.signal", index)) & 63);
-    if (environment.property_or(Name("client.%u.vcpus", index), 1) > max_client_vcpus) {
+    auto const described = environment.within(service::Name("client.%u.", index));
+    client.intid = static_cast<uint32_t>(described.property("intid"));
+    auto const rx = described.region("rx").consumer();
+    auto const tx = described.region("tx").producer();
+    client.wake = 1ull << (described.property("tx.signal") & 63);
+    if (described.property_or("vcpus", 1) > max_client_vcpus) {
         service::log("uart.too_many_vcpus", {{"client", index}});
         __builtin_trap();
     }
-    client.device = pl011::Pl011(*state.as<pl011::State>(), environment.region(Name("client.%u.tx", index)).producer(),
-                                 environment.region(Name("client.%u.rx", index)).consumer(), service::frequency());
+    client.device = pl011::Pl011(*state.as<pl011::State>(), tx, rx, service::frequency());
+    client.vm = described.handle("vm");
     // What a former life may have left undone.
     client.device.poll(service::now());
     settle(client, client.device.take_effects() | pl011::effect::line | pl011::effect::timer);

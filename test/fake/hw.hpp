@@ -8,6 +8,7 @@
 #include "vcpu/state.hpp"
 #include <algorithm>
 #include <cstddef>
+#include <cstring>
 #include <map>
 #include <memory>
 #include <new>
@@ -139,6 +140,8 @@ inline void tlbi_alle2() { note(Op::tlbi_el2); }
 inline void tlbi_alle1() { note(Op::tlbi_vmid); }
 inline void ic_iallu() { note(Op::invalidate_instructions); }
 inline void ic_ialluis() { note(Op::invalidate_instructions); }
+inline void dc_zva(uint64_t address) { std::memset(reinterpret_cast<void*>(address), 0, 64); }
+inline uint64_t zeroed_line() { return 64; }
 inline void dc_civac(uint64_t address) { note(Op::clean, address); }
 
 /// The system counter, which stands still unless the test moves it, or has it move at every look at it.
@@ -252,8 +255,11 @@ inline uint64_t smc(uint64_t function, uint64_t a1, uint64_t, uint64_t) {
 
 inline bool crc32_instructions = false;
 inline bool has_crc32() { return crc32_instructions; }
-inline uint32_t crc32_step(uint32_t crc, uint64_t data) {
-    for (unsigned bit = 0; bit < 64; ++bit, data >>= 1) { crc = (crc ^ (data & 1)) & 1 ? crc >> 1 ^ 0xedb8'8320 : crc >> 1; }
+inline uint32_t crc32_step(uint32_t crc, const uint64_t* words) {
+    for (unsigned bit = 0; bit < 128; ++bit) {
+        const uint64_t in = words[bit / 64] >> bit % 64 & 1;
+        crc = (crc ^ in) & 1 ? crc >> 1 ^ 0xedb8'8320 : crc >> 1;
+    }
     return crc;
 }
 

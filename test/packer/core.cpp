@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Stands for the core in the packer's tests: an Image header, and the whole ABI in its debug information.
 
+#include "abi/checksum.hpp"
 #include "abi/environment.hpp"
 #include "abi/hypercall.hpp"
 #include "abi/image.hpp"

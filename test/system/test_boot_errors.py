@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from bulkhead.pack.layout import read_abi
+from bulkhead.pack.manifest import read_manifest
 from bulkhead.paths import CHECKOUT, core_elf
 
 IDLE_RAM_END = 0x4240_0000  # idle's memory ends here, far below the machine's 1 GiB
@@ -84,14 +85,13 @@ class Table:
 
 
 def boot_damaged(machine, tmp_path, at, bits=0xFF):
-    """Boots `idle` with the byte at `at` changed."""
+    """Boots `idle` with the byte at `at` of its image changed."""
     packed = machine.pack("idle")
     image = bytearray(packed.image.read_bytes())
     image[at] ^= bits
     copy = tmp_path / "damaged.img"
     copy.write_bytes(image)
     machine.boot(dataclasses.replace(packed, image=copy))
-    return refused(machine)
 
 
 @pytest.mark.parametrize(
@@ -108,21 +108,38 @@ def boot_damaged(machine, tmp_path, at, bits=0xFF):
 )
 def test_a_damaged_boot_table_is_not_used(machine, tmp_path, table, field, byte, said):
     image = machine.pack("idle").image.read_bytes()
-    line = boot_damaged(machine, tmp_path, table.start(image) + table.field(field) + byte)
+    boot_damaged(machine, tmp_path, table.start(image) + table.field(field) + byte)
+    line = refused(machine)
     assert said in line and 'mend="pack the image again"' in line
 
 
 def test_a_damaged_record_is_not_used(machine, tmp_path, table):
     image = machine.pack("idle").image.read_bytes()
     at = table.start(image) + table.abi.size("BootHeader") + 5 * table.abi.size("BootRecord") + 9
-    assert "the boot table is damaged" in boot_damaged(machine, tmp_path, at, bits=1)
+    boot_damaged(machine, tmp_path, at, bits=1)
+    assert "the boot table is damaged" in refused(machine)
 
 
-@pytest.mark.parametrize("name", ["console.text", "lifecycle.env", "pair.kernel"])
+@pytest.mark.parametrize("name", ["console.text", "lifecycle.env"])
 def test_a_damaged_payload_is_named(machine, tmp_path, table, name):
     at = dict(table.payloads(machine.pack("idle").image.read_bytes()))[name]
-    line = boot_damaged(machine, tmp_path, at + 1, bits=1)
-    assert f'what="a payload is damaged" name={name} value=0x' in line
+    boot_damaged(machine, tmp_path, at + 1, bits=1)
+    assert f'what="a payload is damaged" name={name} value=0x' in refused(machine)
+
+
+@pytest.mark.parametrize("name", ["pair.kernel", "pair.dtb"])
+def test_a_vm_whose_payload_is_damaged_is_not_started_and_the_others_are(
+    machine, tmp_path, table, name
+):
+    payloads = read_manifest(machine.pack("idle").image)[0]["payloads"]
+    (payload,) = [one for one in payloads if one["name"] == name]
+    last = payload["base"] + payload["size"] - 1 - table.abi.constant("image_address")
+    boot_damaged(machine, tmp_path, last, bits=1)
+    failed = machine.expect(event="vm.failed", vm="pair", payload=name)
+    assert failed.keys["reason"] == "a payload is damaged"
+    assert failed.keys["mend"] == "pack the image again"
+    machine.expect("ready", "ticker")
+    assert machine.streams["pair"].text == ""
 
 
 def test_run_repeats_what_the_core_refused():

@@ -5,6 +5,10 @@ import re
 
 import pytest
 
+from bulkhead import monitor as qmp
+from bulkhead.monitor import Monitor
+from bulkhead.pack.manifest import read_manifest
+
 TICK = re.compile(r"\[(\d+\.\d+)\] ticker: tick (\d+)")
 
 
@@ -74,6 +78,27 @@ def test_virtual_time_stands_still_while_a_vm_is_paused(machine, typed):
     while later < count + 4:
         after, later = next_tick(machine)
     assert after - before == pytest.approx(later - count, abs=0.7)
+
+
+def test_what_a_vm_left_in_its_memory_is_gone_when_it_starts_again(machine, tmp_path):
+    memory = read_manifest(machine.pack("idle").image)[0]["memory"]
+    (ram,) = [one["base"] for one in memory if one["name"] == "ticker.ram"]
+    secret, at = 0x5EC2_E7, ram + (9 << 20)  # in a part that no image fills
+    loader = ("-device", f"loader,addr={at:#x},data={secret:#x},data-len=4")
+    machine.boot("idle", qemu_args=(*loader, *qmp.arguments(tmp_path / "qmp")), timeout=45)
+    machine.expect("ticker: ready", "ticker")
+    machine.expect("bulkhead> ", "lifecycle")
+    monitor = Monitor(machine, tmp_path / "qmp")
+
+    def word():
+        shown = monitor.execute("human-monitor-command", **{"command-line": f"xp /1wx {at:#x}"})
+        return int(shown.split(":")[1], 16)
+
+    assert word() == secret  # the machine's reset left it there, and nobody has run
+    machine.send("lifecycle", "restart ticker\r")
+    machine.expect("ticker: hello", "ticker")
+    assert word() == 0
+    monitor.close()
 
 
 def test_restart_of_a_vm_begins_it_again(machine, typed):

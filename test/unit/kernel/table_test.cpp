@@ -12,7 +12,7 @@ namespace {
 
 using namespace abi;
 
-constexpr uint64_t ram = 0x4080'0000, table_at = 0x4040'0000, payload_at = 0x4050'0003, pool_at = 0x4060'0000;
+constexpr uint64_t ram = 0x4080'0000, table_at = 0x4040'0000, payload_at = 0x4050'0000, payload_size = 1'008, pool_at = 0x4060'0000;
 constexpr uint64_t device_ipa = 0x0900'0000, ram_ipa = 0x8000'0000;
 constexpr uint32_t spi = 40;
 
@@ -63,10 +63,10 @@ struct Table : Machine {
         BootRecord& capability = add(RecordType::capability, bell, right::signal);
         capability.capability.partition = service, capability.capability.slot = 7, capability.capability.badge = 0x30;
         BootRecord& payload = add(RecordType::payload, 0);
-        payload.payload.base = payload_at, payload.payload.size = 1'001;
+        payload.payload.base = payload_at, payload.payload.size = payload_size;
         std::strcpy(payload.payload.name, "guest.kernel");
-        for (unsigned n = 0; n < 1'001; ++n) { bytes()[n] = static_cast<uint8_t>(n * n); }
-        payload.payload.crc32 = crc_of(bytes(), 1'001);
+        for (unsigned n = 0; n < payload_size; ++n) { bytes()[n] = static_cast<uint8_t>(n * n); }
+        payload.payload.crc32 = crc_of(bytes(), payload_size);
         add(RecordType::bind, line).bind = {{RecordType::bind, line, 0}, bell, 4, {}};
         start_record(server, 0x1000);
         start_record(guest_0, ram_ipa);
@@ -212,11 +212,11 @@ TEST_CASE("a damaged table, header or payload is not used", "[boot]") {
         CHECK_THAT(m.refusal(), Contains("what=\"the boot table is damaged\" name=crc32"));
     }
     SECTION("any byte of a payload") {
-        m.bytes()[GENERATE(0, 1, 7, 8, 500, 1'000)] ^= 1;
+        m.bytes()[GENERATE(0u, 1u, 7u, 8u, 500u, payload_size - 1)] ^= 1;
         CHECK_THAT(m.refusal(), Contains("what=\"a payload is damaged\" name=guest.kernel value=0x"));
     }
     SECTION("but not the byte behind it") {
-        m.bytes()[1'001] ^= 1;
+        m.bytes()[payload_size] ^= 1;
         CHECK(m.refusal() == "booted");
     }
 }

@@ -20,8 +20,9 @@ class Page {
 public:
     void number(std::string const& name, uint64_t value) { add(name, abi::EntryKind::property, value, 0); }
     void handle(std::string const& name, uint64_t value) { add(name, abi::EntryKind::handle, value, 0); }
-    void region(std::string const& name, void const* address, uint64_t size) {
+    void region(std::string const& name, void const* address, uint64_t size, uint32_t checksum = 0) {
         add(name, abi::EntryKind::region, reinterpret_cast<uint64_t>(address), size);
+        entries_.back().checksum = checksum;
     }
     void text(std::string const& name, std::string const& value) {
         add(name, abi::EntryKind::string, strings_.size(), value.size());
@@ -86,8 +87,9 @@ TEST_CASE("a VM is described by its environment", "[describe]") {
     page.number("vm.0.dtb.address", 0x4010'0000);
     page.number("vm.0.vcpu.1.mpidr", 0x8000'0100);
     page.number("vm.0.loads", 1);
-    page.region("vm.0.load.0", image, sizeof(image));
+    page.region("vm.0.load.0", image, sizeof(image), 0x1234'5678);
     page.number("vm.0.load.0.address", 0x4008'0000);
+    page.text("vm.0.load.0.name", "ticker.kernel");
     page.number("vm.0.services", 1);
     page.handle("vm.0.service.0", 8);
     page.number("vm.0.service.0.client", 2);
@@ -114,6 +116,8 @@ TEST_CASE("a VM is described by its environment", "[describe]") {
     REQUIRE(vm.payload_count == 1);
     CHECK(vm.payloads[0].bytes.data() == image);
     CHECK(vm.payloads[0].address == 0x4008'0000);
+    CHECK(vm.payloads[0].checksum == 0x1234'5678);
+    CHECK(vm.payloads[0].name == "ticker.kernel");
     REQUIRE(vm.service_count == 1);
     CHECK(vm.services[0].endpoint == 8);
     CHECK(vm.services[0].client == 2);

@@ -2,6 +2,7 @@
 // A fake machine for lifecycle's tests: vCPUs that are only states, memory that is a vector, and a
 // record of what was done.
 #pragma once
+#include "abi/checksum.hpp"
 #include "abi/message.hpp"
 #include "services/lifecycle/prompt.hpp"
 #include <algorithm>
@@ -21,6 +22,8 @@ using namespace lifecycle;
 struct MachineOff {
     abi::OffReason reason;
 };
+
+inline uint32_t no_instruction(uint32_t, uint64_t const*) { throw std::logic_error("this CPU has none"); }
 
 struct FakePort final : Port {
     struct Vcpu {
@@ -101,6 +104,9 @@ struct FakePort final : Port {
         cleaned += bytes.size();
         time += 10;
     }
+    uint32_t checksum(std::span<const uint8_t> bytes, uint32_t before) override {
+        return abi::crc32<no_instruction>(bytes.data(), bytes.size(), false, before);
+    }
     Status tell(abi::Handle endpoint, abi::client::Label label, uint32_t client, uint64_t word) override {
         told.push_back({endpoint, label, client, word});
         return next(answers[endpoint]);
@@ -147,7 +153,7 @@ struct Machine {
         uart.entry = 0x40'0000;
         uart.environment = 0x9000;
         uart.data_count = 1;
-        uart.data[0] = {31, 8, pristine};
+        uart.data[0] = {31, pristine, 8};
         port.memory[31] = {9, 9, 9, 9, 9, 9, 9, 9};
         for (unsigned n = 0; n < 2; ++n) {
             uart.vcpus[n].stack = 0x7000'1000 + n;

@@ -8,28 +8,68 @@ namespace test {
 
 TEST_CASE("a VM starts with pristine memory and reset services", "[lifecycle]") {
     Machine machine;
+    auto const& ram = machine.port.memory[machine.ticker.ram];
+    uint8_t rest = 0xee; // as the machine's reset left it
+    uint64_t zeroed = 0;
+    SECTION("for the first time") {}
+    SECTION("again, whatever it did") {
+        machine.run(machine.ticker);
+        std::ranges::fill(machine.port.memory[machine.ticker.ram], uint8_t{0x77});
+        machine.vms.change(machine.ticker, Task::stop, Cause::user);
+        machine.port.cleaned = 0;
+        rest = 0, zeroed = ram_size;
+    }
+    SECTION("for the first time, where memory outlives a reset") {
+        machine.ticker.used = true;
+        rest = 0, zeroed = ram_size;
+    }
     machine.vms.start(machine.ticker);
     machine.settle();
-    auto const& ram = machine.port.memory[machine.ticker.ram];
-    CHECK(ram[0] == 0);
-    CHECK(ram[0x7'ffff] == 0);
+    CHECK(ram[0] == rest);
+    CHECK(ram[0x7'ffff] == rest);
+    CHECK(ram[ram_size - 1] == rest);
     CHECK(ram[0x8'0000] == 0x4b);
     CHECK(ram[0x8'0000 + 0x18'0000 - 1] == 0x4b); // in another step than its beginning
     CHECK(ram[0x20'0000] == 0xd0);
     CHECK(ram[0x20'0003] == 0xed);
-    CHECK(ram[0x20'0004] == 0);
-    CHECK(machine.port.cleaned == ram_size);
+    CHECK(ram[0x20'0004] == rest);
+    CHECK(machine.port.cleaned == zeroed + machine.kernel.size() + machine.tree.size());
     CHECK(machine.port.mapped == 0);
     REQUIRE(machine.port.told.size() == 2);
     CHECK(machine.port.told[1].endpoint == 101);
     CHECK(machine.port.told[1].label == abi::client::Label::reset);
     CHECK(machine.port.told[1].client == 8);
+    CHECK(machine.port.told[1].word == (zeroed != 0)); // has it run?
     auto const& vcpu = machine.port.vcpus.at(machine.ticker.vcpus[0].handle);
     CHECK(vcpu.started.entry == guest_entry);
     CHECK(vcpu.started.x0 == guest_dtb);
     CHECK(machine.said("] lifecycle: vm.start vm=ticker load_us="));
     auto const* const payloads = machine.ticker.payloads;
     CHECK(machine.said(" copied=" + std::to_string(payloads[0].bytes.size() + payloads[1].bytes.size())));
+}
+
+TEST_CASE("a payload is checked whenever it is copied, in as many steps as that takes", "[lifecycle]") {
+    Machine machine;
+    machine.kernel.resize(0x18'0010, 0);
+    machine.pair.payloads[0].bytes = machine.kernel;
+    machine.run(machine.pair);
+    auto& payload = machine.ticker.payloads[0];
+    payload = {std::span(machine.kernel).first(0x18'0003), guest_entry, 0xa58c'a6c6, "ticker.kernel"};
+    machine.vms.start(machine.ticker);
+    SECTION("it is as packed") {
+        machine.settle();
+        CHECK(machine.ticker.state == VmState::running);
+        machine.kernel[0x10'0000] ^= 1; // a restart finds this
+        machine.vms.change(machine.ticker, Task::restart, Cause::user);
+    }
+    SECTION("its first byte is damaged") { machine.kernel[0] ^= 1; }
+    SECTION("its last byte is damaged") { machine.kernel[0x18'0002] ^= 1; }
+    SECTION("so are the zeros behind it") { machine.kernel[0x18'000f] ^= 1; }
+    machine.settle();
+    CHECK(machine.ticker.state == VmState::off);
+    CHECK(machine.said("vm.failed vm=ticker reason=\"a payload is damaged\" payload=ticker.kernel value=0x"));
+    CHECK(machine.said(" mend=\"pack the image again\"\n"));
+    CHECK(machine.port.mapped == 0);
 }
 
 TEST_CASE("a VM on a CPU without what it was promised runs without it, and the log says so", "[lifecycle]") {
@@ -90,7 +130,7 @@ TEST_CASE("a service that is down is waited for", "[lifecycle]") {
     machine.vms.start(machine.ticker);
     machine.settle();
     CHECK(machine.ticker.state == VmState::running);
-    CHECK(machine.port.time - begin == 2030); // and three steps of filling
+    CHECK(machine.port.time - begin == 2030); // and three pieces of RAM that are filled
 }
 
 TEST_CASE("a VM that cannot be loaded stays off, with a reason", "[lifecycle]") {

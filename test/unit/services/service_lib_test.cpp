@@ -87,3 +87,33 @@ TEST_CASE("the environment is searched by name and kind", "[lib]") {
     CHECK_FALSE(environment.has("log"));
     CHECK_THROWS_WITH(environment.handle("clients"), "missing clients");
 }
+
+TEST_CASE("entries of one beginning are searched by the rest of their names", "[lib]") {
+    struct {
+        abi::EnvironmentHeader header;
+        abi::EnvironmentEntry entries[8];
+    } page{};
+    page.header = {abi::environment_magic, abi::abi_version, 8, 4096, {}};
+    char const* const names[] = {"a", "vm.1", "vm.1.", "vm.1.ram", "vm.1.ram.size", "vm.10.ram", "vm.2.ram", "vn"};
+    for (unsigned n = 0; n < 8; ++n) {
+        std::strcpy(page.entries[n].name, names[n]);
+        page.entries[n].kind = abi::EntryKind::property;
+        page.entries[n].value = n;
+    }
+    Environment const environment(&page.header);
+    for (unsigned n = 0; n < 8; ++n) { CHECK(environment.property(names[n]) == n); }
+    for (unsigned n = 8; n-- > 0;) { CHECK(environment.property(names[n]) == n); } // not in their order
+    for (char const* absent : {"", "b", "vm", "vm.", "vm.1.r", "vm.1.ram.", "vm.3", "w"}) { CHECK_FALSE(environment.has(absent)); }
+    auto const vm = environment.within(Name("vm.%u.", 1));
+    CHECK(vm.property("") == 2);
+    CHECK(vm.property("ram") == 3);
+    CHECK(vm.property("ram.size") == 4);
+    CHECK_FALSE(vm.has("vm.1.ram"));
+    CHECK_FALSE(vm.has("0.ram"));
+    CHECK_THROWS_WITH(vm.property("entry"), "missing vm.1.entry");
+    CHECK(vm.within("ram.").property("size") == 4);
+    CHECK_THROWS_WITH(vm.within("ram.").property("base"), "missing vm.1.ram.base");
+    CHECK_THROWS_WITH(environment.within("vm.4.").property("ram"), "missing vm.4.ram");
+    CHECK(environment.within("vm.10.").property("ram") == 5);
+    CHECK_FALSE(environment.within("vn.").has("n"));
+}

@@ -17,6 +17,7 @@ class Entry:
     value: int
     size: int = 0
     text: str = ""
+    checksum: int = 0
 
 
 @dataclass(slots=True)
@@ -29,9 +30,9 @@ class Entries:
         """A capability; two names for one thing are fine, two things of one name are not."""
         self._add(name, Entry("handle", slot, type_))
 
-    def region(self, name: str, ipa: int, size: int) -> None:
-        """Mapped memory; size 0 means that there is none."""
-        self._add(name, Entry("region", ipa, size))
+    def region(self, name: str, ipa: int, size: int, checksum: int = 0) -> None:
+        """Mapped memory; size 0 means that there is none. `checksum`: of contents that its user checks."""
+        self._add(name, Entry("region", ipa, size, checksum=checksum))
 
     def number(self, name: str, value: int) -> None:
         """A property."""
@@ -59,6 +60,7 @@ def encode_environment(abi: Abi, entries: Entries, page: int) -> bytes:
             texts += entry.text.encode() + b"\0"
         kind = abi.value("EntryKind", entry.kind)
         fields = {"name": name, "kind": kind, "value": value, "size": entry.size}
+        fields["checksum"] = entry.checksum
         body += abi.encode("EnvironmentEntry", fields)
     size = -(-(start + len(texts)) // page) * page
     header = abi.encode(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -195,6 +196,11 @@ class Plan:
     pool_size: int = 0
     file_end: int = 0
     memory_end: int = 0
+
+    def checksum(self, data: bytes) -> tuple[int, int]:
+        """Of a part of the image, with the zeros behind it that complete its last unit; and its size with them."""
+        padded = data.ljust(align_up(len(data), self.abi.constant("checksum_unit")), b"\0")
+        return zlib.crc32(padded), len(padded)
 
     def object(self, type_: str, name: str) -> Object:
         """A new entry of the object table."""

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +11,8 @@ from bulkhead.pack.wire_partitions import slots
 
 Record = tuple[str, dict[str, Any]]  # "map", values
 _ACCESS = {"r": "read", "w": "write", "x": "execute"}
-_CHECKED = ("text", "rodata", "data", "environment", "payload", "pristine", "ram")
+# By the core. What VMs are loaded with (`payload`), lifecycle checks.
+_CHECKED = ("text", "rodata", "data", "environment", "pristine", "ram")
 
 
 def encode(plan: Plan, record: Record) -> bytes:
@@ -156,11 +156,12 @@ def _capabilities(plan: Plan, partition: Partition) -> Iterator[Record]:
 def _payloads(plan: Plan) -> Iterator[Record]:
     for extent in plan.extents:
         if extent.in_file and extent.data and extent.kind in _CHECKED:
+            checksum, size = plan.checksum(extent.data)
             yield "payload", {
                 "object": 0,
                 "base": extent.base,
-                "size": len(extent.data),
-                "crc32": zlib.crc32(extent.data),
+                "size": size,
+                "crc32": checksum,
                 "name": extent.name[-23:],
             }
 

@@ -148,7 +148,9 @@ def _wire_loads(
             extent = Extent(load.name, "payload", 0, data, origin=str(load.blob.file))
             payloads[data] = plan.memory(plan.extent(extent))
         name = f"vm.{index}.load.{number}"
-        entries.region(name, share(plan, lifecycle, payloads[data], "r"), len(data))
+        ipa = share(plan, lifecycle, payloads[data], "r")
+        entries.region(name, ipa, len(data), plan.checksum(data)[0])
+        entries.string(f"{name}.name", load.name)
         entries.number(f"{name}.address", load.address)
 
 
