@@ -78,6 +78,7 @@ Bytes seeds_of_start(Machine& machine) {
 
 struct SeedMachine : Machine {
     SeedMachine() {
+        ticker.used = true; // so that what is not a seed is zero
         ticker.seed_count = 2;
         ticker.seeds[0] = {guest_dtb + 0x100, 8};
         ticker.seeds[1] = {guest_dtb + 0x120, 10}; // ends in the middle of a word

@@ -115,7 +115,11 @@ TEST_CASE("loading is done in steps, and one VM after the other", "[lifecycle]")
 TEST_CASE("loading leaves half of the time to a VM that runs", "[lifecycle]") {
     Machine machine;
     machine.run(machine.pair);
+    const uint64_t started = machine.port.time;
     machine.vms.start(machine.ticker);
+    CHECK(machine.vms.work() == started + 500); // that pair has for itself
+    CHECK(machine.port.time == started);
+    machine.port.time = started + 500;
     const uint64_t begin = machine.port.time;
     CHECK(machine.vms.work() == begin + 20); // the step took 10
     machine.port.time = begin + 15;
