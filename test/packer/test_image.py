@@ -25,7 +25,7 @@ def packed(build: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Plan,
     output = tmp_path_factory.mktemp("image") / "demo.img"
     system = pack_system(DEMO, output, console_format="framed", build=build)
     assert system.cpus == 2 and system.default_cpu == "cortex-a72"
-    assert system.partitions[0] == "core" and "u-boot" in system.partitions
+    assert system.partitions[0] == "console" and "u-boot" in system.partitions
     _, plan, core = plan_system(DEMO, console_format="framed", build=build)
     return plan, parse_image(plan.abi, output.read_bytes(), len(core.data))
 
