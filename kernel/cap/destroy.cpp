@@ -65,16 +65,17 @@ Status destroy_vcpu(Core& core, Vcpu& self, Slot& slot) {
     if (&vcpu == &self) { return Status::bad_state; }
     retire_vcpu(slot);
     if (slot.stage == stage_return) { return return_pages(core, self, slot); }
-    if (!settled(core, vcpu)) { return restart; }
     Partition& partition = *vcpu.partition;
     if (slot.stage == stage_unlink) {
+        if (!settled(core, vcpu)) { return restart; }
         TRY(scan(slot, [&](Slot& other) { unlink(other, vcpu); }));
         recheck(core); // who waits for it as a server
         partition.vcpus[vcpu.index] = nullptr;
         slot.stage = stage_settle;
         return more;
     }
-    if (!quiescent(core, slot.ticket)) { return restart; }
+    // Nobody asks it for anything after the first, and what was asked before is done after the second.
+    if (!quiescent(core, slot.ticket) || !settled(core, vcpu)) { return restart; }
     partition.stage2.invalidate(); // a later vCPU in the same place must not meet this one's translations
     for (Vcpu*& last : partition.last_vcpu) {
         if (last == &vcpu) { last = nullptr; }

@@ -271,7 +271,9 @@ void reset_interrupts(Core& core, Vcpu& vcpu) {
     InterruptUpdate update(core, vcpu);
     empty(update, vcpu);
     auto& own = vcpu.interrupts;
+    constexpr Word any = VI::line(1) | VI::latch(1) | VI::active(1) | VI::queued(1) | VI::parked(1);
     for (unsigned i = 0; i < VirtualInterrupts::first_spi; ++i) {
+        if (!(own.word[i].bits & any.bits)) { continue; }
         update.lift(i, own.word[i]);
         own.word[i].bits &= ~(VI::latch(1) | VI::active(1) | VI::parked(1)).bits;
         if (is_high(own.word[i])) { update.place(&vcpu, i, own.word[i]); }

@@ -47,6 +47,7 @@ struct Core {
     Vcpu* parked = nullptr;           ///< list by ready_next
     std::atomic<bool> recheck{false}; ///< another core asks to look at the parked ones again
     std::atomic<Vcpu*> inbox{nullptr};
+    Vcpu* asked = nullptr;              ///< taken out of the inbox, and not served yet
     std::atomic<uint64_t> quiescent{0}; ///< the last quiescence request that this core has answered
     std::atomic<bool> online{false};
     uint64_t idle_ticks = 0, busy_ticks = 0, switches = 0;

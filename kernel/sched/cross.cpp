@@ -97,20 +97,19 @@ void ask(Core& core, Vcpu& vcpu, uint32_t requests) {
 void serve_inbox(Core& core) {
     core.quiescent.store(tickets.load(std::memory_order_acquire), std::memory_order_release);
     if (core.recheck.exchange(false, std::memory_order_acquire)) { unpark_all(core); }
-    Vcpu* vcpu = core.inbox.exchange(nullptr, std::memory_order_acquire);
-    while (vcpu) {
-        Vcpu* next = vcpu->inbox_next;
-        if (cores[vcpu->core] != &core) { // it has moved in between
-            ask(core, *vcpu, vcpu->requests.exchange(0, std::memory_order_acq_rel));
-        } else { // others see `serving`, and so that it is not done yet
-            uint32_t rest = request::serving;
-            do {
-                serve_requests(core, *vcpu, vcpu->requests.exchange(request::serving, std::memory_order_acq_rel));
-                rest = request::serving;
-            } while (!vcpu->requests.compare_exchange_strong(rest, 0, std::memory_order_acq_rel));
-        }
-        vcpu = next;
+    if (!core.asked) { core.asked = core.inbox.exchange(nullptr, std::memory_order_acquire); }
+    Vcpu* vcpu = core.asked;
+    if (!vcpu) { return; }
+    Vcpu* next = vcpu->inbox_next;
+    if (cores[vcpu->core] != &core) { // it has moved in between
+        core.asked = next;
+        ask(core, *vcpu, vcpu->requests.exchange(0, std::memory_order_acq_rel));
+    } else { // others see `serving`, and so that it is not done yet
+        serve_requests(core, *vcpu, vcpu->requests.exchange(request::serving, std::memory_order_acq_rel));
+        uint32_t rest = request::serving;
+        if (vcpu->requests.compare_exchange_strong(rest, 0, std::memory_order_acq_rel)) { core.asked = next; }
     }
+    if (core.asked || core.inbox.load(std::memory_order_relaxed)) { gic::send_ipi(static_cast<unsigned>(core.index)); }
 }
 
 void kick_others(Core& core) {
@@ -124,7 +123,7 @@ bool stopped(Core& core, Vcpu& vcpu) {
         if (vcpu.state != VcpuState::off || core.current == &vcpu || core.resident == &vcpu || core.fp_owner == &vcpu) {
             stop(core, vcpu);
         }
-        return true;
+        return vcpu.requests.load(std::memory_order_acquire) == 0; // else it is still in the inbox
     }
     VcpuState state{};
     __atomic_load(&vcpu.state, &state, __ATOMIC_ACQUIRE);

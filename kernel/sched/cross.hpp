@@ -15,7 +15,7 @@ bool quiescent(Core& core, uint64_t& ticket);
 
 /// Sends every other core that runs an inter-processor interrupt.
 void kick_others(Core& core);
-/// What the inter-processor interrupt does: quiescence, the inbox, parked accounts.
+/// What the inter-processor interrupt does: quiescence, parked accounts, one vCPU of the inbox. For the next one it interrupts itself.
 void serve_inbox(Core& core);
 /// Nothing of the vCPU, which is at rest, is in this core's hardware or queues any more.
 void leave_core(Core& core, Vcpu& vcpu);

@@ -12,10 +12,12 @@ namespace bulkhead {
 namespace {
 uint64_t tickets = 0;
 std::map<uint64_t, unsigned> looks; // at a ticket
+bool was_quiescent = false;
 } // namespace
 
 void fake::reset_neighbours() {
-    stop_delay = quiescence_delay = 0;
+    stop_delay = quiescence_delay = late_requests = 0;
+    was_quiescent = false;
     asked_to_stop.clear();
     rechecks = 0;
     looks.clear();
@@ -25,6 +27,7 @@ bool stopped(Core&, Vcpu& vcpu) {
     const auto asked = std::count(fake::asked_to_stop.begin(), fake::asked_to_stop.end(), &vcpu);
     fake::asked_to_stop.push_back(&vcpu);
     if (asked < fake::stop_delay) { return false; }
+    if (was_quiescent && fake::late_requests) { return --fake::late_requests, false; }
     vcpu.state = VcpuState::off;
     return true;
 }
@@ -36,7 +39,7 @@ void ask(Core&, Vcpu& vcpu, uint32_t) {
 
 bool quiescent(Core&, uint64_t& ticket) {
     if (ticket == 0) { ticket = ++tickets; }
-    return looks[ticket]++ >= fake::quiescence_delay;
+    return was_quiescent = looks[ticket]++ >= fake::quiescence_delay;
 }
 
 void recheck(Core&) { ++fake::rechecks; }

@@ -8,6 +8,7 @@ namespace bulkhead::fake {
 
 inline unsigned stop_delay = 0;       ///< so often stopped() is false, per vCPU
 inline unsigned quiescence_delay = 0; ///< so often quiescent() is false, per ticket
+inline unsigned late_requests = 0; ///< so often stopped() is false after quiescent() was true: another core had asked for something
 inline std::vector<const Vcpu*> asked_to_stop;
 inline unsigned rechecks; ///< that the waiting ones look again
 void reset_neighbours();

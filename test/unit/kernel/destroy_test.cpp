@@ -71,6 +71,14 @@ TEST_CASE("a destroyed partition takes its vCPUs along and gives all pages back 
     CHECK(w.call(hypercall::map, {handle::other, memory, 2 * at, rw}) == Status::ok);
 }
 
+TEST_CASE("what another core asked a vCPU for is done before its page goes", "[objects][hypercall]") {
+    Made w;
+    fake::late_requests = 3;
+    REQUIRE(w.call(hypercall::destroy, {vcpu(0)}) == Status::ok);
+    CHECK(fake::late_requests == 0);
+    CHECK(w.restarts >= 3);
+}
+
 TEST_CASE("it is stale from the first step on", "[objects][hypercall]") {
     Made w;
     fake::stop_delay = 1000;

@@ -138,15 +138,31 @@ TEST_CASE("a budget is a bound in every period, and the rest of the time is the 
     CHECK(other.cpu_ticks >= 88'000);
 }
 
-TEST_CASE("the end of a budget fires once, not until its account has left", "[sched][budget]") {
-    Spinners m;
-    Vcpu& greedy = m.spinner("greedy");
-    m.budget(greedy, 1'000, 10'000);
-    REQUIRE(m.go() == &greedy);
-    hw::counter += 1'000;
-    timer_interrupt(m.core()); // within take_interrupts: nothing is scheduled yet
-    CHECK(greedy.throttled);
-    CHECK(hw::read<hw::CnthpCval>().bits > hw::counter);
+TEST_CASE("an inter-processor interrupt serves one vCPU and, while there are more, brings the next", "[sched][cross]") {
+    Machine m(2);
+    Partition& program = m.native("program");
+    Vcpu* const vcpus[] = {&m.vcpu(program, 1), &m.vcpu(program, 1), &m.vcpu(program, 1)};
+    const auto served = [&] { return std::count_if(vcpus, vcpus + 3, [](Vcpu* v) { return v->requests.load() == 0; }); };
+    for (Vcpu* vcpu : vcpus) { ask(*cores[0], *vcpu, request::stop); }
+    CHECK(served() == 0);
+    m.on(1);
+    for (unsigned n = 1; n <= 3; ++n) {
+        CHECK(hw::interrupt_waits());
+        take_interrupt(m.core());
+        CHECK(served() == n);
+    }
+    CHECK_FALSE(hw::interrupt_waits());
+    SECTION("one that came in between comes last") {
+        m.on(0);
+        ask(*cores[0], *vcpus[0], request::stop), ask(*cores[0], *vcpus[1], request::stop);
+        m.on(1);
+        take_interrupt(m.core());
+        m.on(0);
+        ask(*cores[0], *vcpus[2], request::stop);
+        m.on(1);
+        while (hw::interrupt_waits()) { take_interrupt(m.core()); }
+        CHECK(served() == 3);
+    }
 }
 
 TEST_CASE("a caller whose budget ends in its request: the server goes on by itself", "[sched][budget]") {
