@@ -154,11 +154,7 @@ inline void refuse_new_features() {
 /// FEAT_CRC32, and sixteen bytes of IEEE 802.3 CRC-32 by it.
 inline bool has_crc32() { return (read<IdAa64Isar0>().bits >> 16 & 15) != 0; }
 inline uint32_t crc32_step(uint32_t crc, const uint64_t* words) {
-    using Unit [[gnu::may_alias]] = unsigned __int128;
-    uint64_t first, second;
-    asm(".arch_extension crc\n ldp %1, %2, %3\n crc32x %w0, %w0, %1\n crc32x %w0, %w0, %2"
-        : "+&r"(crc), "=&r"(first), "=&r"(second)
-        : "Ump"(*reinterpret_cast<const Unit*>(words)));
+    asm(".arch_extension crc\n crc32x %w0, %w0, %1\n crc32x %w0, %w0, %2" : "+&r"(crc) : "r"(words[0]), "r"(words[1]));
     return crc;
 }
 

@@ -53,11 +53,7 @@ inline bool has_crc32() {
     return (features >> 16 & 15) != 0;
 }
 inline uint32_t crc32_step(uint32_t crc, uint64_t const* unit) {
-    using Unit [[gnu::may_alias]] = unsigned __int128;
-    uint64_t first, second;
-    asm(".arch_extension crc\n ldp %1, %2, %3\n crc32x %w0, %w0, %1\n crc32x %w0, %w0, %2"
-        : "+&r"(crc), "=&r"(first), "=&r"(second)
-        : "Ump"(*reinterpret_cast<Unit const*>(unit)));
+    asm(".arch_extension crc\n crc32x %w0, %w0, %1\n crc32x %w0, %w0, %2" : "+&r"(crc) : "r"(unit[0]), "r"(unit[1]));
     return crc;
 }
 
