@@ -73,11 +73,11 @@ struct Vcpu {
         struct {
             VcpuState state;
             bool paused;
-            bool throttled;       ///< its budget is used up
-            bool parked;          ///< waits for a server that is stopped, paused or faulted; in the core's parked list
-            bool queued;          ///< in a ready queue. A server is only while it runs on its own priority and budget
-            bool signals_due;     ///< its notification has pending signals
-            bool took_signals;    ///< the last delivery was of signals: calls go first now
+            bool throttled;    ///< its budget is used up
+            bool parked;       ///< waits for a server that is stopped, paused or faulted; in the core's parked list
+            bool queued;       ///< in a ready queue. A server is only while it runs on its own priority and budget
+            bool signals_due;  ///< its notification has pending signals
+            bool took_signals; ///< the last delivery was of signals: calls go first now
         };
         uint64_t standing; ///< all of these, for the shortest way: a server that just waits, or just serves
     };

@@ -140,7 +140,6 @@ inline void tlbi_alle2() { note(Op::tlbi_el2); }
 inline void tlbi_alle1() { note(Op::tlbi_vmid); }
 inline void ic_iallu() { note(Op::invalidate_instructions); }
 inline void ic_ialluis() { note(Op::invalidate_instructions); }
-inline void dc_zva(uint64_t address) { std::memset(reinterpret_cast<void*>(address), 0, 64); }
 inline uint64_t zeroed_line() { return 64; }
 inline void dc_civac(uint64_t address) { note(Op::clean, address); }
 
@@ -199,6 +198,7 @@ template <class T> T* pointer(PhysAddr address) {
     }
     return reinterpret_cast<T*>(arena() + (address.value - arena_base));
 }
+inline void dc_zva(uint64_t address) { std::memset(pointer<std::byte>({address}), 0, zeroed_line()); }
 /// What lies outside the arena (the core's own data) keeps its host address.
 inline PhysAddr physical(const void* pointer) {
     const auto address = reinterpret_cast<uint64_t>(pointer);
