@@ -8,7 +8,9 @@ import pytest
 from bulkhead import monitor as qmp
 from bulkhead.monitor import Monitor
 from bulkhead.pack.manifest import read_manifest
+from bulkhead.paths import SYSTEMS
 
+IDLE = SYSTEMS / "idle" / "system.toml"
 TICK = re.compile(r"\[(\d+\.\d+)\] ticker: tick (\d+)")
 
 
@@ -80,12 +82,16 @@ def test_virtual_time_stands_still_while_a_vm_is_paused(machine, typed):
     assert after - before == pytest.approx(later - count, abs=0.7)
 
 
-def test_what_a_vm_left_in_its_memory_is_gone_when_it_starts_again(machine, tmp_path):
-    memory = read_manifest(machine.pack("idle").image)[0]["memory"]
+@pytest.mark.parametrize("scrub", [0, 1])
+def test_what_a_vm_left_in_its_memory_is_gone_when_it_starts_again(machine, tmp_path, scrub):
+    system = tmp_path / "system.toml"
+    lifecycle = f"[service.lifecycle]\nproperties = {{ scrub = {scrub} }}"
+    system.write_text(IDLE.read_text().replace("[service.lifecycle]", lifecycle))
+    memory = read_manifest(machine.pack(system).image)[0]["memory"]
     (ram,) = [one["base"] for one in memory if one["name"] == "ticker.ram"]
     secret, at = 0x5EC2_E7, ram + (9 << 20)  # in a part that no image fills
     loader = ("-device", f"loader,addr={at:#x},data={secret:#x},data-len=4")
-    machine.boot("idle", qemu_args=(*loader, *qmp.arguments(tmp_path / "qmp")), timeout=45)
+    machine.boot(system, qemu_args=(*loader, *qmp.arguments(tmp_path / "qmp")), timeout=45)
     machine.expect("ticker: ready", "ticker")
     machine.expect("bulkhead> ", "lifecycle")
     monitor = Monitor(machine, tmp_path / "qmp")
@@ -94,7 +100,9 @@ def test_what_a_vm_left_in_its_memory_is_gone_when_it_starts_again(machine, tmp_
         shown = monitor.execute("human-monitor-command", **{"command-line": f"xp /1wx {at:#x}"})
         return int(shown.split(":")[1], 16)
 
-    assert word() == secret  # the machine's reset left it there, and nobody has run
+    assert word() == (
+        0 if scrub else secret
+    )  # the machine's reset left it there, and nobody has run
     machine.send("lifecycle", "restart ticker\r")
     machine.expect("ticker: hello", "ticker")
     assert word() == 0
