@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from itertools import pairwise
@@ -58,6 +59,15 @@ def test_an_object_is_made_once_and_before_it_is_used(packed: tuple[Plan, Image]
     order = list(dict.fromkeys(kinds))
     assert [kind for kind, _ in sorted(image.records, key=lambda one: order.index(one[0]))] == kinds
     assert order[-1] == "start"
+
+
+def test_the_streams_have_the_numbers_that_the_readme_types(packed: tuple[Plan, Image]) -> None:
+    """`Ctrl-\\ 8` in the README leads to U-Boot."""
+    plan, _ = packed
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    found = re.search(r"Ctrl-\\ `(\d)` \| the keyboard goes to stream (\d), here U-Boot", readme)
+    assert found and found[1] == found[2]
+    assert plan.streams[int(found[1]) - 1] == "u-boot"
 
 
 def test_memory_does_not_overlap_and_lies_in_ram(packed: tuple[Plan, Image]) -> None:
