@@ -38,8 +38,8 @@ void write_answer(Vcpu& caller, uint64_t tag, const uint64_t (&words)[abi::messa
         return;
     }
     switch (reply.action()) {
-    case Action::wait: advance(caller.context, caller.esr); break;
     case Action::advance:
+    case Action::wait:
     case Action::off:
         write_words(caller, caller.esr, words[0], words[1], words[2], words[3]);
         advance(caller.context, caller.esr);

@@ -7,9 +7,12 @@
 
 namespace bulkhead {
 
-/// When the virtual timer of a vCPU, whose state is in memory, fires, in CNTPCT ticks; none unless it is enabled and not masked.
+/// When the virtual timer of a vCPU, whose state is in memory, fires, in CNTPCT ticks; none unless it is enabled and not masked, or
+/// if that is beyond the counter's last value. (An offset from 2^63 on is a counter that is ahead.)
 inline uint64_t virtual_timer_deadline(const Vcpu& vcpu) {
-    return (vcpu.eager.cntv_ctl_el0 & 3) == 1 ? vcpu.eager.cntv_cval_el0 + vcpu.controls.cntvoff : abi::no_deadline;
+    const uint64_t cval = vcpu.eager.cntv_cval_el0, at = cval + vcpu.controls.cntvoff;
+    const bool beyond = at < cval && !(vcpu.controls.cntvoff >> 63);
+    return (vcpu.eager.cntv_ctl_el0 & 3) == 1 && !beyond ? at : abi::no_deadline;
 }
 /// What a trap, or a call, says to its server; who says it, and how often, comes with it.
 struct Request {

@@ -169,7 +169,7 @@ bool raise_again(const Vcpu& vcpu, unsigned intid) {
 bool refilled(const InterruptUpdate& update, Vcpu& vcpu) {
     auto& own = vcpu.interrupts;
     const bool simple = vcpu.controls.ich_hcr == IchHcrEl2::en(1).bits && own.queue.empty() && own.parked.empty();
-    if (!simple || !group1_enabled(vcpu)) { return false; }
+    if (!simple || !group1_enabled(vcpu) || is(own.word[timer], VI::held)) { return false; }
     for (unsigned n = 0; n < own.used; ++n) {
         Word& w = update.word(&vcpu, own.listed[n]);
         Value<IchLr> lr{hw::read_lr(n)};
@@ -235,6 +235,7 @@ void switch_out(Core& core, Vcpu& vcpu) {
         InterruptUpdate update(core, vcpu);
         zero(0, fold(update, vcpu));
     }
+    hw::write<IchHcrEl2>({}); // no count of EOIs for who comes next, and no maintenance interrupt while nobody does
     if (is(vcpu.interrupts.word[timer], VI::held)) { gic::set_active(core, timer, false); }
 }
 

@@ -71,7 +71,7 @@ uint64_t Loader::zero(uint64_t room) {
     return piece.size();
 }
 
-/// The same of a payload, whose checksum goes along.
+/// The same of a payload, whose checksum goes along: in whole units of it, so that only the payload's end is within one.
 uint64_t Loader::copy(Payload const& payload, uint64_t room) {
     const auto piece = payload.bytes.subspan(payload_done_, std::min(room, payload.bytes.size() - payload_done_));
     const auto target = window_.subspan(payload.address - vm_->ram_base + payload_done_, piece.size());
@@ -80,7 +80,7 @@ uint64_t Loader::copy(Payload const& payload, uint64_t room) {
     port_.clean(target);
     payload_done_ += piece.size();
     copied_ += piece.size();
-    return piece.size();
+    return abi::checksum_size(piece.size());
 }
 
 bool Loader::check(Payload const& payload) {

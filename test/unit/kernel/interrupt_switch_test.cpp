@@ -241,6 +241,19 @@ TEST_CASE("a wait that ends at the timer's deadline brings its interrupt along",
         wait_is_over(world.core0, vcpu, deadline);
         CHECK(Guest::used() == 0);
     }
+    SECTION("not where the deadline is beyond the counter's end") {
+        vcpu.eager.cntv_cval_el0 = ~0ull - 10;
+        wait_is_over(world.core0, vcpu, deadline);
+        CHECK(Guest::used() == 0);
+    }
+    SECTION("a virtual counter that is ahead of the physical one has its deadlines earlier") {
+        vcpu.controls.cntvoff = 0 - offset;
+        vcpu.eager.cntv_cval_el0 = deadline + offset;
+        wait_is_over(world.core0, vcpu, deadline - 1);
+        CHECK(Guest::used() == 0);
+        wait_is_over(world.core0, vcpu, deadline);
+        CHECK(Guest::used() == 1);
+    }
     SECTION("not while another VM's list registers are in the hardware") {
         World::run(*world.b.vcpus[0]);
         wait_is_over(world.core0, vcpu, deadline);
@@ -330,6 +343,37 @@ TEST_CASE("a timer interrupt that waits is withdrawn when the guest turns its ti
     CHECK_FALSE(Guest::has(timer));
     CHECK_FALSE(World::timer_active(0));
     CHECK(world.read(Register::pending_set, 0, 0) == 0);
+}
+
+TEST_CASE("a timer interrupt that the guest clears before it is enabled lets the physical one go at the next entry", "[irq]") {
+    World world;
+    Guest guest;
+    world.open(world.a, 0, 5, 0xa0, true);
+    world.pulse(5);
+    CHECK(guest.handle() == 5);
+    hw::log.push_back({hw::Op::store, gicr + 0x1'0300, 1u << timer, 0}); // as the hardware did
+    fire_timer();
+    REQUIRE(world.state(Register::pending_clear, 0, 0, 1u << timer) == Status::ok);
+    REQUIRE(world.state(Register::enable_set, 0, 0, 1u << timer) == Status::ok);
+    world.pulse(5); // which alone would go straight back into its list register
+    CHECK(guest.handle() == 5);
+    CHECK_FALSE(World::timer_active(0));
+}
+
+TEST_CASE("when nobody's list registers are in the hardware, no maintenance interrupt is asked for", "[irq]") {
+    World world;
+    for (unsigned intid = 40; intid < 46; ++intid) {
+        world.open(world.a, 0, intid, 0xa0, true);
+        world.pulse(intid);
+    }
+    REQUIRE(hw::read<IchHcrEl2>().get(IchHcrEl2::npie) == 1); // more than there are list registers
+    Vcpu& vcpu = *world.a.vcpus[0];
+    SECTION("its interrupts reset, as at a stop") { reset_interrupts(world.core0, vcpu); }
+    SECTION("as it is, as at a move") {}
+    switch_out(world.core0, vcpu);
+    world.core0.resident = world.core0.current = nullptr;
+    CHECK(hw::read<IchHcrEl2>().bits == 0);
+    CHECK_FALSE(Guest::wants_maintenance());
 }
 
 TEST_CASE("a timer interrupt that comes late is nobody's", "[irq]") {

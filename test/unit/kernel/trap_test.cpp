@@ -149,6 +149,18 @@ TEST_CASE("firmware calls by HVC and SMC carry x0 to x5 and take x0 to x3 back",
     CHECK(m.pc() == before + 4);
 }
 
+TEST_CASE("a firmware call that waits, as CPU_SUSPEND, has its result when it goes on", "[decode][routing]") {
+    Routing m;
+    const uint64_t before = m.pc();
+    m.cpu().x[0] = 0xc400'0001;
+    hw::write<hw::ElrEl2>({before + 4});
+    REQUIRE(m.sync(ec::hvc64 << 26 | il) == &m.server);
+    m.answer(Action::wait, {0, hw::counter + 10});
+    CHECK(m.guest.state == VcpuState::waiting);
+    CHECK(m.guest.context.x[0] == 0);
+    CHECK(m.guest.context.pc == before + 4);
+}
+
 TEST_CASE("WFI and WFE go where they belong, with the virtual timer's deadline", "[decode][routing]") {
     Routing m;
     const bool wfe = GENERATE(false, true);

@@ -72,6 +72,26 @@ TEST_CASE("a payload is checked whenever it is copied, in as many steps as that 
     CHECK(machine.port.mapped == 0);
 }
 
+TEST_CASE("a payload that ends within a unit of the checksum does not spoil the next one's", "[lifecycle]") {
+    constexpr size_t odd = 0x8'0003,
+                     next = 0xc'0000; // the second one goes on in another step, which begins where the first one ended
+    Machine machine;
+    machine.run(machine.pair);
+    std::vector<uint8_t> bytes(odd + 13 + next);
+    for (size_t n = 0; n < bytes.size(); ++n) { bytes[n] = static_cast<uint8_t>(n * 7 + n / 256); }
+    std::fill_n(&bytes[odd], 13, uint8_t{0});
+    auto const whole = std::span<const uint8_t>(bytes);
+    auto sum = [&](std::span<const uint8_t> padded) { return machine.port.checksum(padded, 0); };
+    machine.ticker.payloads[0] = {whole.first(odd), ram_base, sum(whole.first(odd + 13)), "kernel"};
+    machine.ticker.payloads[1] = {whole.last(next), ram_base + 0x10'0000, sum(whole.last(next)), "initrd"};
+    machine.vms.start(machine.ticker);
+    machine.settle();
+    CHECK(machine.ticker.state == VmState::running);
+    auto const& ram = machine.port.memory[machine.ticker.ram];
+    CHECK(std::equal(whole.begin(), whole.begin() + odd, ram.begin()));
+    CHECK(std::equal(whole.end() - next, whole.end(), ram.begin() + 0x10'0000));
+}
+
 TEST_CASE("a VM on a CPU without what it was promised runs without it, and the log says so", "[lifecycle]") {
     Machine machine;
     machine.ticker.extras = {.pmu = true, .pac = true, .trng = true};
