@@ -48,9 +48,11 @@ class Shell:
         self.machine, self.name, self.number = machine, name, 0
 
     def up(self, timeout=BOOT_S):
-        """Waits for a (new) shell."""
+        """Waits for a (new) shell. Only a panic is printed from then on: another message, as of a timer that the
+        test's own machine kept waiting, would be taken for a command's output."""
         self.machine.expect(re.compile(r"^init: up after"), self.name, timeout=timeout)
         self.machine.expect(re.compile(r"^/ # $"), self.name, timeout=timeout)
+        self.run("dmesg -n 1")
         return self
 
     def run(self, command, timeout=60):
