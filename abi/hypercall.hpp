@@ -20,8 +20,8 @@ enum class Hypercall : uint16_t {
     call = 1,
     /// x0 deadline in CNTPCT ticks (no_deadline: none), x1 reply tag, x2..x7 words. Answers the request in hand, if any, and
     /// waits for the next message. Does not return in the ordinary way: the vCPU is *entered* behind the instruction with
-    /// the message in x0..x8 (abi::Message), SP as it was, and nothing in x9..x30: zero, or what the vCPU
-    /// itself had there at an earlier exit.
+    /// the message in x0..x8 (abi::Message) and SP as it was. x9..x30 hold nothing of others: zero, or what the vCPU itself had
+    /// there at an earlier exit.
     reply_recv = 2,
     /// x0 notification (right: signal), x1 set of signals; those outside the capability's badge (a mask) are refused: no_right.
     signal = 3,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The list registers of this core: a cache of the most urgent virtual interrupts of the resident
-// vCPU. They are always taken back (folded) into the words as a whole, and filled anew from them.
+// vCPU. They are taken back (folded) into the words as a whole, and filled anew from them; what is
+// only pending again goes straight back into its own.
 #include "ipc/message.hpp"
 #include "irq/gic.hpp"
 #include "irq/virtual.hpp"
@@ -143,7 +144,7 @@ void withdraw_timer(InterruptUpdate& update, Vcpu& vcpu) {
     update.change(&vcpu, timer, VI::latch(1), {});
 }
 
-/// Where a listed interrupt is, from bit `line` on: what would change its list register, and what it took along.
+/// Of a listed interrupt's word: the bits that ask for a change of its list register, and those without which it must leave it.
 constexpr uint64_t moves =
     (VI::line(1) | VI::latch(1) | VI::active(1) | VI::held(1) | VI::cancel_latch(1) | VI::cancel_active(1)).bits;
 constexpr uint64_t is_loaded = (VI::enabled(1) | VI::group1(1) | VI::listed(1)).bits;

@@ -82,6 +82,7 @@ void release_interrupts(Core& core, Partition& vm);
 
 /// A wait ends at its deadline: if that was the virtual timer's, its interrupt comes at once and not by an exit of its own.
 void wait_is_over(Core& core, const Vcpu& vcpu, uint64_t time);
+
 // Interrupts just acknowledged; each ends its own.
 void vtimer_fired(Core& core);
 void maintenance(Core& core);
