@@ -2,5 +2,16 @@
 /* Numbers that assembly shares with C++; every one is checked by a static_assert in entry/offsets.cpp. */
 #pragma once
 #define VCPU_NATIVE 280
+#define VCPU_PARTITION 456
+#define VCPU_BADGE 976
+#define VCPU_ENDPOINT 984
+#define PARTITION_TABLE 32
+#define PARTITION_SLOTS 40
+#define SLOT_SHIFT 7
+#define SLOT_TYPE 4
+#define HYPERCALLS 23
+#define BAD_HANDLE 1
+#define BAD_TYPE 2
+#define NO_RIGHT 3
 #define CORE_AREA_BYTES 16384
 #define CORE_OFFSET 14336

@@ -149,11 +149,13 @@ constexpr uint64_t not_offered = 1ull << ec::sve | 1ull << ec::sme | 1ull << ec:
     }
 }
 
-/// A hypercall of a native partition; a VM's firmware call, or its `hvc #n`, which is undefined there.
+/// A VM's firmware call, or its `hvc #n`, which is undefined there; a native partition's of no known number.
 [[gnu::always_inline]] inline Vcpu* hypervisor_call(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
-    uint64_t number = esr.get(EsrEl2::imm16);
-    if (vcpu.native) { return hypercall_from(core, vcpu, number); }
-    if (number == 0) [[likely]] { return firmware_call(core, vcpu); }
+    if (vcpu.native) {
+        vcpu.context.x[0] = static_cast<uint64_t>(Status::unsupported);
+        return &vcpu;
+    }
+    if (esr.get(EsrEl2::imm16) == 0) [[likely]] { return firmware_call(core, vcpu); }
     step_back(4);
     return refuse_instruction(core, vcpu);
 }

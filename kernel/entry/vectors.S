@@ -52,7 +52,7 @@ vectors:
     mov w1, #0x5a000000             // HVC from AArch64
     sub w1, w0, w1
     cmp w1, #2                      // reply_recv
-    b.ne sync
+    b.ne hypercall
     ldp x0, x1, [sp]                // nothing of a server is saved
     mrs x8, tpidr_el2
     mov sp, x8
@@ -63,6 +63,80 @@ vectors:
     vector_from_partition handle_serror
 .endr
 .balign 128
+
+// Of a native partition. x0 and x1 are saved; w1: the number, if it is a hypercall. What x0 names is looked up here, as
+// Partition::find does, and refused if its gate (hypercall/gate.hpp) says so.
+hypercall:
+    cmp w1, #HYPERCALLS
+    b.hi sync
+    registers stp, x, 8, sp, 9, 30
+    adr x9, hypercall_gates
+    ldr x9, [x9, x1, lsl #3]
+    tst w9, #0xff
+    b.eq no_target
+    ldr x0, [sp]
+    ldr x10, [sp, #VCPU_PARTITION]
+    ldr w11, [x10, #PARTITION_SLOTS]
+    cmp x0, x11
+    b.hs bad_handle
+    ldr x11, [x10, #PARTITION_TABLE]
+    add x11, x11, x0, lsl #4        // the capability:
+    ldr x12, [x11]                  // object, rights
+    adrp x10, _ZN8bulkhead7objectsE
+    ldr x10, [x10, :lo12:_ZN8bulkhead7objectsE]
+    and x13, x12, #0x7fff
+    add x10, x10, x13, lsl #SLOT_SHIFT
+    ldar w13, [x10]
+    ubfx w14, w12, #15, #15
+    cmp w13, w14
+    b.ne bad_handle
+    ldrb w13, [x10, #SLOT_TYPE]
+    cmp w13, w9, uxtb
+    b.ne bad_type
+    lsr x9, x9, #32
+    bics xzr, x9, x12, lsr #32
+    b.ne no_right
+    cmp w1, #1
+    b.ne other_than_call
+    str w12, [sp, #VCPU_ENDPOINT]
+    ldr x12, [x11, #8]
+    str x12, [sp, #VCPU_BADGE]
+    mov x0, x10
+    ldr x1, [sp, #8]
+    mrs x8, tpidr_el2
+    mov sp, x8
+    bl call
+    b enter
+
+no_target:
+    mov x10, #0
+    mov x11, #0
+other_than_call:
+    registers stp, x, 8, sp, 2, 7
+    str x8, [sp, #64]
+    mov w2, w1
+    mov x3, x10
+    mov x4, x11
+    mov x1, sp
+    mrs x0, tpidr_el2
+    mov sp, x0
+    bl handle_hypercall
+    b enter
+
+bad_handle:
+    mov x0, #BAD_HANDLE
+    b refused
+bad_type:
+    mov x0, #BAD_TYPE
+    b refused
+no_right:
+    mov x0, #NO_RIGHT
+refused:
+    ldr x1, [sp, #8]
+    registers ldp, x, 8, sp, 9, 18
+    eret
+    dsb nsh
+    isb
 
 sync:
     call_handler handle_sync

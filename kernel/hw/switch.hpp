@@ -13,8 +13,20 @@ inline void save_native(Context& context) {
 inline void load_native(uint64_t pc, uint64_t pstate, uint64_t sp) {
     asm volatile("msr elr_el2, %0\n msr spsr_el2, %1\n msr sp_el1, %2" : : "r"(pc), "r"(pstate), "r"(sp));
 }
-/// Of a server that answers: where it goes on, and its stack; its flags do not matter.
-inline void save_server(Context& context) { asm volatile("mrs %0, elr_el2\n mrs %1, sp_el1" : "=r"(context.pc), "=r"(context.sp)); }
+/// Of a native partition between two: where it goes on, and its stack; its flags do not matter.
+inline void save_place(Context& context) {
+    asm volatile("mrs x9, elr_el2\n mrs x10, sp_el1\n stp x9, x10, [%0, %1]"
+                 :
+                 : "r"(&context), "i"(offsetof(Context, pc))
+                 : "x9", "x10", "memory");
+}
+inline void load_place(const Context& context, uint64_t pstate) {
+    static_assert(offsetof(Context, sp) == offsetof(Context, pc) + 8);
+    asm volatile("ldp x9, x10, [%0, %1]\n msr elr_el2, x9\n msr sp_el1, x10\n msr spsr_el2, %2"
+                 :
+                 : "r"(&context), "i"(offsetof(Context, pc)), "r"(pstate)
+                 : "x9", "x10", "memory");
+}
 
 /// Out of EL2: nobody returns from here. The first for a vCPU whose registers are in memory; the second, for a server that
 /// gets `message` in x0..x8, and whose x9..x30 are in memory.
@@ -64,12 +76,20 @@ inline void save_lazy(LazyState& state) { asm volatile(LAZY(SAVE) : : "r"(&state
 inline void load_lazy(const LazyState& state) { asm volatile(LAZY(LOAD) : : "r"(&state), "i"(0) : "x9", "x10", "memory"); }
 
 /// What a native partition finds in the registers that others used: nothing of them.
+#define CLEAR_EL1                                                                                                                  \
+    "msr vbar_el1, x10\n msr sp_el0, xzr\n msr elr_el1, xzr\n msr spsr_el1, xzr\n msr par_el1, xzr\n msr tpidr_el0, xzr\n"         \
+    "msr tpidrro_el0, xzr\n msr tpidr_el1, xzr\n msr cntkctl_el1, xzr\n msr cntv_cval_el0, xzr\n"
 template <class Vcpu> [[gnu::always_inline]] inline void clear_el1(const Vcpu& vcpu) {
     static_assert(offsetof(Controls, sctlr) == 32);
-    asm volatile("ldp x9, x10, [%0, %1 + 32]\n msr sctlr_el1, x9\n msr vbar_el1, x10\n"
-                 "msr sp_el0, xzr\n msr elr_el1, xzr\n msr spsr_el1, xzr\n msr par_el1, xzr\n"
-                 "msr tpidr_el0, xzr\n msr tpidrro_el0, xzr\n msr tpidr_el1, xzr\n msr cntkctl_el1, xzr\n"
-                 "msr cntv_cval_el0, xzr\n"
+    asm volatile("ldp x9, x10, [%0, %1 + 32]\n msr sctlr_el1, x9\n" CLEAR_EL1
+                 :
+                 : "r"(&vcpu), "i"(offsetof(Vcpu, controls))
+                 : "x9", "x10", "memory");
+}
+/// From one native partition to another: their controls are alike but for VTTBR_EL2, and they cannot write SCTLR_EL1.
+template <class Vcpu> [[gnu::always_inline]] inline void change_native(const Vcpu& vcpu) {
+    static_assert(offsetof(Controls, vttbr) == 0 && offsetof(Controls, vbar) == 40);
+    asm volatile("ldr x9, [%0, %1]\n msr vttbr_el2, x9\n ldr x10, [%0, %1 + 40]\n" CLEAR_EL1
                  :
                  : "r"(&vcpu), "i"(offsetof(Vcpu, controls))
                  : "x9", "x10", "memory");

@@ -16,9 +16,8 @@ static Result<uint64_t> badge_for(const Slot& slot, uint64_t old, uint64_t wante
     return can_be_minted(slot.type) ? Result<uint64_t>(wanted) : Result<uint64_t>(Status::bad_type);
 }
 
-Status delegate(Core& core, Vcpu& self, const Arguments& arguments) {
+Status delegate(Core& core, Vcpu& self, const Arguments& arguments, Target target) {
     const Partition& own = *self.partition;
-    auto target = TRY(own.lookup<Partition>(arguments.x[0], abi::right::delegate));
     const uint64_t handle = arguments.x[2], rights = arguments.x[3];
     if (handle >= own.slots) { return Status::bad_handle; }
     const Capability& source = own.table[handle];
@@ -26,12 +25,12 @@ Status delegate(Core& core, Vcpu& self, const Arguments& arguments) {
     if (!slot) { return Status::bad_handle; }
     if (rights & ~uint64_t{source.rights}) { return Status::no_right; }
     const uint64_t badge = TRY(badge_for(*slot, source.badge, arguments.x[4]));
-    Capability* destination = TRY(free_slot(core, *target, arguments.x[1]));
+    Capability* destination = TRY(free_slot(core, target.as<Partition>(), arguments.x[1]));
     fill_slot(*destination, source.object, rights, badge);
     return Status::ok;
 }
 
-Status drop(Core&, Vcpu& self, const Arguments& arguments) {
+Status drop(Core&, Vcpu& self, const Arguments& arguments, Target) {
     Partition* partition = self.partition;
     if (arguments.x[1] != 0) { partition = TRY(partition->lookup<Partition>(arguments.x[1], abi::right::delegate)).object; }
     const uint64_t index = arguments.x[0];

@@ -23,31 +23,30 @@ static_assert(static_cast<unsigned>(abi::Hypercall::route) == abi::hypercall_cou
 
 } // namespace hypercall
 
-Status hypercall::signal(Core& core, Vcpu& self, const Arguments& arguments) {
-    auto notification = TRY(self.partition->lookup<Notification>(arguments.x[0], abi::right::signal));
-    uint64_t allowed = notification.capability.badge;
+Status hypercall::signal(Core& core, Vcpu&, const Arguments& arguments, Target target) {
+    uint64_t allowed = target.capability->badge;
     if (allowed != 0 && (arguments.x[1] & ~allowed) != 0) { return Status::no_right; }
-    notify(core, *notification, arguments.x[1]);
+    notify(core, target.as<Notification>(), arguments.x[1]);
     return Status::ok;
 }
 
-Vcpu* hypercall_from(Core& core, Vcpu& vcpu, uint64_t number) {
-    if (number == static_cast<uint64_t>(abi::Hypercall::call)) { return call(core, vcpu); }
-    HypercallHandler* handler = number <= abi::hypercall_count ? hypercall::handlers[number] : nullptr;
+extern "C" Vcpu* handle_hypercall(Core* core, Vcpu* vcpu, uint64_t number, Target target) {
+    HypercallHandler* handler = hypercall::handlers[number];
     if (!handler) {
-        vcpu.context.x[0] = static_cast<uint64_t>(Status::unsupported);
-        return &vcpu;
+        vcpu->context.x[0] = static_cast<uint64_t>(Status::unsupported);
+        return vcpu;
     }
-    const Arguments& arguments = vcpu.context;
-    Status result = mutates(number) ? mutate(handler, core, vcpu, arguments) : handler(core, vcpu, arguments);
+    const Arguments& arguments = vcpu->context;
+    Status result = hypercall_gates[number].mutates ? mutate(handler, *core, *vcpu, arguments, target)
+                                                    : handler(*core, *vcpu, arguments, target);
     if (result == restart) {
         hw::yield(); // another core may be what we wait for
-        if (core.current == &vcpu) { leave(core); }
-        vcpu.context.pc -= 4;
-        return leave_kernel(core);
+        if (core->current == vcpu) { leave(*core); }
+        vcpu->context.pc -= 4;
+    } else {
+        vcpu->context.x[0] = static_cast<uint64_t>(result);
     }
-    vcpu.context.x[0] = static_cast<uint64_t>(result);
-    return leave_kernel(core);
+    return leave_kernel(*core);
 }
 
 } // namespace bulkhead

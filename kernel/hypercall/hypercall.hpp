@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The form of every hypercall handler, and how a long operation restarts instead of waiting at EL2.
+// The form of every hypercall handler, what it may be called on, and how a long operation restarts instead of waiting at EL2.
 #pragma once
+#include "hypercall/gate.hpp"
 #include "lib/lock.hpp"
 #include "sched/core.hpp"
 
@@ -13,8 +14,16 @@ using Arguments = Context;
 /// already done is recorded in the objects. Every wait of the core (for a lock, for another core, for a long range) is this.
 constexpr Status restart{0x8000'0000'0000'0000};
 
+/// What x0 names, as the gate has found it: alive, of the right type, with the rights that the hypercall needs. Nothing behind a
+/// gate without a type.
+struct Target {
+    Slot* slot;
+    const Capability* capability;
+    template <class T> T& as() const { return *Partition::object_in<T>(*slot); }
+};
+
 /// The status goes to x0. Results, on success only, a handler writes to self.context.x[1..8] itself.
-using HypercallHandler = Status(Core& core, Vcpu& self, const Arguments& arguments);
+using HypercallHandler = Status(Core& core, Vcpu& self, const Arguments& arguments, Target target);
 
 namespace hypercall {
 // call and reply_recv are not of this form, see ipc/ipc.hpp
@@ -27,17 +36,11 @@ HypercallHandler interrupt_line, interrupt_state, interrupt_bind, interrupt_cont
 HypercallHandler machine;                                                            // hypercall/machine.cpp
 } // namespace hypercall
 
-/// Those that change objects, mappings and capability tables: one at a time, and nobody waits for its turn at EL2.
-constexpr bool mutates(uint64_t number) {
-    const auto call = static_cast<abi::Hypercall>(number);
-    return (call >= abi::Hypercall::delegate && call <= abi::Hypercall::vcpu_control) || call == abi::Hypercall::interrupt_bind ||
-           call == abi::Hypercall::route;
-}
-
-/// Whoever finds the lock taken, or whose partition is being destroyed, comes again.
-inline Status mutate(HypercallHandler* handler, Core& core, Vcpu& self, const Arguments& arguments) {
+/// Whoever finds the lock taken, or whose partition is being destroyed, comes again; and whose target is gone since the gate.
+inline Status mutate(HypercallHandler* handler, Core& core, Vcpu& self, const Arguments& arguments, Target target) {
     if (mutation.exchange(true, std::memory_order_acquire)) { return restart; }
-    Status status = self.partition->dying ? restart : handler(core, self, arguments);
+    const bool stale = target.slot && objects.find(target.capability->object) != target.slot;
+    Status status = self.partition->dying || stale ? restart : handler(core, self, arguments, target);
     mutation.store(false, std::memory_order_release);
     return status;
 }

@@ -81,34 +81,35 @@ uint64_t exchange_ctlr(Core& core, Partition& vm, uint64_t value) {
 
 } // namespace
 
-Status interrupt_line(Core& core, Vcpu& self, const Arguments& arguments) {
+Status interrupt_line(Core& core, Vcpu&, const Arguments& arguments, Target target) {
     constexpr uint64_t first_ppi = 16, pulse = 2;
-    auto vm = TRY(self.partition->lookup<Partition>(arguments.x[0], abi::right::interrupt_line));
-    uint64_t intid = arguments.x[1], level = arguments.x[3], range = vm.capability.badge;
-    Vcpu* own = TRY(owner(*vm, intid, arguments.x[2]));
+    if (!(target.capability->rights & abi::right::interrupt_line)) { return Status::no_right; }
+    auto& vm = target.as<Partition>();
+    uint64_t intid = arguments.x[1], level = arguments.x[3], range = target.capability->badge;
+    Vcpu* own = TRY(owner(vm, intid, arguments.x[2]));
     if (intid < first_ppi || level > pulse) { return Status::bad_argument; }
     if (intid < (range & 0xffff) || intid > (range >> 16 & 0xffff)) { return Status::no_right; }
-    set_line(core, *vm, own, static_cast<unsigned>(intid), static_cast<Line>(level));
+    set_line(core, vm, own, static_cast<unsigned>(intid), static_cast<Line>(level));
     return Status::ok;
 }
 
-Status interrupt_state(Core& core, Vcpu& self, const Arguments& arguments) {
-    auto vm = TRY(self.partition->lookup<Partition>(arguments.x[0], abi::right::configure_interrupts));
+Status interrupt_state(Core& core, Vcpu& self, const Arguments& arguments, Target target) {
+    auto& vm = target.as<Partition>();
     auto reg = static_cast<Register>(arguments.x[1]);
     if (arguments.x[1] > static_cast<uint64_t>(Register::ctlr)) { return Status::bad_argument; }
     bool is_ctlr = reg == Register::ctlr, writes = !(arguments.x[3] & abi::read_only);
     constexpr uint64_t low = 0xffff'ffff; // above it: what is done of a restarted one, and the value before
     uint64_t intid = arguments.x[3] & low, done = (arguments.x[3] & ~abi::read_only) >> 32;
-    Vcpu* own = TRY(owner(*vm, is_ctlr ? VirtualInterrupts::first_spi - 1 : intid, arguments.x[2]));
+    Vcpu* own = TRY(owner(vm, is_ctlr ? VirtualInterrupts::first_spi - 1 : intid, arguments.x[2]));
     if (is_ctlr) {
-        self.context.x[1] = writes ? exchange_ctlr(core, *vm, arguments.x[4]) : vm->interrupts->ctlr;
+        self.context.x[1] = writes ? exchange_ctlr(core, vm, arguments.x[4]) : vm.interrupts->ctlr;
         return Status::ok;
     }
-    Exchange exchange{*vm, own, reg, writes, static_cast<unsigned>(intid), done, arguments.x[4] & low, arguments.x[4] >> 32};
+    Exchange exchange{vm, own, reg, writes, static_cast<unsigned>(intid), done, arguments.x[4] & low, arguments.x[4] >> 32};
     unsigned count = exchange.access.count;
     if (intid % count != 0 || done >= count || (reg == Register::route && own)) { return Status::bad_argument; }
     bool reads = reg >= Register::pending_set && reg <= Register::active_clear && (!writes || exchange.value == 0);
-    if (reads && !up_to_date(core, self, *vm, own, exchange.first, count)) { return restart; }
+    if (reads && !up_to_date(core, self, vm, own, exchange.first, count)) { return restart; }
     do { exchange.step(core); } while (exchange.done < count && !hw::interrupt_pending());
     if (exchange.done < count) {
         self.context.x[3] = (arguments.x[3] & (abi::read_only | low)) | exchange.done << 32;
@@ -119,25 +120,25 @@ Status interrupt_state(Core& core, Vcpu& self, const Arguments& arguments) {
     return Status::ok;
 }
 
-Status interrupt_bind(Core& core, Vcpu& self, const Arguments& arguments) {
+Status interrupt_bind(Core& core, Vcpu& self, const Arguments& arguments, Target target) {
     Partition& mine = *self.partition;
-    auto interrupt = TRY(mine.lookup<Interrupt>(arguments.x[0], abi::right::bind));
+    Interrupt& interrupt = target.as<Interrupt>();
     if (arguments.x[3] == 1) {
         auto vm = TRY(mine.lookup<Partition>(arguments.x[1], abi::right::configure_interrupts));
-        return bind_to_vm(core, *interrupt, vm.capability.object, arguments.x[2]);
+        return bind_to_vm(core, interrupt, vm.capability.object, arguments.x[2]);
     }
     auto notification = TRY(mine.lookup<Notification>(arguments.x[1], abi::right::serve));
     if (arguments.x[3] != 0 || arguments.x[2] >= 64) { return Status::bad_argument; }
-    bind_to_notification(core, *interrupt, notification.capability.object, static_cast<unsigned>(arguments.x[2]));
+    bind_to_notification(core, interrupt, notification.capability.object, static_cast<unsigned>(arguments.x[2]));
     return Status::ok;
 }
 
-Status interrupt_control(Core&, Vcpu& self, const Arguments& arguments) {
-    auto interrupt = TRY(self.partition->lookup<Interrupt>(arguments.x[0], abi::right::acknowledge));
+Status interrupt_control(Core&, Vcpu&, const Arguments& arguments, Target target) {
+    Interrupt& interrupt = target.as<Interrupt>();
     switch (arguments.x[1]) {
-    case 0: acknowledge(*interrupt); return Status::ok;
-    case 1: gic::mask(interrupt->intid); return Status::ok;
-    case 2: gic::unmask(interrupt->intid); return Status::ok;
+    case 0: acknowledge(interrupt); return Status::ok;
+    case 1: gic::mask(interrupt.intid); return Status::ok;
+    case 2: gic::unmask(interrupt.intid); return Status::ok;
     default: return Status::bad_argument;
     }
 }

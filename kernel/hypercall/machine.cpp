@@ -5,7 +5,7 @@
 
 namespace bulkhead::hypercall {
 
-Status machine(Core&, Vcpu& self, const Arguments& arguments) {
+Status machine(Core&, Vcpu& self, const Arguments& arguments, Target) {
     if (!self.partition->may_control_machine) { return Status::no_right; }
     constexpr auto statistics = static_cast<uint64_t>(abi::MachineOperation::statistics);
     if (arguments.x[0] == static_cast<uint64_t>(abi::MachineOperation::off)) { power_off(); }

@@ -27,43 +27,42 @@ static Result<Slot*> take_slot(Core& core, Partition& creator, ObjectType type) 
     return slot;
 }
 
-Status derive(Core& core, Vcpu& self, const Arguments& arguments) {
+Status derive(Core& core, Vcpu& self, const Arguments& arguments, Target target) {
     Partition& own = *self.partition;
-    auto parent = TRY(own.lookup<Memory>(arguments.x[0], right::derive));
+    Memory& parent = target.as<Memory>();
     const uint64_t offset = arguments.x[1], size = arguments.x[2], rights = arguments.x[4];
     if (!page_aligned(offset | size) || size == 0) { return Status::bad_argument; }
-    if (size > parent->size || offset > parent->size - size) { return Status::bad_argument; }
-    if (rights & ~uint64_t{parent.capability.rights}) { return Status::no_right; }
-    const bool donated = parent->state >= Memory::State::donating;
-    if (donated || parent->revoking) { return Status::bad_state; }
-    if (parent->depth == max_derivation_depth) { return Status::no_slot; }
+    if (size > parent.size || offset > parent.size - size) { return Status::bad_argument; }
+    if (rights & ~uint64_t{target.capability->rights}) { return Status::no_right; }
+    const bool donated = parent.state >= Memory::State::donating;
+    if (donated || parent.revoking) { return Status::bad_state; }
+    if (parent.depth == max_derivation_depth) { return Status::no_slot; }
     Capability* destination = TRY(free_slot(core, own, arguments.x[3]));
-    const PhysAddr base = parent->base + offset;
-    TRY(check_not_donated(*parent, base, size));
+    const PhysAddr base = parent.base + offset;
+    TRY(check_not_donated(parent, base, size));
     Slot* slot = TRY(take_slot(core, own, ObjectType::memory));
     slot->memory.base = base;
     slot->memory.size = size;
-    adopt(*parent.slot, *slot);
+    adopt(*target.slot, *slot);
     objects.publish(*slot);
     fill_slot(*destination, objects.ref(*slot), rights, 0);
     return Status::ok;
 }
 
-Status revoke(Core& core, Vcpu& self, const Arguments& arguments) {
-    auto memory = TRY(self.partition->lookup<Memory>(arguments.x[0], right::derive));
-    memory->revoking = true;
-    Status status = run([&] { return revoke_step(core, self, *memory.slot); });
+Status revoke(Core& core, Vcpu& self, const Arguments&, Target target) {
+    Memory& memory = target.as<Memory>();
+    memory.revoking = true;
+    Status status = run([&] { return revoke_step(core, self, *target.slot); });
     if (status == Status::ok) {
-        status = run([&] { return free_step(core, self, *memory.slot); });
+        status = run([&] { return free_step(core, self, *target.slot); });
     }
-    if (status != restart) { memory->revoking = false; }
+    if (status != restart) { memory.revoking = false; }
     return status;
 }
 
-Status map(Core& core, Vcpu& self, const Arguments& arguments) {
+Status map(Core& core, Vcpu& self, const Arguments& arguments, Target target) {
     const uint64_t access = arguments.x[3];
     if (!valid_access(access)) { return Status::bad_argument; }
-    auto partition = TRY(self.partition->lookup<Partition>(arguments.x[0], right::map_into));
     auto memory = TRY(self.partition->lookup<Memory>(arguments.x[1], right::map_memory));
     if ((memory.capability.rights & rights_for(access)) != rights_for(access)) { return Status::no_right; }
     const bool device = memory->memory_type == abi::MemoryType::device;
@@ -71,18 +70,16 @@ Status map(Core& core, Vcpu& self, const Arguments& arguments) {
     const GuestAddr ipa{arguments.x[2]};
     const bool fits = memory->size <= ipa_limit && ipa.value <= ipa_limit - memory->size;
     if (!fits || !page_aligned(ipa.value)) { return Status::bad_argument; }
-    const Mapping mapping{partition.capability.object, ipa, access};
-    return run([&] { return map_step(core, self, *memory.slot, *partition, mapping); });
+    const Mapping mapping{target.capability->object, ipa, access};
+    return run([&] { return map_step(core, self, *memory.slot, target.as<Partition>(), mapping); });
 }
 
-Status unmap(Core& core, Vcpu& self, const Arguments& arguments) {
-    auto memory = TRY(self.partition->lookup<Memory>(arguments.x[0], right::map_memory));
-    if (memory->state == Memory::State::donated) { return Status::bad_state; }
-    return run([&] { return free_step(core, self, *memory.slot); });
+Status unmap(Core& core, Vcpu& self, const Arguments&, Target target) {
+    if (target.as<Memory>().state == Memory::State::donated) { return Status::bad_state; }
+    return run([&] { return free_step(core, self, *target.slot); });
 }
 
-Status map_device(Core&, Vcpu& self, const Arguments& arguments) {
-    auto partition = TRY(self.partition->lookup<Partition>(arguments.x[0], right::map_into));
+Status map_device(Core&, Vcpu& self, const Arguments& arguments, Target target) {
     const GuestAddr ipa{arguments.x[1]};
     const uint64_t pages = arguments.x[2], badge = arguments.x[4];
     if (!page_aligned(ipa.value) || pages == 0 || pages > ipa_limit / page_size) { return Status::bad_argument; }
@@ -95,7 +92,7 @@ Status map_device(Core&, Vcpu& self, const Arguments& arguments) {
     }
     uint64_t count = 0;
     const Status status = run([&] {
-        auto step = partition->stage2.set_device(ipa + count * page_size, pages - count, page);
+        auto step = target.as<Partition>().stage2.set_device(ipa + count * page_size, pages - count, page);
         if (!step.ok()) { return step.status(); }
         count += step.value();
         return count < pages ? more : Status::ok;

@@ -117,7 +117,7 @@ Result<Slot*> condemned(const Partition& own, abi::Handle handle) {
 
 } // namespace
 
-Status create(Core& core, Vcpu& self, const Arguments& arguments) {
+Status create(Core& core, Vcpu& self, const Arguments& arguments, Target) {
     Capability* destination = TRY(free_slot(core, *self.partition, arguments.x[2]));
     if (self.partition->object_quota == 0) { return Status::no_slot; }
     if (!objects.can_take()) { return objects.reclaim(core) ? restart : Status::no_slot; }
@@ -132,16 +132,15 @@ Status create(Core& core, Vcpu& self, const Arguments& arguments) {
     }
 }
 
-Status destroy(Core& core, Vcpu& self, const Arguments& arguments) {
+Status destroy(Core& core, Vcpu& self, const Arguments& arguments, Target) {
     Slot* slot = TRY(condemned(*self.partition, arguments.x[0]));
     return (run([&] { return destroy_step(core, self, *slot); }));
 }
 
-Status bind(Core&, Vcpu& self, const Arguments& arguments) {
-    auto endpoint = TRY(self.partition->lookup<Endpoint>(arguments.x[0], right::serve));
+Status bind(Core&, Vcpu& self, const Arguments& arguments, Target target) {
     auto vcpu = TRY(self.partition->lookup<Vcpu>(arguments.x[1], right::control));
     if (!vcpu->native) { return Status::bad_argument; }
-    Vcpu*& server = endpoint->server[vcpu->core];
+    Vcpu*& server = target.as<Endpoint>().server[vcpu->core];
     if (server && server != vcpu.object) { return Status::bad_state; }
     vcpu->serves = true;
     __atomic_store_n(&server, vcpu.object, __ATOMIC_RELEASE);
@@ -149,13 +148,13 @@ Status bind(Core&, Vcpu& self, const Arguments& arguments) {
     return Status::ok;
 }
 
-Status route(Core&, Vcpu& self, const Arguments& arguments) {
-    auto vm = TRY(self.partition->lookup<Partition>(arguments.x[0], right::map_into));
+Status route(Core&, Vcpu& self, const Arguments& arguments, Target target) {
+    auto& vm = target.as<Partition>();
     auto endpoint = TRY(self.partition->lookup<Endpoint>(arguments.x[2], right::serve));
     const uint64_t trap = arguments.x[1], badge = arguments.x[3];
     if (trap >= static_cast<uint64_t>(abi::Trap::count) || badge >> 32 != 0) { return Status::bad_argument; }
-    if (vm->kind != abi::PartitionKind::vm) { return Status::bad_type; }
-    vm->traps[trap] = {endpoint.capability.object, static_cast<uint32_t>(badge)};
+    if (vm.kind != abi::PartitionKind::vm) { return Status::bad_type; }
+    vm.traps[trap] = {endpoint.capability.object, static_cast<uint32_t>(badge)};
     Destination::forget_all();
     return Status::ok;
 }

@@ -70,48 +70,48 @@ void write_words(Vcpu& self, std::initializer_list<uint64_t> words) {
 
 } // namespace
 
-Status vcpu_control(Core& core, Vcpu& self, const Arguments& arguments) {
-    auto vcpu = TRY(self.partition->lookup<Vcpu>(arguments.x[0], abi::right::control));
+Status vcpu_control(Core& core, Vcpu&, const Arguments& arguments, Target target) {
+    auto& vcpu = target.as<Vcpu>();
     if (arguments.x[1] > static_cast<uint64_t>(VcpuOperation::watch)) { return Status::bad_argument; }
     switch (static_cast<VcpuOperation>(arguments.x[1])) {
-    case VcpuOperation::start: return start(core, *vcpu, arguments);
-    case VcpuOperation::stop: return stopped(core, *vcpu) ? Status::ok : restart;
-    case VcpuOperation::pause: return pause(core, *vcpu);
-    case VcpuOperation::resume: return resume(core, *vcpu);
-    case VcpuOperation::move: return move(core, *vcpu, arguments.x[2]);
+    case VcpuOperation::start: return start(core, vcpu, arguments);
+    case VcpuOperation::stop: return stopped(core, vcpu) ? Status::ok : restart;
+    case VcpuOperation::pause: return pause(core, vcpu);
+    case VcpuOperation::resume: return resume(core, vcpu);
+    case VcpuOperation::move: return move(core, vcpu, arguments.x[2]);
     case VcpuOperation::inject_serror:
-        if (vcpu->native) { return Status::bad_type; }
-        TRY(at_rest(*vcpu));
-        inject_serror(*vcpu, arguments.x[2]);
+        if (vcpu.native) { return Status::bad_type; }
+        TRY(at_rest(vcpu));
+        inject_serror(vcpu, arguments.x[2]);
         return Status::ok;
     case VcpuOperation::watch:
-        if (!vcpu->native) { return Status::bad_type; }
-        vcpu->watch_ticks = ticks_from_us(arguments.x[2]);
+        if (!vcpu.native) { return Status::bad_type; }
+        vcpu.watch_ticks = ticks_from_us(arguments.x[2]);
         return Status::ok;
     }
     return Status::bad_argument;
 }
 
-Status vcpu_read(Core&, Vcpu& self, const Arguments& arguments) {
-    auto vcpu = TRY(self.partition->lookup<Vcpu>(arguments.x[0], abi::right::inspect));
+Status vcpu_read(Core&, Vcpu& self, const Arguments& arguments, Target target) {
+    auto& vcpu = target.as<Vcpu>();
     uint64_t group = arguments.x[1];
-    const uint64_t* x = vcpu->context.x;
+    const uint64_t* x = vcpu.context.x;
     if (group == static_cast<uint64_t>(VcpuGroup::status)) {
-        VcpuState state = vcpu->paused && vcpu->state != VcpuState::faulted ? VcpuState::paused : vcpu->state;
-        write_words(self, {static_cast<uint64_t>(state), static_cast<uint64_t>(vcpu->fault.reason), vcpu->fault.detail[0],
-                           vcpu->fault.detail[1], vcpu->fault.detail[2], vcpu->cpu_ticks});
+        VcpuState state = vcpu.paused && vcpu.state != VcpuState::faulted ? VcpuState::paused : vcpu.state;
+        write_words(self, {static_cast<uint64_t>(state), static_cast<uint64_t>(vcpu.fault.reason), vcpu.fault.detail[0],
+                           vcpu.fault.detail[1], vcpu.fault.detail[2], vcpu.cpu_ticks});
         return Status::ok;
     }
     if (group == static_cast<uint64_t>(VcpuGroup::exits)) {
-        const uint64_t* n = vcpu->exits;
-        write_words(self, {n[0] + vcpu->sequence + n[5], vcpu->accesses(), n[2], n[3], n[4], n[5]});
+        const uint64_t* n = vcpu.exits;
+        write_words(self, {n[0] + vcpu.sequence + n[5], vcpu.accesses(), n[2], n[3], n[4], n[5]});
         return Status::ok;
     }
     if (group > static_cast<uint64_t>(VcpuGroup::exits)) { return Status::bad_argument; }
-    TRY(at_rest(*vcpu));
+    TRY(at_rest(vcpu));
     if (group == static_cast<uint64_t>(VcpuGroup::pc)) {
-        const Context& context = vcpu->context;
-        const EagerState& eager = vcpu->eager;
+        const Context& context = vcpu.context;
+        const EagerState& eager = vcpu.eager;
         write_words(self, {context.pc, context.pstate, eager.sp_el0, context.sp, eager.elr_el1, eager.esr_el1});
         return Status::ok;
     }
@@ -120,39 +120,39 @@ Status vcpu_read(Core&, Vcpu& self, const Arguments& arguments) {
     return Status::ok;
 }
 
-Status vcpu_write(Core&, Vcpu& self, const Arguments& arguments) {
+Status vcpu_write(Core&, Vcpu&, const Arguments& arguments, Target target) {
     auto number = static_cast<VcpuRegister>(arguments.x[1]);
-    auto vcpu = TRY(self.partition->lookup<Vcpu>(arguments.x[0], 0));
+    auto& vcpu = target.as<Vcpu>();
     const unsigned allowed = abi::right::control | (number == VcpuRegister::cntvoff ? abi::right::time : 0);
-    if (!(vcpu.capability.rights & allowed)) { return Status::no_right; }
+    if (!(target.capability->rights & allowed)) { return Status::no_right; }
     if (arguments.x[1] > static_cast<uint64_t>(VcpuRegister::mpidr)) { return Status::bad_argument; }
-    TRY(at_rest(*vcpu));
-    if (vcpu->native && number > VcpuRegister::pc) { return Status::bad_type; }
+    TRY(at_rest(vcpu));
+    if (vcpu.native && number > VcpuRegister::pc) { return Status::bad_type; }
     switch (number) {
-    case VcpuRegister::pc: vcpu->context.pc = arguments.x[2]; break;
-    case VcpuRegister::cntvoff: vcpu->controls.cntvoff = arguments.x[2]; break;
-    case VcpuRegister::mpidr: vcpu->controls.vmpidr = (arguments.x[2] & 0xff'00ff'ffff) | 1ull << 31; break;
-    default: vcpu->context.x[arguments.x[1]] = arguments.x[2];
+    case VcpuRegister::pc: vcpu.context.pc = arguments.x[2]; break;
+    case VcpuRegister::cntvoff: vcpu.controls.cntvoff = arguments.x[2]; break;
+    case VcpuRegister::mpidr: vcpu.controls.vmpidr = (arguments.x[2] & 0xff'00ff'ffff) | 1ull << 31; break;
+    default: vcpu.context.x[arguments.x[1]] = arguments.x[2];
     }
-    vcpu->interrupts.dirty.store(true, std::memory_order_relaxed); // it is entered with all that has changed
+    vcpu.interrupts.dirty.store(true, std::memory_order_relaxed); // it is entered with all that has changed
     return Status::ok;
 }
 
-Status vcpu_schedule(Core& core, Vcpu& self, const Arguments& arguments) {
-    auto vcpu = TRY(self.partition->lookup<Vcpu>(arguments.x[0], abi::right::control));
+Status vcpu_schedule(Core& core, Vcpu&, const Arguments& arguments, Target target) {
+    auto& vcpu = target.as<Vcpu>();
     uint64_t priority = arguments.x[1], budget = arguments.x[2], period = arguments.x[3];
     if (priority >= abi::priorities || budget > period || period > 1'000'000'000) { return Status::bad_argument; }
-    if (vcpu->core != core.index) {
-        TRY(at_rest(*vcpu)); // and if it is throttled, its core lifts that in time
+    if (vcpu.core != core.index) {
+        TRY(at_rest(vcpu)); // and if it is throttled, its core lifts that in time
     } else {
-        lift_throttle(core, *vcpu);
+        lift_throttle(core, vcpu);
     }
-    if (vcpu->queued) { core.ready.remove(*vcpu); }
-    vcpu->priority = static_cast<uint8_t>(priority);
-    vcpu->budget_ticks = ticks_from_us(budget);
-    vcpu->period_ticks = ticks_from_us(period);
-    vcpu->budget_left = vcpu->budget_ticks;
-    if (vcpu->core == core.index && !vcpu->caller) { make_ready(core, *vcpu); }
+    if (vcpu.queued) { core.ready.remove(vcpu); }
+    vcpu.priority = static_cast<uint8_t>(priority);
+    vcpu.budget_ticks = ticks_from_us(budget);
+    vcpu.period_ticks = ticks_from_us(period);
+    vcpu.budget_left = vcpu.budget_ticks;
+    if (vcpu.core == core.index && !vcpu.caller) { make_ready(core, vcpu); }
     core.reschedule = true;
     return Status::ok;
 }

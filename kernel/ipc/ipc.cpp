@@ -84,31 +84,51 @@ void deliver_deadline(Vcpu& server) { tell(server, Kind::deadline, 0); }
 Vcpu* make_request(Core& core, Vcpu& caller, ObjectRef ref, uint64_t badge) {
     Vcpu* server = server_of(core, ref);
     leave(core);
-    if (server && takes_shortcut(*server)) { return serve(core, caller, *server, ref, badge, request_of(caller)); }
     caller.badge = badge;
     caller.endpoint = ref;
+    if (server && takes_shortcut(*server)) {
+        return serve(caller, *server, badge, request_of(caller), [&] { enter_native(core, *server, native_pstate); });
+    }
     caller.state = VcpuState::calling;
     ++caller.sequence;
     if (!server) [[unlikely]] { refuse(core, caller, Status::no_server); }
     return schedule(core);
 }
 
-Vcpu* call(Core& core, Vcpu& caller) {
-    auto found = caller.partition->lookup<Endpoint>(caller.context.x[0], abi::right::call);
-    Status status = found.status();
+/// A call that has no shortcut. Same arguments as call, so that it can be jumped to; so has the next one.
+[[gnu::noipa]] static Vcpu* call_generally(Vcpu* server, uint64_t tag, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3,
+                                           uint64_t w4, uint64_t w5) {
+    Core& core = Core::self();
+    Vcpu& caller = *core.current;
+    Status status = !server ? Status::no_server : closes_cycle(core, caller, server) ? Status::cycle : Status::ok;
+    if (status == Status::ok && lost(*server)) { status = Status::server_fault; }
     if (status == Status::ok) {
-        const Capability& capability = found.value().capability;
-        Vcpu* server = found.value()->server[core.index];
-        if (server && takes_shortcut(*server) && !caller.caller) { // who waits closes no circle, and nobody waits for the caller
-            hw::save_native(caller.context);
-            return serve(core, caller, *server, capability.object, capability.badge, call_request(caller));
-        }
-        status = !server ? Status::no_server : closes_cycle(core, caller, server) ? Status::cycle : Status::ok;
-        if (status == Status::ok && lost(*server)) { status = Status::server_fault; }
-        if (status == Status::ok) { return make_request(core, caller, capability.object, capability.badge); }
+        uint64_t* x = caller.context.x;
+        x[1] = tag, x[2] = w0, x[3] = w1, x[4] = w2, x[5] = w3, x[6] = w4, x[7] = w5;
+        return make_request(core, caller, caller.endpoint, caller.badge);
     }
     caller.context.x[0] = static_cast<uint64_t>(status);
     return &caller;
+}
+
+[[gnu::noipa]] static Vcpu* call_directly(Vcpu* server, uint64_t tag, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3,
+                                          uint64_t w4, uint64_t w5) {
+    Core& core = Core::self();
+    Vcpu& caller = *core.current;
+    hw::save_place(caller.context); // its flags are not kept
+    return serve(caller, *server, caller.badge, call_request(caller, tag, {w0, w1, w2, w3, w4, w5}),
+                 [&] { enter_from_native(core, *server); });
+}
+
+extern "C" Vcpu* call(const Slot* endpoint, uint64_t tag, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3, uint64_t w4,
+                      uint64_t w5) {
+    const Core& core = Core::self();
+    Vcpu* server = endpoint->endpoint.server[core.index];
+    // Who waits closes no circle, and nobody waits for the caller.
+    const bool direct =
+        server && hw::both_equal(server->standing, Vcpu::just_waiting, core.current->caller, static_cast<Vcpu*>(nullptr));
+    if (!direct) [[unlikely]] { return call_generally(server, tag, w0, w1, w2, w3, w4, w5); }
+    return call_directly(server, tag, w0, w1, w2, w3, w4, w5);
 }
 
 Vcpu* resolve(Core& core, Vcpu& account) {
@@ -190,7 +210,7 @@ void receive(Core& core, Vcpu& server, uint64_t deadline) {
                                             uint64_t w4, uint64_t w5) {
     Core& core = Core::self();
     Vcpu& server = *core.current;
-    hw::save_server(server.context);
+    hw::save_place(server.context);
     core.current = nullptr; // its registers are dead, and saved as far as they count
     server.watch_used = 0;
     if (Vcpu* caller = server.caller) {
@@ -206,7 +226,7 @@ void receive(Core& core, Vcpu& server, uint64_t deadline) {
 [[gnu::noipa]] static Vcpu* reply_to_call(uint64_t, uint64_t tag, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3, uint64_t w4,
                                           uint64_t w5) {
     Core& core = Core::self();
-    hw::save_server(core.current->context);
+    hw::save_place(core.current->context);
     return answer_native(core, *core.current, *core.account, tag, {w0, w1, w2, w3, w4, w5});
 }
 
@@ -221,7 +241,7 @@ extern "C" Vcpu* reply_recv(uint64_t deadline, uint64_t tag, uint64_t w0, uint64
         return reply_generally(deadline, tag, w0, w1, w2, w3, w4, w5);
     }
     if (caller->native) { return reply_to_call(deadline, tag, w0, w1, w2, w3, w4, w5); }
-    hw::save_server(server.context);
+    hw::save_place(server.context);
     return answer_vm(core, server, *caller, w0, w1, w2, w3);
 }
 

@@ -10,8 +10,6 @@ namespace bulkhead {
 Vcpu* make_request(Core& core, Vcpu& caller, ObjectRef endpoint, uint64_t badge);
 /// Who serves an endpoint on this core, if anybody.
 Vcpu* server_of(const Core& core, ObjectRef endpoint);
-/// Hypercall::call.
-Vcpu* call(Core& core, Vcpu& caller);
 /// Gives `server`, which waits, the caller's request.
 void deliver(Vcpu& caller, Vcpu& server);
 /// Gives `server`, which waits, its pending signals.
@@ -31,6 +29,11 @@ void abandon_requests(Core& core, Vcpu& vcpu);
 /// An endpoint or a server is gone: those that wait for it look again.
 void recheck(Core& core);
 
+// The two hypercalls of requests, from entry/vectors.S: the words are still in their registers.
+/// Hypercall::call, past its gate. Of the caller, x9..x30 are saved, and where its request goes is noted.
+extern "C" Vcpu* call(const Slot* endpoint, uint64_t tag, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3, uint64_t w4,
+                      uint64_t w5);
+/// Of the server, nothing is.
 extern "C" Vcpu* reply_recv(uint64_t deadline, uint64_t tag, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3, uint64_t w4,
                             uint64_t w5);
 

@@ -11,7 +11,8 @@ using abi::ReplyTag;
 using abi::Tag;
 
 Request request_of(const Vcpu& caller) {
-    if (caller.native) { return call_request(caller); }
+    const uint64_t* x = caller.context.x;
+    if (caller.native) { return call_request(caller, x[1], {x[2], x[3], x[4], x[5], x[6], x[7]}); }
     Value<EsrEl2> esr{caller.esr};
     switch (esr.get(EsrEl2::ec)) {
     case ec::data_abort: return access_request(caller, caller.esr, caller.ipa);

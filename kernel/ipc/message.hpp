@@ -41,9 +41,9 @@ inline uint64_t source_register(const Vcpu& vcpu, uint64_t number) { return numb
     const uint64_t* x = guest.context.x;
     return {request_tag(guest, abi::Kind::smccc) + (esr >> 26 == ec::smc64), {x[0], x[1], x[2], x[3], x[4], x[5]}};
 }
-[[gnu::always_inline]] inline Request call_request(const Vcpu& caller) {
-    const uint64_t* x = caller.context.x;
-    return {request_tag(caller, abi::Kind::call) + (x[1] & 0xffff), {x[2], x[3], x[4], x[5], x[6], x[7]}};
+/// What a native partition calls with: its tag, of which the label counts, and its words.
+[[gnu::always_inline]] inline Request call_request(const Vcpu& caller, uint64_t tag, const uint64_t (&w)[abi::message_words]) {
+    return {request_tag(caller, abi::Kind::call) + (tag & 0xffff), {w[0], w[1], w[2], w[3], w[4], w[5]}};
 }
 /// The request for the trap that `caller.esr` describes, or the native caller's own.
 Request request_of(const Vcpu& caller);

@@ -11,18 +11,16 @@ namespace bulkhead {
 /// Only a waiting server, with a caller who may leave at once.
 inline bool takes_shortcut(const Vcpu& server) { return server.standing == Vcpu::just_waiting; }
 
-/// `caller`, whose registers are saved, is served by `server` from here on.
-[[gnu::always_inline]] inline Vcpu* serve(Core& core, Vcpu& caller, Vcpu& server, ObjectRef endpoint, uint64_t badge,
-                                          const Request& request) {
-    caller.endpoint = endpoint;
-    caller.badge = badge;
+/// `caller`, whose registers are saved, is served by `server` from here on: `enter` makes that the one that runs.
+template <class Enter>
+[[gnu::always_inline]] inline Vcpu* serve(Vcpu& caller, Vcpu& server, uint64_t badge, const Request& request, Enter enter) {
     caller.state = VcpuState::calling;
     caller.callee = &server;
     const uint64_t sequence = ++caller.sequence;
     server.caller = &caller;
     server.standing = Vcpu::just_serving;
     const uint64_t* word = request.word;
-    enter_native(core, server, native_pstate);
+    enter();
     hw::enter_with_message(server.context, {badge, request.tag, word[0], word[1], word[2], word[3], word[4], word[5], sequence});
     return &server;
 }
@@ -39,7 +37,9 @@ inline void step_back(uint64_t bytes) { hw::write<hw::ElrEl2>({hw::read<hw::ElrE
     hw::save_native(guest.context);
     guest.context.pc -= behind;
     hw::save_el1(guest);
-    return serve(core, guest, server, to.endpoint, to.badge, request);
+    guest.endpoint = to.endpoint;
+    guest.badge = to.badge;
+    return serve(guest, server, to.badge, request, [&] { enter_native(core, server, native_pstate); });
 }
 
 /// The server goes on waiting; its caller, whose time it used, goes on.
@@ -70,7 +70,7 @@ Vcpu* resume_slowly(Core& core, Vcpu& guest);
 [[gnu::always_inline]] inline Vcpu* answer_native(Core& core, Vcpu& server, Vcpu& caller, uint64_t tag,
                                                   const uint64_t (&words)[abi::message_words]) {
     close_request(server, caller);
-    enter_native(core, caller, caller.context.pstate);
+    enter_from_native(core, caller);
     hw::enter_with_message(caller.context, {static_cast<uint64_t>(Status::ok), abi::ReplyTag{tag}.label(), words[0], words[1],
                                             words[2], words[3], words[4], words[5], caller.context.x[8]});
     return &caller;

@@ -9,8 +9,8 @@ namespace bulkhead {
 struct Context {
     uint64_t x[32]; ///< x[31] takes what is loaded into XZR
     uint64_t pc;
+    uint64_t sp; ///< SP_EL1; with the PC, all of a native partition that is both saved and loaded on every way
     uint64_t pstate;
-    uint64_t sp; ///< SP_EL1
 };
 
 /// A VM's EL1 registers that are switched on every way to a service and back: what the hardware uses, or a native partition could

@@ -49,7 +49,7 @@ Vcpu* enter_slowly(Core& core, Vcpu& next) {
     } else {
         if (core.loaded != &next || next.interrupts.is_dirty()) { prepare_vm(core, next); }
         hw::load_controls(next);
-        hw::load_native(next.context.pc, next.context.pstate, next.context.sp);
+        hw::load_place(next.context, next.context.pstate);
         hw::load_el1(next);
     }
     return &next;

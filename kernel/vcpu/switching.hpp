@@ -16,9 +16,15 @@ void leave(Core& core);
 /// Makes a native partition's vCPU the one that runs. What ran before has been left.
 [[gnu::always_inline]] inline void enter_native(Core& core, Vcpu& next, uint64_t pstate) {
     core.current = &next;
-    hw::load_native(next.context.pc, pstate, next.context.sp);
+    hw::load_place(next.context, pstate);
     hw::load_controls(next);
     hw::clear_el1(next);
+}
+/// The same, from a native partition's vCPU, of which PC and SP are saved.
+[[gnu::always_inline]] inline void enter_from_native(Core& core, Vcpu& next) {
+    core.current = &next;
+    hw::load_place(next.context, native_pstate);
+    hw::change_native(next);
 }
 /// Either kind; returns it.
 Vcpu* enter_slowly(Core& core, Vcpu& next);

@@ -23,7 +23,7 @@ inline void save_native(Context& context) {
     context.pstate = read<SpsrEl2>().bits;
     context.sp = in_hardware().sp_el1;
 }
-inline void save_server(Context& context) {
+inline void save_place(Context& context) {
     context.pc = read<ElrEl2>().bits;
     context.sp = in_hardware().sp_el1;
 }
@@ -32,6 +32,7 @@ inline void load_native(uint64_t pc, uint64_t pstate, uint64_t sp) {
     write<SpsrEl2>({pstate});
     in_hardware().sp_el1 = sp;
 }
+inline void load_place(const Context& context, uint64_t pstate) { load_native(context.pc, pstate, context.sp); }
 template <class Vcpu> void save_el1(Vcpu& vcpu) {
     vcpu.eager = in_hardware().eager;
     in_hardware().eager.cntv_ctl_el0 = 0;
@@ -41,6 +42,12 @@ template <class Vcpu> void clear_el1(const Vcpu& vcpu) {
     in_hardware().eager = {};
     in_hardware().eager.sctlr_el1 = vcpu.controls.sctlr;
     in_hardware().eager.vbar_el1 = vcpu.controls.vbar;
+}
+template <class Vcpu> void change_native(const Vcpu& vcpu) {
+    const uint64_t sctlr = in_hardware().eager.sctlr_el1;
+    clear_el1(vcpu);
+    in_hardware().eager.sctlr_el1 = sctlr;
+    in_hardware().controls.vttbr = vcpu.controls.vttbr;
 }
 inline void enter(const Context&) {}
 inline void enter_with_message(Context& context, const uint64_t (&message)[9]) { std::copy_n(message, 9, context.x); }

@@ -72,7 +72,7 @@ def test_an_exception_at_el2_names_core_partition_and_the_frames(damaged, tmp_pa
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     names = functions(done.stdout.splitlines())
-    assert names[:2] == ["bulkhead::hypercall::vcpu_control", "bulkhead::hypercall_from"]
+    assert names[:2] == ["bulkhead::hypercall::vcpu_control", "handle_hypercall"]
     assert "kernel/hypercall/vcpu.cpp:" in done.stdout
 
 

@@ -18,7 +18,7 @@ struct Ipc : World {
         grant(notification, 21);
     }
     Status give(uint64_t slot, uint64_t own, uint64_t rights = right::all, uint64_t badge = 0) {
-        return call(hypercall::delegate, {handle::other, slot, own, rights, badge});
+        return call(Hypercall::delegate, {handle::other, slot, own, rights, badge});
     }
 };
 } // namespace
@@ -52,9 +52,9 @@ TEST_CASE("delegation gives a subset of the rights", "[cap][hypercall]") {
     CHECK(w.give(6, 31) == Status::bad_handle);
     CHECK(w.give(6, 512) == Status::bad_handle);
     CHECK(w.give(6, 30, 0) == Status::ok);
-    CHECK(w.call(hypercall::delegate, {endpoint, 7, 30, 0, 0}) == Status::bad_type);
+    CHECK(w.call(Hypercall::delegate, {endpoint, 7, 30, 0, 0}) == Status::bad_type);
     w.grant(31, 2, right::map_into);
-    CHECK(w.call(hypercall::delegate, {31, 7, 30, 0, 0}) == Status::no_right);
+    CHECK(w.call(Hypercall::delegate, {31, 7, 30, 0, 0}) == Status::no_right);
 }
 
 TEST_CASE("a destination must be a free slot of the table", "[cap][hypercall]") {
@@ -83,17 +83,17 @@ TEST_CASE("a badge is given once, to what has badges", "[cap][hypercall]") {
 
 TEST_CASE("drop frees a slot, of the own table or of a partition's", "[cap][hypercall]") {
     Ipc w;
-    REQUIRE(w.call(hypercall::drop, {endpoint, 0}) == Status::ok);
+    REQUIRE(w.call(Hypercall::drop, {endpoint, 0}) == Status::ok);
     CHECK_FALSE(w.root->lookup<Endpoint>(endpoint, 0).ok());
     CHECK(objects.find(ObjectRef::make(20, 1)) != nullptr); // the object stays
-    CHECK(w.call(hypercall::drop, {endpoint, 0}) == Status::bad_handle);
-    CHECK(w.call(hypercall::drop, {512, 0}) == Status::bad_handle);
+    CHECK(w.call(Hypercall::drop, {endpoint, 0}) == Status::bad_handle);
+    CHECK(w.call(Hypercall::drop, {512, 0}) == Status::bad_handle);
     REQUIRE(w.give(5, notification) == Status::ok);
-    CHECK(w.call(hypercall::drop, {5, handle::other}) == Status::ok);
-    CHECK(w.call(hypercall::drop, {5, handle::other}) == Status::bad_handle);
+    CHECK(w.call(Hypercall::drop, {5, handle::other}) == Status::ok);
+    CHECK(w.call(Hypercall::drop, {5, handle::other}) == Status::bad_handle);
     w.grant(31, 2, right::map_into);
-    CHECK(w.call(hypercall::drop, {5, 31}) == Status::no_right);
-    CHECK(w.call(hypercall::drop, {5, notification}) == Status::bad_type);
+    CHECK(w.call(Hypercall::drop, {5, 31}) == Status::no_right);
+    CHECK(w.call(Hypercall::drop, {5, notification}) == Status::bad_type);
 }
 
 TEST_CASE("a dropped slot is filled again when nobody can still look at it", "[cap][hypercall]") {
@@ -101,7 +101,7 @@ TEST_CASE("a dropped slot is filled again when nobody can still look at it", "[c
     fake::quiescence_delay = 3;
     REQUIRE(w.give(5, endpoint) == Status::ok);
     CHECK(w.restarts == 0);
-    REQUIRE(w.call(hypercall::drop, {5, handle::other}) == Status::ok);
+    REQUIRE(w.call(Hypercall::drop, {5, handle::other}) == Status::ok);
     REQUIRE(w.give(5, notification) == Status::ok);
     CHECK(w.restarts == 3);
     CHECK(w.give(6, notification) == Status::ok);
@@ -121,7 +121,8 @@ TEST_CASE("a slot that names a dead object counts as free", "[cap][hypercall]") 
 TEST_CASE("who finds the mutation lock taken, or is being destroyed, comes again", "[cap][hypercall]") {
     Ipc w;
     const Arguments arguments{{handle::other, 5, endpoint, 0, 0}, 0, 0, 0};
-    const auto delegate = [&] { return mutate(hypercall::delegate, w.core, *w.self, arguments); };
+    const Target target = fake::pass_gate(*w.root, handle::other, static_cast<uint64_t>(Hypercall::delegate)).value();
+    const auto delegate = [&] { return mutate(hypercall::delegate, w.core, *w.self, arguments, target); };
     mutation = true;
     CHECK(delegate() == restart);
     mutation = false;
@@ -131,4 +132,17 @@ TEST_CASE("who finds the mutation lock taken, or is being destroyed, comes again
     w.root->dying = false;
     CHECK(delegate() == Status::ok);
     CHECK_FALSE(mutation);
+}
+
+TEST_CASE("whose target is gone when its turn comes, comes again, and finds it stale", "[cap][hypercall]") {
+    Ipc w;
+    const Arguments arguments{{handle::other, 5, endpoint, 0, 0}, 0, 0, 0};
+    const Target target = fake::pass_gate(*w.root, handle::other, static_cast<uint64_t>(Hypercall::delegate)).value();
+    Slot& other = w.slot(handle::other);
+    SECTION("destroyed") { objects.retire(other); }
+    SECTION("dropped") { clear_slot(*w.root, w.root->table[handle::other]); }
+    CHECK(mutate(hypercall::delegate, w.core, *w.self, arguments, target) == restart);
+    CHECK_FALSE(mutation);
+    CHECK_FALSE(other.partition->table[5].object);
+    CHECK(w.call(Hypercall::delegate, {handle::other, 5, endpoint, 0, 0}) == Status::bad_handle);
 }

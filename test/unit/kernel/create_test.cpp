@@ -16,7 +16,7 @@ constexpr uint64_t native = 0, vm = 1;
 Status create(World& w, ObjectType type, uint64_t donated, uint64_t to, uint64_t x3 = 0, uint64_t x4 = 0, uint64_t x5 = 0,
               uint64_t x6 = 0) {
     if (type == ObjectType::partition && x5 == 0) { x5 = handle::bell; }
-    return w.call(hypercall::create, {static_cast<uint64_t>(type), donated, to, x3, x4, x5, x6});
+    return w.call(Hypercall::create, {static_cast<uint64_t>(type), donated, to, x3, x4, x5, x6});
 }
 bool at_el2(PhysAddr page) {
     auto* table = reinterpret_cast<const uint64_t*>(el2_map::root());
@@ -29,7 +29,7 @@ TEST_CASE("a partition is made of donated pages", "[objects][hypercall]") {
     World w;
     w.interrupt_always(GENERATE(false, true));
     REQUIRE(w.piece(memory, 0, 16 * pages) == Status::ok);
-    REQUIRE(w.call(hypercall::map, {handle::self, memory, at, rw}) == Status::ok);
+    REQUIRE(w.call(Hypercall::map, {handle::self, memory, at, rw}) == Status::ok);
     const uint32_t quota = w.root->object_quota;
     REQUIRE(create(w, ObjectType::partition, memory, made, native, 100) == Status::ok);
     CHECK(translate(w.root->stage2, {at}) == ~0ull); // out of the donor's address space
@@ -51,7 +51,7 @@ TEST_CASE("a partition is made of donated pages", "[objects][hypercall]") {
     for (unsigned n = 0; n < 100; ++n) { REQUIRE_FALSE(partition.table[n].object); }
     for (uint64_t n = 0; n < 16; ++n) { REQUIRE(at_el2(w.memory_at(memory).base + n * pages)); }
     CHECK_FALSE(at_el2(w.memory_at(memory).base + 16 * pages));
-    REQUIRE(w.call(hypercall::map, {made, handle::ram, at, rw}) == Status::ok);
+    REQUIRE(w.call(Hypercall::map, {made, handle::ram, at, rw}) == Status::ok);
     CHECK(translate(partition.stage2, {at}) == World::ram.value);
 }
 
@@ -81,7 +81,7 @@ TEST_CASE("create refuses what cannot be made", "[objects][hypercall]") {
     CHECK(create(w, ObjectType::partition, handle::device, made, native, 100) == Status::bad_argument);
     CHECK(create(w, ObjectType::partition, handle::ram, made, native, 100) == Status::bad_argument);    // not donatable
     CHECK(create(w, ObjectType::partition, handle::donatable, made, native, 100) == Status::bad_state); // has children
-    CHECK(w.call(hypercall::create, {2, memory, made, native, 100}) == Status::bad_handle); // nobody would hear of its faults
+    CHECK(w.call(Hypercall::create, {2, memory, made, native, 100}) == Status::bad_handle); // nobody would hear of its faults
     CHECK(create(w, ObjectType::partition, memory, made, native, 100, handle::ram) == Status::bad_type);
     CHECK(create(w, ObjectType::partition, memory, made, native, 100, handle::bell, 64) == Status::bad_argument);
     w.grant(handle::bell, 7, right::signal, 1ull << 5);
@@ -89,7 +89,7 @@ TEST_CASE("create refuses what cannot be made", "[objects][hypercall]") {
     CHECK(create(w, ObjectType::none, memory, made) == Status::bad_argument);
     CHECK(create(w, ObjectType::memory, memory, made) == Status::bad_argument);
     CHECK(create(w, ObjectType::interrupt, memory, made) == Status::bad_argument);
-    CHECK(w.call(hypercall::create, {0x102, memory, made, native, 100}) == Status::bad_argument);
+    CHECK(w.call(Hypercall::create, {0x102, memory, made, native, 100}) == Status::bad_argument);
     CHECK(w.memory_at(memory).state == Memory::State::free);
     CHECK_FALSE(w.alive(made));
     w.root->object_quota = 0;
@@ -99,7 +99,7 @@ TEST_CASE("create refuses what cannot be made", "[objects][hypercall]") {
 TEST_CASE("when no VMID is left, nothing is donated for a partition", "[objects][hypercall]") {
     World w;
     REQUIRE(w.piece(memory, 0, 16 * pages) == Status::ok);
-    REQUIRE(w.call(hypercall::map, {handle::self, memory, at, rw}) == Status::ok);
+    REQUIRE(w.call(Hypercall::map, {handle::self, memory, at, rw}) == Status::ok);
     while (reserve_vmid(free_vmid())) {}
     CHECK(create(w, ObjectType::partition, memory, made, native, 1) == Status::no_slot);
     CHECK(w.memory_at(memory).state == Memory::State::mapped);
@@ -113,19 +113,19 @@ TEST_CASE("pages that somebody else can reach are not donated", "[objects][hyper
     World w;
     REQUIRE(w.piece(memory, 0, 16 * pages) == Status::ok);
     SECTION("what it is derived from is mapped") {
-        REQUIRE(w.call(hypercall::map, {handle::self, handle::donatable, at, rw}) == Status::ok);
+        REQUIRE(w.call(Hypercall::map, {handle::self, handle::donatable, at, rw}) == Status::ok);
         CHECK(create(w, ObjectType::partition, memory, made, native, 100) == Status::bad_state);
-        REQUIRE(w.call(hypercall::unmap, {handle::donatable}) == Status::ok);
+        REQUIRE(w.call(Hypercall::unmap, {handle::donatable}) == Status::ok);
         CHECK(create(w, ObjectType::partition, memory, made, native, 100) == Status::ok);
     }
     SECTION("another derivation overlaps") {
         REQUIRE(w.piece(vcpu_memory, 15 * pages, 2 * pages) == Status::ok);
         CHECK(create(w, ObjectType::partition, memory, made, native, 100) == Status::bad_state);
-        REQUIRE(w.call(hypercall::destroy, {vcpu_memory}) == Status::ok);
+        REQUIRE(w.call(Hypercall::destroy, {vcpu_memory}) == Status::ok);
         CHECK(create(w, ObjectType::partition, memory, made, native, 100) == Status::ok);
     }
     SECTION("it has derivations itself") {
-        REQUIRE(w.call(hypercall::derive, {memory, 0, pages, vcpu_memory, right::all}) == Status::ok);
+        REQUIRE(w.call(Hypercall::derive, {memory, 0, pages, vcpu_memory, right::all}) == Status::ok);
         CHECK(create(w, ObjectType::partition, memory, made, native, 100) == Status::bad_state);
     }
     SECTION("the capability does not allow it") {
@@ -138,10 +138,10 @@ TEST_CASE("nobody reaches donated pages again, by any way", "[objects][hypercall
     World w;
     REQUIRE(w.piece(memory, 4 * pages, 16 * pages) == Status::ok);
     REQUIRE(create(w, ObjectType::partition, memory, made, native, 100) == Status::ok);
-    CHECK(w.call(hypercall::map, {handle::self, memory, at, rw}) == Status::bad_state);
-    CHECK(w.call(hypercall::unmap, {memory}) == Status::bad_state);
-    CHECK(w.call(hypercall::map, {handle::self, handle::donatable, at, rw}) == Status::bad_state);
-    CHECK(w.call(hypercall::derive, {memory, 0, pages, 50, right::all}) == Status::bad_state);
+    CHECK(w.call(Hypercall::map, {handle::self, memory, at, rw}) == Status::bad_state);
+    CHECK(w.call(Hypercall::unmap, {memory}) == Status::bad_state);
+    CHECK(w.call(Hypercall::map, {handle::self, handle::donatable, at, rw}) == Status::bad_state);
+    CHECK(w.call(Hypercall::derive, {memory, 0, pages, 50, right::all}) == Status::bad_state);
     CHECK(w.piece(50, 19 * pages, 2 * pages) == Status::bad_state);
     CHECK(w.piece(50, 0, 5 * pages) == Status::bad_state);
     CHECK(w.piece(50, 0, 4 * pages) == Status::ok);
@@ -154,14 +154,14 @@ TEST_CASE("a donation that is not finished is given back on the next use", "[obj
     REQUIRE(w.piece(memory, 0, 16 * pages) == Status::ok);
     w.interrupt_always(true);
     for (unsigned n = 0; n < 5; ++n) {
-        REQUIRE(w.once(hypercall::create, {2, memory, made, native, 100, handle::bell}) == restart);
+        REQUIRE(w.once(Hypercall::create, {2, memory, made, native, 100, handle::bell}) == restart);
     }
     CHECK(w.memory_at(memory).state == Memory::State::donating);
     CHECK(at_el2(World::donatable));
     CHECK(w.piece(50, 0, pages) == Status::bad_state);
-    SECTION("by map") { REQUIRE(w.call(hypercall::map, {handle::self, memory, at, rw}) == Status::ok); }
-    SECTION("by unmap") { REQUIRE(w.call(hypercall::unmap, {memory}) == Status::ok); }
-    SECTION("by revoke") { REQUIRE(w.call(hypercall::revoke, {handle::donatable}) == Status::ok); }
+    SECTION("by map") { REQUIRE(w.call(Hypercall::map, {handle::self, memory, at, rw}) == Status::ok); }
+    SECTION("by unmap") { REQUIRE(w.call(Hypercall::unmap, {memory}) == Status::ok); }
+    SECTION("by revoke") { REQUIRE(w.call(Hypercall::revoke, {handle::donatable}) == Status::ok); }
     for (uint64_t n = 0; n < 16; ++n) { REQUIRE_FALSE(at_el2(World::donatable + n * pages)); }
     CHECK(objects.at(6).memory.donated_below == 0);
 }
@@ -197,27 +197,27 @@ TEST_CASE("endpoints and notifications need no donation", "[objects][hypercall]"
     CHECK(create(w, ObjectType::notification, none, 52, handle::ram) == Status::bad_type);
     w.grant(53, 3, right::inspect);
     CHECK(create(w, ObjectType::notification, none, 52, 53) == Status::no_right);
-    REQUIRE(w.call(hypercall::destroy, {51}) == Status::ok);
+    REQUIRE(w.call(Hypercall::destroy, {51}) == Status::ok);
     CHECK(create(w, ObjectType::notification, none, 52, handle::caller) == Status::ok);
 }
 
 TEST_CASE("a server is bound on its own core, one per core", "[objects][hypercall]") {
     World w;
     REQUIRE(create(w, ObjectType::endpoint, none, 50, 0) == Status::ok);
-    REQUIRE(w.call(hypercall::bind, {50, handle::caller}) == Status::ok);
+    REQUIRE(w.call(Hypercall::bind, {50, handle::caller}) == Status::ok);
     CHECK(w.slot(50).endpoint.server[0] == w.self);
-    CHECK(w.call(hypercall::bind, {50, handle::caller}) == Status::ok);
+    CHECK(w.call(Hypercall::bind, {50, handle::caller}) == Status::ok);
     w.grant(51, 100);
     Vcpu& second = w.add_vcpu(100, *w.other, 0);
     w.grant(51, 100);
-    CHECK(w.call(hypercall::bind, {50, 51}) == Status::bad_state);
+    CHECK(w.call(Hypercall::bind, {50, 51}) == Status::bad_state);
     second.core = 1;
-    CHECK(w.call(hypercall::bind, {50, 51}) == Status::ok);
+    CHECK(w.call(Hypercall::bind, {50, 51}) == Status::ok);
     CHECK(w.slot(50).endpoint.server[1] == &second);
     second.native = false;
-    CHECK(w.call(hypercall::bind, {50, 51}) == Status::bad_argument);
+    CHECK(w.call(Hypercall::bind, {50, 51}) == Status::bad_argument);
     w.grant(52, 100, right::inspect);
-    CHECK(w.call(hypercall::bind, {50, 52}) == Status::no_right);
+    CHECK(w.call(Hypercall::bind, {50, 52}) == Status::no_right);
 }
 
 TEST_CASE("objects that were destroyed make room for others once they are out of use", "[objects][hypercall]") {
@@ -228,7 +228,7 @@ TEST_CASE("objects that were destroyed make room for others once they are out of
     while (objects.take(ObjectType::endpoint)) {}
     CHECK(create(w, ObjectType::endpoint, none, 505, 0) == Status::no_slot);
     fake::quiescence_delay = 4;
-    REQUIRE(w.call(hypercall::destroy, {60}) == Status::ok);
+    REQUIRE(w.call(Hypercall::destroy, {60}) == Status::ok);
     CHECK(create(w, ObjectType::endpoint, none, 505, 0) == Status::ok);
     CHECK(w.restarts >= 4);
     CHECK(create(w, ObjectType::endpoint, none, 506, 0) == Status::no_slot);

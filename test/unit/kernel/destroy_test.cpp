@@ -17,15 +17,15 @@ constexpr uint64_t vcpu(uint64_t n) { return 41 + n; }
 struct Made : World {
     Made() {
         REQUIRE(piece(memory, 0, 16 * pages) == Status::ok);
-        REQUIRE(call(hypercall::create, {2, memory, partition, native, 100, handle::bell}) == Status::ok);
+        REQUIRE(call(Hypercall::create, {2, memory, partition, native, 100, handle::bell}) == Status::ok);
         for (uint64_t n = 0; n < 2; ++n) {
             REQUIRE(piece(vcpu_memory(n), (16 + n) * pages, pages) == Status::ok);
-            REQUIRE(call(hypercall::create, {3, vcpu_memory(n), vcpu(n), partition, n, n, 10}) == Status::ok);
+            REQUIRE(call(Hypercall::create, {3, vcpu_memory(n), vcpu(n), partition, n, n, 10}) == Status::ok);
         }
-        REQUIRE(call(hypercall::create, {4, none, endpoint, 0}) == Status::ok);
-        REQUIRE(call(hypercall::bind, {endpoint, vcpu(1)}) == Status::ok);
-        REQUIRE(call(hypercall::create, {5, none, notification, vcpu(1)}) == Status::ok);
-        REQUIRE(call(hypercall::map, {partition, handle::ram, at, rw}) == Status::ok);
+        REQUIRE(call(Hypercall::create, {4, none, endpoint, 0}) == Status::ok);
+        REQUIRE(call(Hypercall::bind, {endpoint, vcpu(1)}) == Status::ok);
+        REQUIRE(call(Hypercall::create, {5, none, notification, vcpu(1)}) == Status::ok);
+        REQUIRE(call(Hypercall::map, {partition, handle::ram, at, rw}) == Status::ok);
         hw::log.clear();
     }
     bool zeroed(uint64_t first, uint64_t count) {
@@ -58,23 +58,23 @@ TEST_CASE("a destroyed partition takes its vCPUs along and gives all pages back 
     fake::quiescence_delay = GENERATE(0u, 2u);
     const uint32_t quota = w.root->object_quota;
     const uint64_t vttbr = w.slot(partition).partition->stage2.vttbr();
-    REQUIRE(w.call(hypercall::destroy, {partition}) == Status::ok);
+    REQUIRE(w.call(Hypercall::destroy, {partition}) == Status::ok);
     w.check_gone();
     CHECK(w.root->object_quota == quota + 3);
     CHECK(w.memory_at(memory).state == Memory::State::free);
     CHECK(w.memory_at(vcpu_memory(1)).state == Memory::State::free);
     CHECK(std::count(hw::log.begin(), hw::log.end(), hw::Event{Op::tlbi_vmid, 0, 0, vttbr}) >= 1);
     CHECK(free_vmid() == 3);
-    CHECK(w.call(hypercall::destroy, {partition}) == Status::bad_handle);
-    CHECK(w.call(hypercall::destroy, {vcpu(0)}) == Status::bad_handle);
-    CHECK(w.call(hypercall::map, {handle::other, handle::ram, at, rw}) == Status::ok);
-    CHECK(w.call(hypercall::map, {handle::other, memory, 2 * at, rw}) == Status::ok);
+    CHECK(w.call(Hypercall::destroy, {partition}) == Status::bad_handle);
+    CHECK(w.call(Hypercall::destroy, {vcpu(0)}) == Status::bad_handle);
+    CHECK(w.call(Hypercall::map, {handle::other, handle::ram, at, rw}) == Status::ok);
+    CHECK(w.call(Hypercall::map, {handle::other, memory, 2 * at, rw}) == Status::ok);
 }
 
 TEST_CASE("what another core asked a vCPU for is done before its page goes", "[objects][hypercall]") {
     Made w;
     fake::late_requests = 3;
-    REQUIRE(w.call(hypercall::destroy, {vcpu(0)}) == Status::ok);
+    REQUIRE(w.call(Hypercall::destroy, {vcpu(0)}) == Status::ok);
     CHECK(fake::late_requests == 0);
     CHECK(w.restarts >= 3);
 }
@@ -82,21 +82,21 @@ TEST_CASE("what another core asked a vCPU for is done before its page goes", "[o
 TEST_CASE("it is stale from the first step on", "[objects][hypercall]") {
     Made w;
     fake::stop_delay = 1000;
-    REQUIRE(w.once(hypercall::destroy, {partition}) == restart);
+    REQUIRE(w.once(Hypercall::destroy, {partition}) == restart);
     CHECK_FALSE(w.alive(partition));
     CHECK_FALSE(w.alive(vcpu(0)));
     CHECK_FALSE(w.alive(vcpu(1)));
-    CHECK(w.call(hypercall::delegate, {partition, 1, endpoint, 0, 0}) == Status::bad_handle);
-    CHECK(w.call(hypercall::bind, {endpoint, vcpu(0)}) == Status::bad_handle);
+    CHECK(w.call(Hypercall::delegate, {partition, 1, endpoint, 0, 0}) == Status::bad_handle);
+    CHECK(w.call(Hypercall::bind, {endpoint, vcpu(0)}) == Status::bad_handle);
     REQUIRE(w.piece(60, 20 * pages, pages) == Status::ok);
-    CHECK(w.call(hypercall::create, {3, 60, 61, partition, 5, 0, 1}) == Status::bad_handle);
+    CHECK(w.call(Hypercall::create, {3, 60, 61, partition, 5, 0, 1}) == Status::bad_handle);
     // both were asked at once, and nothing is reused before they stopped
     CHECK(fake::asked_to_stop.size() == 2);
-    CHECK(w.once(hypercall::map, {handle::other, handle::ram, at, rw}) == restart);
-    CHECK(w.once(hypercall::unmap, {memory}) == Status::bad_state);
+    CHECK(w.once(Hypercall::map, {handle::other, handle::ram, at, rw}) == restart);
+    CHECK(w.once(Hypercall::unmap, {memory}) == Status::bad_state);
     CHECK(translate(w.other->stage2, {at}) == ~0ull);
     fake::stop_delay = 0;
-    CHECK(w.call(hypercall::map, {handle::other, handle::ram, at, rw}) == Status::ok); // finishes the destruction first
+    CHECK(w.call(Hypercall::map, {handle::other, handle::ram, at, rw}) == Status::ok); // finishes the destruction first
     w.check_gone();
 }
 
@@ -105,7 +105,7 @@ TEST_CASE("pages are zero before they leave EL2, and only then free", "[objects]
     w.interrupt_always(true);
     fake::quiescence_delay = 1;
     unsigned steps = 0;
-    while (w.once(hypercall::destroy, {partition}) == restart) {
+    while (w.once(Hypercall::destroy, {partition}) == restart) {
         for (uint64_t n = 0; n < 18; ++n) {
             if (!w.at_el2(n)) { REQUIRE(w.zeroed(n, 1)); }
         }
@@ -120,51 +120,51 @@ TEST_CASE("nothing of a vCPU is touched while a core may hold it", "[objects][hy
     Vcpu& target = *w.slot(vcpu(1)).vcpu;
     cores[1]->resident = &target;
     fake::quiescence_delay = 5;
-    REQUIRE(w.once(hypercall::destroy, {vcpu(1)}) == restart);
+    REQUIRE(w.once(Hypercall::destroy, {vcpu(1)}) == restart);
     CHECK(target.partition != nullptr);
     CHECK(cores[1]->resident == nullptr); // its core was asked to write it back
-    REQUIRE(w.call(hypercall::destroy, {vcpu(1)}) == Status::ok);
+    REQUIRE(w.call(Hypercall::destroy, {vcpu(1)}) == Status::ok);
     CHECK(w.restarts >= 4);
     CHECK(w.zeroed(17, 1));
     CHECK(w.slot(partition).partition->vcpus[1] == nullptr);
     CHECK(w.alive(vcpu(0)));
     CHECK(w.slot(endpoint).endpoint.server[1] == nullptr);
-    REQUIRE(w.call(hypercall::create, {3, vcpu_memory(1), 60, partition, 1, 0, 10}) == Status::ok);
-    CHECK(w.call(hypercall::bind, {endpoint, 60}) == Status::ok);
+    REQUIRE(w.call(Hypercall::create, {3, vcpu_memory(1), 60, partition, 1, 0, 10}) == Status::ok);
+    CHECK(w.call(Hypercall::bind, {endpoint, 60}) == Status::ok);
 }
 
 TEST_CASE("a new vCPU in the same place does not meet the old one's translations", "[objects][hypercall]") {
     Made w;
     Partition& of = *w.slot(partition).partition;
     of.last_vcpu[1] = w.slot(vcpu(1)).vcpu;
-    REQUIRE(w.call(hypercall::destroy, {vcpu(1)}) == Status::ok);
+    REQUIRE(w.call(Hypercall::destroy, {vcpu(1)}) == Status::ok);
     CHECK(of.last_vcpu[1] == nullptr);
     CHECK(std::count(hw::log.begin(), hw::log.end(), hw::Event{Op::tlbi_vmid, 0, 0, of.stage2.vttbr()}) == 1);
 }
 
 TEST_CASE("nobody destroys the ground on which it stands", "[objects][hypercall]") {
     Made w;
-    CHECK(w.call(hypercall::destroy, {handle::self}) == Status::bad_state);
-    CHECK(w.call(hypercall::destroy, {handle::caller}) == Status::bad_state);
+    CHECK(w.call(Hypercall::destroy, {handle::self}) == Status::bad_state);
+    CHECK(w.call(Hypercall::destroy, {handle::caller}) == Status::bad_state);
     CHECK(w.alive(handle::self));
     CHECK(w.alive(handle::caller));
     w.self->partition = w.slot(partition).partition; // as if the caller lived in it
     fill_slot(w.self->partition->table[5], objects.ref(6), right::all, 0);
-    CHECK(w.call(hypercall::revoke, {5}) == Status::bad_state);
+    CHECK(w.call(Hypercall::revoke, {5}) == Status::bad_state);
     CHECK(w.alive(partition));
 }
 
 TEST_CASE("destroy needs its right, and an object that can be destroyed", "[objects][hypercall]") {
     Made w;
     w.root->table[partition].rights = right::all & ~right::destroy;
-    CHECK(w.call(hypercall::destroy, {partition}) == Status::no_right);
+    CHECK(w.call(Hypercall::destroy, {partition}) == Status::no_right);
     CHECK(w.alive(partition));
-    CHECK(w.call(hypercall::destroy, {0}) == Status::bad_handle);
-    CHECK(w.call(hypercall::destroy, {512}) == Status::bad_handle);
-    CHECK(w.call(hypercall::destroy, {handle::ram}) == Status::bad_state);
+    CHECK(w.call(Hypercall::destroy, {0}) == Status::bad_handle);
+    CHECK(w.call(Hypercall::destroy, {512}) == Status::bad_handle);
+    CHECK(w.call(Hypercall::destroy, {handle::ram}) == Status::bad_state);
     objects.publish(objects.take_at(100, ObjectType::interrupt));
     w.grant(100, 100);
-    CHECK(w.call(hypercall::destroy, {100}) == Status::bad_state);
+    CHECK(w.call(Hypercall::destroy, {100}) == Status::bad_state);
 }
 
 TEST_CASE("revoking donated memory destroys what lives in it", "[objects][hypercall]") {
@@ -172,11 +172,11 @@ TEST_CASE("revoking donated memory destroys what lives in it", "[objects][hyperc
     w.interrupt_always(GENERATE(false, true));
     fake::stop_delay = 2;
     fake::quiescence_delay = 2;
-    REQUIRE(w.call(hypercall::revoke, {handle::donatable}) == Status::ok);
+    REQUIRE(w.call(Hypercall::revoke, {handle::donatable}) == Status::ok);
     CHECK_FALSE(w.alive(memory));
     CHECK_FALSE(w.alive(vcpu_memory(0)));
     w.check_gone();
-    CHECK(w.call(hypercall::map, {handle::self, handle::donatable, at, rw}) == Status::ok);
+    CHECK(w.call(Hypercall::map, {handle::self, handle::donatable, at, rw}) == Status::ok);
 }
 
 TEST_CASE("whoever comes next finishes a destruction that was left in the middle", "[objects][hypercall]") {
@@ -184,18 +184,18 @@ TEST_CASE("whoever comes next finishes a destruction that was left in the middle
     w.interrupt_always(true);
     const unsigned steps = GENERATE(range(1u, 40u, 3u));
     for (unsigned n = 0; n < steps; ++n) {
-        if (w.once(hypercall::destroy, {partition}) != restart) { return; }
+        if (w.once(Hypercall::destroy, {partition}) != restart) { return; }
     }
     SECTION("by destroying it again, with another capability") {
         w.root->table[60] = w.root->table[partition];
-        CHECK(w.call(hypercall::destroy, {60}) == Status::ok);
+        CHECK(w.call(Hypercall::destroy, {60}) == Status::ok);
     }
     SECTION("by revoking the memory") {
-        CHECK(w.call(hypercall::revoke, {handle::donatable}) == Status::ok);
+        CHECK(w.call(Hypercall::revoke, {handle::donatable}) == Status::ok);
         CHECK_FALSE(w.alive(memory));
     }
     w.check_gone();
-    CHECK(w.call(hypercall::destroy, {partition}) == Status::bad_handle);
+    CHECK(w.call(Hypercall::destroy, {partition}) == Status::bad_handle);
 }
 
 TEST_CASE("endpoints and notifications that a partition made go with it", "[objects][hypercall]") {
@@ -203,11 +203,11 @@ TEST_CASE("endpoints and notifications that a partition made go with it", "[obje
     Partition& of = *w.slot(partition).partition;
     of.object_quota = 10;
     w.self = w.slot(vcpu(0)).vcpu; // the new partition calls
-    REQUIRE(w.call(hypercall::create, {4, none, 5, 0}) == Status::ok);
+    REQUIRE(w.call(Hypercall::create, {4, none, 5, 0}) == Status::ok);
     w.self = w.root->vcpus[0];
     const ObjectRef name = of.table[5].object;
     REQUIRE(objects.find(name));
-    REQUIRE(w.call(hypercall::destroy, {partition}) == Status::ok);
+    REQUIRE(w.call(Hypercall::destroy, {partition}) == Status::ok);
     CHECK(objects.find(name) == nullptr);
     CHECK(fake::rechecks >= 1);
     CHECK(w.alive(endpoint)); // root made that one
@@ -215,11 +215,11 @@ TEST_CASE("endpoints and notifications that a partition made go with it", "[obje
 
 TEST_CASE("a destroyed endpoint lets its callers go; a notification its vCPU", "[objects][hypercall]") {
     Made w;
-    REQUIRE(w.call(hypercall::destroy, {endpoint}) == Status::ok);
+    REQUIRE(w.call(Hypercall::destroy, {endpoint}) == Status::ok);
     CHECK(fake::rechecks >= 1);
     Vcpu& server = *w.slot(vcpu(1)).vcpu;
     Notification* const old = server.notification;
-    REQUIRE(w.call(hypercall::destroy, {notification}) == Status::ok);
+    REQUIRE(w.call(Hypercall::destroy, {notification}) == Status::ok);
     REQUIRE(server.notification != nullptr); // its core may just be reading it
     CHECK(server.notification != old);
     CHECK_FALSE(takes_signals(server));

@@ -50,7 +50,7 @@ struct Physical : World {
 TEST_CASE("interrupt_line: only the range of the badge, only what exists", "[irq][hypercall]") {
     World world;
     auto line = [&](uint64_t handle, uint64_t intid, uint64_t vcpu, uint64_t level) {
-        return world.call(hypercall::interrupt_line, {handle, intid, vcpu, level});
+        return world.call(Hypercall::interrupt_line, {handle, intid, vcpu, level});
     };
     world.grant(1, 1, right::interrupt_line, 30 | 41 << 16);
     world.grant(2, 1, right::configure_interrupts, 30 | 41 << 16);
@@ -112,7 +112,7 @@ TEST_CASE("interrupt_state: goes on after a physical interrupt, without acting t
     x[3] = 64, x[4] = 0xffff'0001;
     auto go_on = [&](int looks) {
         hw::looks_before_interrupt = looks;
-        return world.call(hypercall::interrupt_state, {1, static_cast<uint64_t>(Register::pending_set), 0, x[3], x[4]});
+        return world.call(Hypercall::interrupt_state, {1, static_cast<uint64_t>(Register::pending_set), 0, x[3], x[4]});
     };
     CHECK(go_on(0) == restart); // at the first look
     World::enter();
@@ -133,7 +133,7 @@ TEST_CASE("interrupt_state: tells the value before, however often it is interrup
         unsigned restarts = 0;
         for (;;) {
             hw::looks_before_interrupt = 0;
-            const Status status = world.call(hypercall::interrupt_state, {1, static_cast<uint64_t>(reg), 0, x[3], x[4]});
+            const Status status = world.call(Hypercall::interrupt_state, {1, static_cast<uint64_t>(reg), 0, x[3], x[4]});
             if (status != restart) { break; }
             REQUIRE(++restarts < 10);
         }
@@ -155,7 +155,7 @@ TEST_CASE("interrupt_state: tells the value before, however often it is interrup
     CHECK(exchange(Register::config, 64, 0) == 0xaaaa'aaaa);
     CHECK(exchange(Register::priority, 64, 0xf8a0'0810) == 0);
     CHECK(world.state(Register::group, 0, 64, 0) == Status::ok);
-    CHECK(world.call(hypercall::interrupt_state, {1, 0, 0, 32ull << 32 | 64, 0}) == Status::bad_argument);
+    CHECK(world.call(Hypercall::interrupt_state, {1, 0, 0, 32ull << 32 | 64, 0}) == Status::bad_argument);
 }
 
 TEST_CASE("interrupt_state: bad arguments", "[irq][hypercall]") {
@@ -168,7 +168,7 @@ TEST_CASE("interrupt_state: bad arguments", "[irq][hypercall]") {
     CHECK(world.state(Register::group, 0, 128, 0) == Status::bad_argument);
     CHECK(world.state(static_cast<Register>(11), 0, 32, 0) == Status::bad_argument);
     world.grant(2, 1, right::interrupt_line);
-    CHECK(world.call(hypercall::interrupt_state, {2, 0, 0, 32, 0}) == Status::no_right);
+    CHECK(world.call(Hypercall::interrupt_state, {2, 0, 0, 32, 0}) == Status::no_right);
     world.a.partition.interrupts = nullptr; // a native partition
     CHECK(world.state(Register::group, 0, 32, 0) == Status::bad_argument);
     CHECK(world.state(Register::ctlr, 0, 0, 0) == Status::bad_argument);
@@ -177,30 +177,30 @@ TEST_CASE("interrupt_state: bad arguments", "[irq][hypercall]") {
 TEST_CASE("a physical interrupt becomes a signal and fires again when acknowledged", "[irq][hypercall]") {
     Physical world;
     CHECK_FALSE(Physical::enabled());
-    REQUIRE(world.call(hypercall::interrupt_bind, {4, 5, Physical::bit, 0}) == Status::ok);
+    REQUIRE(world.call(Hypercall::interrupt_bind, {4, 5, Physical::bit, 0}) == Status::ok);
     CHECK(Physical::enabled());
     world.fire();
     REQUIRE(signalled.size() == 1);
     CHECK(signalled[0].first == &world.notification.notification);
     CHECK(signalled[0].second == 1u << Physical::bit);
     CHECK(World::deactivated() == spurious);
-    CHECK(world.call(hypercall::interrupt_control, {4, 0}) == Status::ok);
+    CHECK(world.call(Hypercall::interrupt_control, {4, 0}) == Status::ok);
     CHECK(World::deactivated() == Physical::intid);
     hw::write<hw::IccDir>({spurious});
-    CHECK(world.call(hypercall::interrupt_control, {4, 0}) == Status::ok); // nothing to acknowledge
+    CHECK(world.call(Hypercall::interrupt_control, {4, 0}) == Status::ok); // nothing to acknowledge
     CHECK(World::deactivated() == spurious);
-    CHECK(world.call(hypercall::interrupt_control, {4, 1}) == Status::ok);
+    CHECK(world.call(Hypercall::interrupt_control, {4, 1}) == Status::ok);
     CHECK_FALSE(Physical::enabled());
-    CHECK(world.call(hypercall::interrupt_control, {4, 2}) == Status::ok);
+    CHECK(world.call(Hypercall::interrupt_control, {4, 2}) == Status::ok);
     CHECK(Physical::enabled());
-    CHECK(world.call(hypercall::interrupt_control, {4, 3}) == Status::bad_argument);
+    CHECK(world.call(Hypercall::interrupt_control, {4, 3}) == Status::bad_argument);
 }
 
 TEST_CASE("a physical interrupt of a VM is ended by its guest", "[irq][hypercall]") {
     Physical world;
     Guest guest;
     world.open(world.a, 0, 60);
-    REQUIRE(world.call(hypercall::interrupt_bind, {4, 6, 60, 1}) == Status::ok);
+    REQUIRE(world.call(Hypercall::interrupt_bind, {4, 6, 60, 1}) == Status::ok);
     world.fire();
     World::enter();
     CHECK(Guest::list(60).get(IchLr::hw) == 1);
@@ -230,17 +230,17 @@ TEST_CASE("a physical interrupt of a VM is ended by its guest", "[irq][hypercall
 TEST_CASE("binding anew, or losing the VM, ends what is in progress", "[irq][hypercall]") {
     Physical world;
     world.open(world.a, 0, 60);
-    REQUIRE(world.call(hypercall::interrupt_bind, {4, 6, 60, 1}) == Status::ok);
+    REQUIRE(world.call(Hypercall::interrupt_bind, {4, 6, 60, 1}) == Status::ok);
     SECTION("another virtual interrupt") {
         world.fire();
-        REQUIRE(world.call(hypercall::interrupt_bind, {4, 6, 61, 1}) == Status::ok);
+        REQUIRE(world.call(Hypercall::interrupt_bind, {4, 6, 61, 1}) == Status::ok);
         World::enter();
         CHECK(World::deactivated() == Physical::intid);
         CHECK_FALSE(Guest::has(60));
         CHECK(Physical::enabled());
     }
     SECTION("a notification") {
-        REQUIRE(world.call(hypercall::interrupt_bind, {4, 5, 0, 0}) == Status::ok);
+        REQUIRE(world.call(Hypercall::interrupt_bind, {4, 5, 0, 0}) == Status::ok);
         world.fire();
         CHECK(signalled.size() == 1);
         CHECK(world.read(Register::pending_set, 0, 32) == 0);
@@ -252,8 +252,8 @@ TEST_CASE("binding anew, or losing the VM, ends what is in progress", "[irq][hyp
         objects.publish(second);
         REQUIRE(own_line(second));
         world.grant(7, 5, right::all);
-        CHECK(world.call(hypercall::interrupt_bind, {7, 6, 60, 1}) == Status::bad_state);
-        CHECK(world.call(hypercall::interrupt_bind, {4, 6, 60, 1}) == Status::ok); // as it was
+        CHECK(world.call(Hypercall::interrupt_bind, {7, 6, 60, 1}) == Status::bad_state);
+        CHECK(world.call(Hypercall::interrupt_bind, {4, 6, 60, 1}) == Status::ok); // as it was
     }
     SECTION("the VM goes") {
         world.fire();
@@ -270,7 +270,7 @@ TEST_CASE("binding anew, or losing the VM, ends what is in progress", "[irq][hyp
 
 TEST_CASE("interrupt_bind and interrupt_control: bad arguments", "[irq][hypercall]") {
     Physical world;
-    auto bind = [&](std::initializer_list<uint64_t> x) { return world.call(hypercall::interrupt_bind, x); };
+    auto bind = [&](std::initializer_list<uint64_t> x) { return world.call(Hypercall::interrupt_bind, x); };
     CHECK(bind({4, 5, 64, 0}) == Status::bad_argument);
     CHECK(bind({4, 5, 0, 2}) == Status::bad_argument);
     CHECK(bind({4, 6, 31, 1}) == Status::bad_argument);
@@ -283,8 +283,8 @@ TEST_CASE("interrupt_bind and interrupt_control: bad arguments", "[irq][hypercal
     world.grant(8, 3, right::acknowledge);
     CHECK(bind({8, 5, 0, 0}) == Status::no_right);
     world.grant(8, 3, right::bind);
-    CHECK(world.call(hypercall::interrupt_control, {8, 0}) == Status::no_right);
-    CHECK(mutates(static_cast<uint64_t>(abi::Hypercall::interrupt_bind))); // its lock is the dispatcher's
+    CHECK(world.call(Hypercall::interrupt_control, {8, 0}) == Status::no_right);
+    CHECK(hypercall_gates[static_cast<unsigned>(Hypercall::interrupt_bind)].mutates); // its lock is the dispatcher's
 }
 
 TEST_CASE("the physical GIC: affinities, triggers, inter-processor interrupts", "[irq]") {

@@ -2,7 +2,7 @@
 // Two VMs on two cores with their virtual CPU interfaces played by the test: a guest that acknowledges and ends what
 // its list registers hold, and maintenance interrupts when the hardware would raise them.
 #pragma once
-#include "hypercall/hypercall.hpp"
+#include "fake/gate.hpp"
 #include "irq/gic.hpp"
 #include "irq/physical.hpp"
 #include "sched/cross.hpp"
@@ -13,6 +13,7 @@
 
 namespace bulkhead::test {
 
+using abi::Hypercall;
 using Register = abi::VirtualInterruptRegister;
 constexpr unsigned spurious = 1023;
 constexpr uint64_t gicd = hw::arena_base, gicr = hw::arena_base + 0x10'0000, gicr_stride = 0x2'0000;
@@ -129,7 +130,7 @@ struct World {
 
     Status state(Register reg, unsigned vcpu, unsigned first, uint64_t value, Vm* vm = nullptr) {
         grant(1, vm == &b ? 2 : 1, abi::right::all);
-        return call(hypercall::interrupt_state, {1, static_cast<uint64_t>(reg), vcpu, first, value});
+        return call(Hypercall::interrupt_state, {1, static_cast<uint64_t>(reg), vcpu, first, value});
     }
     uint64_t read(Register reg, unsigned vcpu, unsigned first) {
         REQUIRE(state(reg, vcpu, first, 0) == Status::ok);
@@ -150,11 +151,15 @@ struct World {
     void grant(uint64_t handle, uint16_t object, uint16_t rights, uint64_t badge = 0) {
         table[handle] = {objects.ref(object), rights, false, badge};
     }
-    Status call(HypercallHandler handler, std::initializer_list<uint64_t> x) {
+    Status call(Hypercall number, std::initializer_list<uint64_t> x) {
+        static HypercallHandler* const handlers[] = {hypercall::interrupt_line, hypercall::interrupt_state,
+                                                     hypercall::interrupt_bind, hypercall::interrupt_control};
         Arguments arguments{};
         unsigned n = 0;
         for (uint64_t value : x) { arguments.x[n++] = value; }
-        Status status = handler(here(), server, arguments);
+        Target target = TRY(fake::pass_gate(service, arguments.x[0], static_cast<uint64_t>(number)));
+        HypercallHandler* handler = handlers[static_cast<unsigned>(number) - static_cast<unsigned>(Hypercall::interrupt_line)];
+        Status status = handler(here(), server, arguments, target);
         last = server.context.x[1];
         return status;
     }

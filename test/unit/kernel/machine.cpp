@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The machine of machine.hpp, and the rules that hold whenever a core is not in EL2.
 #include "machine.hpp"
+#include "fake/gate.hpp"
 #include "irq/gic.hpp"
 #include "mm/pool.hpp"
 #include <cstring>
@@ -247,7 +248,27 @@ Vcpu* Machine::hvc(Hypercall number, std::initializer_list<uint64_t> x) {
     unsigned n = 0;
     for (uint64_t value : x) { cpu().x[n++] = value; }
     hw::write<hw::ElrEl2>({pc() + instruction});
-    return sync(ec::hvc64 << 26 | il | static_cast<uint64_t>(number));
+    const auto immediate = static_cast<uint64_t>(number);
+    if (!running()->native || immediate > abi::hypercall_count) { return sync(ec::hvc64 << 26 | il | immediate); }
+    save_registers();
+    return into_kernel([&] { return hypercall(immediate); });
+}
+
+/// As entry/vectors.S does.
+Vcpu* Machine::hypercall(uint64_t number) {
+    Vcpu& vcpu = *running();
+    auto& x = vcpu.context.x;
+    auto target = fake::pass_gate(*vcpu.partition, x[0], number);
+    if (!target.ok()) {
+        x[0] = static_cast<uint64_t>(target.status());
+        return &vcpu;
+    }
+    if (number != static_cast<uint64_t>(Hypercall::call)) { return handle_hypercall(&core(), &vcpu, number, target.value()); }
+    vcpu.endpoint = target.value().capability->object;
+    vcpu.badge = target.value().capability->badge;
+    const uint64_t w[] = {x[1], x[2], x[3], x[4], x[5], x[6], x[7]};
+    for (unsigned n = 2; n < 9; ++n) { x[n] = 0; } // they are in registers only
+    return bulkhead::call(target.value().slot, w[0], w[1], w[2], w[3], w[4], w[5], w[6]);
 }
 
 Vcpu* Machine::reply(uint64_t tag, std::initializer_list<uint64_t> words, uint64_t deadline) {

@@ -126,6 +126,7 @@ public:
 private:
     template <class Handler> Vcpu* into_kernel(Handler handler);
     void save_registers(); ///< as entry code does
+    Vcpu* hypercall(uint64_t number);
     void entered(Vcpu* next);
     void mark(Vcpu& vcpu);
 

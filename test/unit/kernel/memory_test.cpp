@@ -10,7 +10,7 @@ namespace {
 constexpr uint64_t at = 0x4000'0000;
 
 Status map(World& w, uint64_t memory, uint64_t ipa, uint64_t access = rw, uint64_t partition = handle::other) {
-    return w.call(hypercall::map, {partition, memory, ipa, access});
+    return w.call(Hypercall::map, {partition, memory, ipa, access});
 }
 } // namespace
 
@@ -22,9 +22,9 @@ TEST_CASE("memory is mapped at most once, until it is unmapped", "[memory][hyper
     CHECK(w.memory_at(handle::ram).state == Memory::State::mapped);
     CHECK(map(w, handle::ram, 2 * at) == Status::bad_state);
     CHECK(map(w, handle::ram, at) == Status::bad_state);
-    REQUIRE(w.call(hypercall::unmap, {handle::ram}) == Status::ok);
+    REQUIRE(w.call(Hypercall::unmap, {handle::ram}) == Status::ok);
     CHECK(translate(w.other->stage2, {at}) == ~0ull);
-    CHECK(w.call(hypercall::unmap, {handle::ram}) == Status::ok);
+    CHECK(w.call(Hypercall::unmap, {handle::ram}) == Status::ok);
     CHECK(map(w, handle::ram, 2 * at, rx, handle::self) == Status::ok);
     CHECK(translate(w.root->stage2, {2 * at}) == World::ram.value);
 }
@@ -59,7 +59,7 @@ TEST_CASE("a mapping that meets another is undone and says so", "[memory][hyperc
     const bool interrupted = GENERATE(false, true);
     const uint64_t hole = World::ram_size - 5 * page_size; // fills up to a page before the end
     REQUIRE(map(w, handle::device, at + hole + page_size) == Status::ok);
-    REQUIRE(w.call(hypercall::derive, {handle::ram, page_size, World::ram_size - page_size, 30, right::all}) == Status::ok);
+    REQUIRE(w.call(Hypercall::derive, {handle::ram, page_size, World::ram_size - page_size, 30, right::all}) == Status::ok);
     w.interrupt_always(interrupted);
     CHECK(map(w, 30, at + page_size) == Status::overlap);
     CHECK((w.restarts > 10) == interrupted);
@@ -75,7 +75,7 @@ TEST_CASE("a mapping for which there are no tables is undone", "[memory][hyperca
     World w;
     Partition& poor = w.add_partition(50, 50, 2);
     w.grant(33, 50);
-    REQUIRE(w.call(hypercall::derive, {handle::ram, page_size, 4 * mib, 30, right::all}) == Status::ok);
+    REQUIRE(w.call(Hypercall::derive, {handle::ram, page_size, 4 * mib, 30, right::all}) == Status::ok);
     CHECK(map(w, 30, at, rw, 33) == Status::no_memory); // one level 2, three level 3 would be needed
     CHECK(w.memory_at(30).state == Memory::State::free);
     CHECK(translate(poor.stage2, {at}) == ~0ull);
@@ -83,14 +83,14 @@ TEST_CASE("a mapping for which there are no tables is undone", "[memory][hyperca
 
 TEST_CASE("map and unmap go on where an interrupt stopped them", "[memory][hypercall]") {
     World w;
-    REQUIRE(w.call(hypercall::derive, {handle::ram, page_size, 3 * mib, 30, right::all}) == Status::ok);
+    REQUIRE(w.call(Hypercall::derive, {handle::ram, page_size, 3 * mib, 30, right::all}) == Status::ok);
     w.interrupt_always(true);
     REQUIRE(map(w, 30, at) == Status::ok);
     CHECK(w.restarts >= 3 * 256 / 64);
     for (uint64_t offset = 0; offset < 3 * mib; offset += page_size) {
         REQUIRE(translate(w.other->stage2, {at + offset}) == World::ram.value + page_size + offset);
     }
-    REQUIRE(w.call(hypercall::unmap, {30}) == Status::ok);
+    REQUIRE(w.call(Hypercall::unmap, {30}) == Status::ok);
     CHECK(w.restarts >= 3 * 256 / 64 - 1);
     for (uint64_t offset = 0; offset < 3 * mib; offset += page_size) {
         REQUIRE(translate(w.other->stage2, {at + offset}) == ~0ull);
@@ -99,20 +99,20 @@ TEST_CASE("map and unmap go on where an interrupt stopped them", "[memory][hyper
 
 TEST_CASE("others do not disturb a mapping in the middle, but may undo it", "[memory][hypercall]") {
     World w;
-    REQUIRE(w.call(hypercall::derive, {handle::ram, page_size, 3 * mib, 30, right::all}) == Status::ok);
+    REQUIRE(w.call(Hypercall::derive, {handle::ram, page_size, 3 * mib, 30, right::all}) == Status::ok);
     w.interrupt_always(true);
-    for (int n = 0; n < 6; ++n) { REQUIRE(w.once(hypercall::map, {handle::other, 30, at, rw}) == restart); }
+    for (int n = 0; n < 6; ++n) { REQUIRE(w.once(Hypercall::map, {handle::other, 30, at, rw}) == restart); }
     CHECK(w.memory_at(30).state == Memory::State::mapping);
-    CHECK(w.once(hypercall::map, {handle::other, 30, at, r}) == Status::bad_state);
-    CHECK(w.once(hypercall::map, {handle::other, 30, 2 * at, rw}) == Status::bad_state);
-    CHECK(w.once(hypercall::map, {handle::self, 30, at, rw}) == Status::bad_state);
+    CHECK(w.once(Hypercall::map, {handle::other, 30, at, r}) == Status::bad_state);
+    CHECK(w.once(Hypercall::map, {handle::other, 30, 2 * at, rw}) == Status::bad_state);
+    CHECK(w.once(Hypercall::map, {handle::self, 30, at, rw}) == Status::bad_state);
     SECTION("another goes on with it") {
         w.interrupt_always(false);
         CHECK(map(w, 30, at, rw) == Status::ok);
         CHECK(translate(w.other->stage2, {at + 3 * mib - 1}) == World::ram.value + page_size + 3 * mib - 1);
     }
     SECTION("unmap takes back what there is") {
-        CHECK(w.call(hypercall::unmap, {30}) == Status::ok);
+        CHECK(w.call(Hypercall::unmap, {30}) == Status::ok);
         for (uint64_t offset = 0; offset < 3 * mib; offset += page_size) {
             REQUIRE(translate(w.other->stage2, {at + offset}) == ~0ull);
         }
@@ -121,7 +121,7 @@ TEST_CASE("others do not disturb a mapping in the middle, but may undo it", "[me
         w.interrupt_always(false);
         REQUIRE(map(w, 30, at, rw) == Status::ok);
         w.interrupt_always(true);
-        for (int n = 0; n < 3; ++n) { REQUIRE(w.once(hypercall::unmap, {30}) == restart); }
+        for (int n = 0; n < 3; ++n) { REQUIRE(w.once(Hypercall::unmap, {30}) == restart); }
         w.interrupt_always(false);
         CHECK(map(w, 30, 2 * at, r) == Status::ok);
         CHECK(translate(w.other->stage2, {at + 3 * mib - 1}) == ~0ull);
@@ -136,7 +136,7 @@ TEST_CASE("device pages are mapped and unmapped by hypercall", "[memory][hyperca
     const bool interrupted = GENERATE(false, true);
     w.interrupt_always(interrupted);
     const auto device = [&](uint64_t ipa, uint64_t count, uint64_t endpoint, uint64_t badge) {
-        return w.call(hypercall::map_device, {handle::other, ipa, count, endpoint, badge});
+        return w.call(Hypercall::map_device, {handle::other, ipa, count, endpoint, badge});
     };
     REQUIRE(device(0x0900'0000, 300, 20, 0xffff'ffff) == Status::ok);
     const DevicePage last{w.other->stage2.descriptor({0x0900'0000 + 299 * page_size})};

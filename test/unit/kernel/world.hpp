@@ -4,6 +4,7 @@
 #pragma once
 #include "cap/destroy.hpp"
 #include "cap/partition.hpp"
+#include "fake/gate.hpp"
 #include "fake/neighbours.hpp"
 #include "hypercall/hypercall.hpp"
 #include "mm/el2_map.hpp"
@@ -13,6 +14,8 @@
 #include <initializer_list>
 
 namespace bulkhead::test {
+
+using abi::Hypercall;
 
 constexpr uint64_t pages = page_size;
 constexpr uint64_t mib = 1 << 20, gib = 1 << 30;
@@ -98,24 +101,32 @@ struct World {
     }
 
     /// One execution of the hypercall.
-    Status once(HypercallHandler handler, std::initializer_list<uint64_t> x) {
+    Status once(Hypercall number, std::initializer_list<uint64_t> x) {
         unsigned n = 0;
         for (uint64_t& word : self->context.x) { word = 0; }
         for (uint64_t value : x) { self->context.x[n++] = value; }
-        return again(handler);
+        return again(number);
     }
     /// The same, restarted.
-    Status again(HypercallHandler handler) {
+    Status again(Hypercall number) {
         Arguments arguments{};
         for (unsigned n = 0; n < 9; ++n) { arguments.x[n] = self->context.x[n]; }
-        last = handler(core, *self, arguments);
+        auto target = fake::pass_gate(*root, arguments.x[0], static_cast<uint64_t>(number));
+        last = target.ok() ? handler(number)(core, *self, arguments, target.value()) : target.status();
         return last;
     }
     /// Until it is done.
-    Status call(HypercallHandler handler, std::initializer_list<uint64_t> x) {
-        Status status = once(handler, x);
-        for (restarts = 0; status == restart && restarts < 100'000; ++restarts) { status = again(handler); }
+    Status call(Hypercall number, std::initializer_list<uint64_t> x) {
+        Status status = once(number, x);
+        for (restarts = 0; status == restart && restarts < 100'000; ++restarts) { status = again(number); }
         return status;
+    }
+    static HypercallHandler* handler(Hypercall number) {
+        static HypercallHandler* const handlers[] = {
+            hypercall::delegate, hypercall::drop,       hypercall::derive, hypercall::revoke,  hypercall::map,
+            hypercall::unmap,    hypercall::map_device, hypercall::create, hypercall::destroy, hypercall::bind};
+        return number == Hypercall::route ? hypercall::route
+                                          : handlers[static_cast<unsigned>(number) - static_cast<unsigned>(Hypercall::delegate)];
     }
     void interrupt_always(bool on) { hw::Cell<hw::IsrEl1>::of[0] = {on ? 0x80u : 0u}; }
 
@@ -124,7 +135,7 @@ struct World {
     bool alive(uint64_t at) const { return objects.find(root->table[at].object) != nullptr; }
     /// `offset` and `size` of the donatable memory, as a capability at `at`.
     Status piece(uint64_t at, uint64_t offset, uint64_t size) {
-        return call(hypercall::derive, {handle::donatable, offset, size, at, abi::right::all});
+        return call(Hypercall::derive, {handle::donatable, offset, size, at, abi::right::all});
     }
 };
 

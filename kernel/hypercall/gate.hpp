@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+// What a hypercall needs of the object that x0 names. entry/vectors.S looks there before anything else: a bad handle is the first error
+// of every hypercall, and costs the least.
+#pragma once
+#include "cap/partition.hpp"
+
+namespace bulkhead {
+
+struct Gate {
+    ObjectType type; ///< none: x0 is no handle, or the handler's own business
+    bool mutates;    ///< changes objects, mappings or capability tables: one at a time, and nobody waits for its turn at EL2
+    uint32_t rights;
+};
+static_assert(sizeof(Gate) == 8 && offsetof(Gate, type) == 0 && offsetof(Gate, rights) == 4);
+
+extern "C" const Gate hypercall_gates[abi::hypercall_count + 1]; ///< by abi::Hypercall
+
+} // namespace bulkhead

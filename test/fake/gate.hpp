@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+// What entry/vectors.S does with x0 before a hypercall's handler, for host tests.
+#pragma once
+#include "hypercall/hypercall.hpp"
+
+namespace bulkhead::fake {
+
+inline Result<Target> pass_gate(const Partition& caller, uint64_t x0, uint64_t number) {
+    const Gate& gate = hypercall_gates[number];
+    if (gate.type == ObjectType::none) { return Target{}; }
+    Capability copy;
+    Slot* slot = TRY(caller.find(x0, gate.type, gate.rights, copy));
+    return Target{slot, &caller.table[x0]};
+}
+
+} // namespace bulkhead::fake
