@@ -72,7 +72,9 @@ enum class Hypercall : uint16_t {
     // Interrupts
     /// x0 partition (right: interrupt; the badge holds the allowed range: first INTID in bits 0..15, last in 16..31; with
     /// badge 0, as the creator has it, none is allowed: mint one),
-    /// x1 INTID, x2 vCPU index (PPIs only), x3 level: 1 raise, 0 lower, 2 pulse (edge).
+    /// x1 INTID, x2 vCPU index (SGIs and PPIs only), x3 level: 1 raise, 0 lower, 2 pulse (edge). With the right
+    /// configure_interrupts, which sets every latch by interrupt_state, a pulse may be of any INTID; else, and to raise or lower,
+    /// there are no SGIs.
     interrupt_line = 18,
     /// x0 partition (right: configure_interrupts), x1 register (abi::VirtualInterruptRegister), x2 vCPU index (SGIs and PPIs,
     /// ctlr), x3 first INTID, x4 value (32 bits). Returns x1: value before; of a register that ones set or clear, in the places

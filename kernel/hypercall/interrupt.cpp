@@ -82,14 +82,17 @@ uint64_t exchange_ctlr(Core& core, Partition& vm, uint64_t value) {
 } // namespace
 
 Status interrupt_line(Core& core, Vcpu&, const Arguments& arguments, Target target) {
-    constexpr uint64_t first_ppi = 16, pulse = 2;
-    if (!(target.capability->rights & abi::right::interrupt_line)) { return Status::no_right; }
+    constexpr uint64_t first_ppi = 16;
     auto& vm = target.as<Partition>();
-    uint64_t intid = arguments.x[1], level = arguments.x[3], range = target.capability->badge;
-    Vcpu* own = TRY(owner(vm, intid, arguments.x[2]));
-    if (intid < first_ppi || level > pulse) { return Status::bad_argument; }
-    if (intid < (range & 0xffff) || intid > (range >> 16 & 0xffff)) { return Status::no_right; }
-    set_line(core, vm, own, static_cast<unsigned>(intid), static_cast<Line>(level));
+    const uint64_t rights = target.capability->rights, range = target.capability->badge;
+    const auto level = static_cast<Line>(arguments.x[3]);
+    const bool any = level == Line::pulse && rights & abi::right::configure_interrupts; // who may set its latch as well
+    if (!any && !(rights & abi::right::interrupt_line)) { return Status::no_right; }
+    Vcpu* own = TRY(owner(vm, arguments.x[1], arguments.x[2]));
+    const auto intid = static_cast<unsigned>(arguments.x[1]);
+    if (!any && (intid < first_ppi || level > Line::pulse)) { return Status::bad_argument; }
+    if (!any && (intid < (range & 0xffff) || intid > (range >> 16 & 0xffff))) { return Status::no_right; }
+    set_line(core, vm, own, intid, level);
     return Status::ok;
 }
 

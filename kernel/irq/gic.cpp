@@ -21,8 +21,8 @@ constexpr uint32_t priority = 0xa0a0'a0a0;
 PhysAddr distributor;
 PhysAddr redistributors;
 uint64_t stride;
-uint32_t affinities[abi::max_cores]; ///< Aff3.Aff2.Aff1.Aff0, of the cores that are online
-uint32_t spi_end;                    ///< INTIDs 32..spi_end-1 exist
+uint64_t ipis[abi::max_cores]; ///< what ICC_SGI1R_EL1 takes, of the cores that are online
+uint32_t spi_end;              ///< INTIDs 32..spi_end-1 exist
 
 void wait_for_writes() {
     while (hw::load32(distributor + gicd_ctlr) & ctlr_pending_write) { hw::yield(); }
@@ -74,7 +74,9 @@ void store_bit(uint64_t bank, uint32_t intid) { hw::store32(distributor + (bank 
     hw::write<hw::IccSreEl2>({sre_enable});
     hw::isb(); // the other registers exist from here on
     init_redistributor(core);
-    affinities[core.index] = affinity(core.index);
+    uint64_t self = affinity(core.index), aff0 = self & 0xff, aff1 = self >> 8 & 0xff, aff2 = self >> 16 & 0xff;
+    ipis[core.index] =
+        (self >> 24) << 48 | (aff0 / 16) << 44 | aff2 << 32 | static_cast<uint64_t>(ipi) << 24 | aff1 << 16 | 1ull << aff0 % 16;
     auto implemented = static_cast<uint32_t>(hw::read<hw::IchVtr>().bits & 0x1f) + 1;
     core.list_registers = std::min(implemented, max_list_registers);
     ASSERT(core.list_registers > 1); // one for what is active, one for what is pending
@@ -107,11 +109,8 @@ void mask(uint32_t intid) {
 void unmask(uint32_t intid) { store_bit(isenabler, intid); }
 
 void send_ipi(unsigned core) {
-    uint64_t target = affinities[core];
-    uint64_t aff0 = target & 0xff, aff1 = target >> 8 & 0xff, aff2 = target >> 16 & 0xff;
     hw::dsb_ishst(); // what the other core is to see, before it is told to look
-    hw::write<hw::IccSgi1r>({(target >> 24) << 48 | (aff0 / 16) << 44 | aff2 << 32 | aff1 << 16 | static_cast<uint64_t>(ipi) << 24 |
-                             1ull << aff0 % 16});
+    hw::write<hw::IccSgi1r>({ipis[core]});
     hw::isb();
 }
 

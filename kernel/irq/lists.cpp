@@ -92,6 +92,7 @@ void load(InterruptUpdate& update, Vcpu& vcpu, unsigned intid) {
         lr = lr.with(IchLr::eoi, 1); // to raise it again, or to end the physical one
     }
     hw::write_lr(own.used, lr.bits);
+    w = w.with(VI::list_register, own.used);
     own.listed[own.used++] = static_cast<uint16_t>(intid);
     w = w.with(VI::latch, w.get(VI::latch) ^ latch).with(VI::active, 0).with(VI::parked, 0);
     w = w.with(VI::listed, 1).with(VI::loaded_latch, latch).with(VI::loaded_active, active);
@@ -145,43 +146,18 @@ void withdraw_timer(InterruptUpdate& update, Vcpu& vcpu) {
 }
 
 /// Of a listed interrupt's word: the bits that ask for a change of its list register, and those without which it must leave it.
-constexpr uint64_t moves =
-    (VI::line(1) | VI::latch(1) | VI::active(1) | VI::held(1) | VI::cancel_latch(1) | VI::cancel_active(1)).bits;
-constexpr uint64_t is_loaded = (VI::enabled(1) | VI::group1(1) | VI::listed(1)).bits;
-
-/// The guest has ended the last one: list register n, which it was in, takes the next.
-bool load_again(unsigned n, Value<IchLr> lr, uint64_t linked) {
-    if (lr.get(IchLr::state) != IchLr::invalid || lr.get(IchLr::hw) != linked) { return false; }
-    hw::write_lr(n, lr.with(IchLr::state, IchLr::pending).bits);
-    return true;
-}
+constexpr Word moves = VI::line(1) | VI::latch(1) | VI::active(1) | VI::held(1) | VI::cancel_latch(1) | VI::cancel_active(1);
+constexpr Word is_loaded = VI::enabled(1) | VI::group1(1) | VI::listed(1);
 
 /// A linked interrupt whose last one the guest has ended; no other core changes list registers, and the word stays as it is.
 bool raise_again(const Vcpu& vcpu, unsigned intid) {
-    constexpr uint64_t same = is_loaded | (VI::linked(1) | VI::loaded_latch(1)).bits;
-    const auto& own = vcpu.interrupts;
-    if ((own.word[intid].bits & (moves | same | VI::loaded_active(1).bits)) != same || !group1_enabled(vcpu)) { return false; }
-    unsigned n = 0;
-    while (own.listed[n] != intid) { ++n; }
-    return load_again(n, {hw::read_lr(n)}, 1);
-}
-
-/// Is all that has changed that listed interrupts whose last ones the guest has ended are pending again? Then they are there now.
-bool refilled(const InterruptUpdate& update, Vcpu& vcpu) {
-    auto& own = vcpu.interrupts;
-    const bool simple = vcpu.controls.ich_hcr == IchHcrEl2::en(1).bits && own.queue.empty() && own.parked.empty();
-    if (!simple || !group1_enabled(vcpu) || is(own.word[timer], VI::held)) { return false; }
-    for (unsigned n = 0; n < own.used; ++n) {
-        Word& w = update.word(&vcpu, own.listed[n]);
-        Value<IchLr> lr{hw::read_lr(n)};
-        bool strays = own.listed[n] >= VirtualInterrupts::first_spi && w.get(VI::target) != vcpu.index;
-        bool withdrawn = lr.get(IchLr::state) & IchLr::pending && !is(w, VI::loaded_latch);
-        if (strays || withdrawn || lr.get(IchLr::eoi) || lr.get(IchLr::priority) != w.get(VI::priority)) { return false; }
-        uint64_t changed = (w.bits & (moves | is_loaded)) ^ is_loaded;
-        if (changed == 0) { continue; }
-        if (changed != VI::latch(1).bits || !load_again(n, lr, 0)) { return false; }
-        w = w.with(VI::latch, 0).with(VI::loaded_latch, 1).with(VI::loaded_active, 0);
-    }
+    constexpr Word same = is_loaded | VI::linked(1) | VI::loaded_latch(1);
+    const Word w = vcpu.interrupts.word[intid];
+    if (!are(w, moves | same | VI::loaded_active(1), same) || !group1_enabled(vcpu)) { return false; }
+    const auto n = static_cast<unsigned>(w.get(VI::list_register));
+    const Value<IchLr> lr{hw::read_lr(n)};
+    if (lr.get(IchLr::state) != IchLr::invalid || !lr.get(IchLr::hw)) { return false; }
+    hw::write_lr(n, lr.with(IchLr::state, IchLr::pending).bits);
     return true;
 }
 
@@ -204,23 +180,44 @@ bool deliverable(const Vcpu& vcpu) {
     return vmcr & veng1 && urgent < (vmcr >> vpmr_shift & 0xff);
 }
 
-void before_guest(Core& core, Vcpu& vcpu) {
+/// noinline: the short way needs no frame for it.
+[[gnu::noinline]] static void fold_and_fill(Core& core, Vcpu& vcpu) {
     InterruptUpdate update(core, vcpu);
-    if (!refilled(update, vcpu)) {
-        unsigned stale = fold(update, vcpu);
-        withdraw_timer(update, vcpu);
-        free_timer(core, vcpu);
-        auto control = fill(core, update, vcpu);
-        zero(vcpu.interrupts.used, stale);
-        vcpu.controls.ich_hcr = control.bits;
-        hw::write<IchHcrEl2>(control);
-    }
+    unsigned stale = fold(update, vcpu);
+    withdraw_timer(update, vcpu);
+    free_timer(core, vcpu);
+    auto control = fill(core, update, vcpu);
+    zero(vcpu.interrupts.used, stale);
+    vcpu.controls.ich_hcr = control.bits;
+    hw::write<IchHcrEl2>(control);
     if (vcpu.controls.hcr & HcrEl2::vse.mask && hw::has_ras()) { hw::write<hw::VsesrEl2>({vcpu.interrupts.serror_syndrome}); }
-    vcpu.interrupts.dirty.store(false, std::memory_order_relaxed);
+    vcpu.interrupts.dirty.store(0, std::memory_order_relaxed);
 }
 
-void answer_interrupt_request(Core& core, Vcpu& vcpu) {
-    if (!vcpu.interrupts.fold_wanted.load(std::memory_order_acquire)) { return; }
+/// An edge that is pending again, and still has its list register, goes back into it: if no other interrupt waits for one.
+void before_guest(Core& core, Vcpu& vcpu) {
+    auto& own = vcpu.interrupts;
+    VirtualInterrupts& all = *vcpu.partition->interrupts;
+    const unsigned dirty = own.dirty.exchange(0, std::memory_order_acquire);
+    const bool plain = own.used && vcpu.controls.ich_hcr == IchHcrEl2::en(1).bits && !is(own.word[timer], VI::held);
+    if (dirty & VcpuInterrupts::fill_anew || !plain) { return fold_and_fill(core, vcpu); }
+    for (unsigned left = dirty / VcpuInterrupts::again(0); left; left &= left - 1) {
+        const auto n = static_cast<unsigned>(__builtin_ctz(left));
+        const Value<IchLr> lr{hw::read_lr(n)};
+        all.lock.lock();
+        Word& w = word_of(all, &vcpu, own.listed[n]);
+        const bool again = are(w, moves | is_loaded, is_loaded | VI::latch(1)) && all.ctlr & 2;
+        if (!again || lr.bits & (IchLr::hw.mask | IchLr::eoi.mask)) {
+            all.lock.unlock();
+            return fold_and_fill(core, vcpu);
+        }
+        w = w.with(VI::latch, 0).with(VI::loaded_latch, 1).with(VI::loaded_active, lr.get(IchLr::state) >> 1);
+        all.lock.unlock();
+        hw::write_lr(n, lr.bits | IchLr::pending << IchLr::state.shift);
+    }
+}
+
+void fold_for_others(Core& core, Vcpu& vcpu) {
     InterruptUpdate update(core, vcpu);
     empty(update, vcpu);
     vcpu.interrupts.fold_wanted.store(false, std::memory_order_release);

@@ -12,8 +12,8 @@ constexpr uint64_t nobody = max_vcpus_per_partition;
 
 /// The physical SPI may fire again when the virtual one is neither pending nor active.
 static void settle(unsigned intid, Word& w) {
-    bool busy = is(w, VI::latch) || is(w, VI::active) || is(w, VI::listed);
-    if (intid < VirtualInterrupts::first_spi || !is(w, VI::held) || busy) { return; }
+    const bool idle = are(w, VI::held(1) | VI::latch(1) | VI::active(1) | VI::listed(1), VI::held(1));
+    if (intid < VirtualInterrupts::first_spi || !idle) { return; }
     gic::deactivate(static_cast<uint32_t>(w.get(VI::pintid)));
     w = w.with(VI::held, 0);
 }
@@ -27,14 +27,11 @@ InterruptUpdate::~InterruptUpdate() {
     }
 }
 
-Word& InterruptUpdate::word(Vcpu* own, unsigned intid) const {
-    return intid < VirtualInterrupts::first_spi ? own->interrupts.word[intid]
-                                                : vm_.interrupts->spi[intid - VirtualInterrupts::first_spi];
-}
+Word& InterruptUpdate::word(Vcpu* own, unsigned intid) const { return word_of(*vm_.interrupts, own, intid); }
 
-void InterruptUpdate::touch(uint64_t index) {
+void InterruptUpdate::touch(uint64_t index, uint8_t what) {
     if (Vcpu* touched = vcpu(index)) {
-        touched->interrupts.dirty.store(true, std::memory_order_release);
+        touched->interrupts.dirty.fetch_or(what, std::memory_order_release); // its core stores to it without the lock
         asked_ |= 1u << index;
     }
 }
@@ -60,10 +57,6 @@ void InterruptUpdate::lift(unsigned intid, Word& w) {
 }
 
 void InterruptUpdate::place(Vcpu* own, unsigned intid, Word& w) {
-    if (is(w, VI::listed)) {
-        touch(w.get(VI::holder));
-        return;
-    }
     settle(intid, w);
     bool active = is(w, VI::active), stays = active && is(w, VI::parked);
     uint64_t to = stays ? w.get(VI::holder) : destination(own, intid, w);
@@ -83,22 +76,44 @@ void InterruptUpdate::place(Vcpu* own, unsigned intid, Word& w) {
 
 void InterruptUpdate::change(Vcpu* own, unsigned intid, Word clear, Word set) {
     Word& w = word(own, intid);
-    if (is(w, VI::listed)) { // what it took along is cleared when it comes back
+    const bool listed = is(w, VI::listed);
+    if (listed) { // what it took along is cleared when it comes back
         set = set | Word{}.with(VI::cancel_latch, clear.get(VI::latch)).with(VI::cancel_active, clear.get(VI::active));
     }
-    if (((w.bits & ~clear.bits) | set.bits) == w.bits) { return; }
-    lift(intid, w);
+    const uint64_t changed = ((w.bits & ~clear.bits) | set.bits) ^ w.bits;
+    if (changed == 0) { return; }
+    if (!listed) { lift(intid, w); }
     w.bits = (w.bits & ~clear.bits) | set.bits;
-    place(own, intid, w);
+    if (!listed) { return place(own, intid, w); }
+    const bool again = changed == VI::latch(1).bits;
+    touch(w.get(VI::holder), again ? VcpuInterrupts::again(w.get(VI::list_register)) : VcpuInterrupts::fill_anew);
 }
 
-void set_line(Core& core, Partition& vm, Vcpu* own, unsigned intid, Line level) {
+/// noinline: the short way needs no frame for it.
+[[gnu::noinline]] static void set_line_generally(Core& core, Partition& vm, Vcpu* own, unsigned intid, Line level) {
     InterruptUpdate update(core, vm);
     Word before = update.word(own, intid);
     if (level == Line::lower) { return update.change(own, intid, VI::line(1), {}); }
     if (level == Line::pulse) { return update.change(own, intid, {}, VI::latch(1)); }
     bool rises = is(before, VI::edge) && !is(before, VI::line);
     update.change(own, intid, {}, VI::line(1) | Word{}.with(VI::latch, rises));
+}
+
+/// A pulse mostly finds its interrupt in a list register, where the last one left it.
+void set_line(Core& core, Partition& vm, Vcpu* own, unsigned intid, Line level) {
+    if (level != Line::pulse) { return set_line_generally(core, vm, own, intid, level); }
+    VirtualInterrupts& all = *vm.interrupts;
+    all.lock.lock();
+    Word& w = word_of(all, own, intid);
+    if (!are(w, VI::listed(1) | VI::latch(1), VI::listed(1))) {
+        all.lock.unlock();
+        return set_line_generally(core, vm, own, intid, level);
+    }
+    Vcpu& holder = *vm.vcpus[w.get(VI::holder)]; // who has one does not go
+    w = w | VI::latch(1);
+    holder.interrupts.dirty.fetch_or(VcpuInterrupts::again(w.get(VI::list_register)), std::memory_order_relaxed);
+    all.lock.unlock();
+    ask(core, holder, request::interrupts);
 }
 
 void init_interrupts(Vcpu& vcpu) {

@@ -20,6 +20,11 @@ struct VirtualInterrupts {
 };
 static_assert(sizeof(VirtualInterrupts) <= page_size);
 
+/// Which one: of vCPU `own` if the INTID is below 32, else `own` does not matter. It exists: the caller has checked.
+[[gnu::always_inline]] inline Word& word_of(VirtualInterrupts& vm, Vcpu* own, unsigned intid) {
+    return intid < VirtualInterrupts::first_spi ? own->interrupts.word[intid] : vm.spi[intid - VirtualInterrupts::first_spi];
+}
+
 /// A change of a VM's virtual interrupts, by any core: holds the lock; at its end, asks the cores
 /// of the vCPUs that have something new to look at it.
 class InterruptUpdate {
@@ -31,16 +36,14 @@ public:
     InterruptUpdate(const InterruptUpdate&) = delete;
     InterruptUpdate& operator=(const InterruptUpdate&) = delete;
 
-    /// Which one: of vCPU `own` if the INTID is below 32, else `own` does not matter. It exists:
-    /// the caller has checked.
     Word& word(Vcpu* own, unsigned intid) const;
     /// Clears some fields, then sets some; what is in a list register follows later.
     void change(Vcpu* own, unsigned intid, Word clear, Word set);
     /// Out of the queue or the parked set, and (back) to where its state says.
     void lift(unsigned intid, Word& word);
     void place(Vcpu* own, unsigned intid, Word& word);
-    /// The list registers of a vCPU are to be filled anew.
-    void touch(uint64_t vcpu);
+    /// The list registers of a vCPU are to be filled anew, or as VcpuInterrupts::again says.
+    void touch(uint64_t vcpu, uint8_t what = VcpuInterrupts::fill_anew);
 
 private:
     Vcpu* vcpu(uint64_t index) const { return __atomic_load_n(&vm_.vcpus[index], __ATOMIC_RELAXED); }
@@ -64,12 +67,15 @@ bool up_to_date(Core& core, Vcpu& self, Partition& vm, Vcpu* own, unsigned first
 void init_interrupts(Vcpu& vcpu);
 /// Something would interrupt the vCPU if it ran unmasked: WFI must not block it.
 bool deliverable(const Vcpu& vcpu);
-/// Before a VM's vCPU runs with interrupts.dirty set: fills the list registers; sets
-/// controls.ich_hcr and ICH_HCR_EL2.
+/// Before a VM's vCPU runs with interrupts.dirty set, which it clears: fills the list registers; sets controls.ich_hcr and
+/// ICH_HCR_EL2.
 void before_guest(Core& core, Vcpu& vcpu);
+void fold_for_others(Core& core, Vcpu& vcpu);
 /// Another core asked (request::interrupts): makes the words tell what the list registers hold, if
 /// it wants to know.
-void answer_interrupt_request(Core& core, Vcpu& vcpu);
+[[gnu::always_inline]] inline void answer_interrupt_request(Core& core, Vcpu& vcpu) {
+    if (vcpu.interrupts.wants_fold()) { fold_for_others(core, vcpu); }
+}
 /// The vCPU becomes, or ceases to be, the resident one.
 void switch_in(Core& core, Vcpu& vcpu);
 void switch_out(Core& core, Vcpu& vcpu);

@@ -10,7 +10,7 @@ namespace bulkhead {
 /// Held for a few hundred instructions at most, interrupts masked: the holder always runs.
 class SpinLock {
 public:
-    void lock() {
+    [[gnu::always_inline]] void lock() {
         while (flag_.exchange(true, std::memory_order_acquire)) { hw::yield(); }
     }
     void unlock() { flag_.store(false, std::memory_order_release); }

@@ -97,14 +97,17 @@ void ask(Core& core, Vcpu& vcpu, uint32_t requests) {
 void serve_inbox(Core& core) {
     core.quiescent.store(tickets.load(std::memory_order_acquire), std::memory_order_release);
     if (core.recheck.exchange(false, std::memory_order_acquire)) { unpark_all(core); }
-    if (!core.asked) { core.asked = core.inbox.exchange(nullptr, std::memory_order_acquire); }
-    Vcpu* vcpu = core.asked;
+    Vcpu* vcpu = core.asked ? core.asked : core.inbox.exchange(nullptr, std::memory_order_acquire);
     if (!vcpu) { return; }
     Vcpu* next = vcpu->inbox_next;
-    if (cores[vcpu->core] != &core) { // it has moved in between
-        core.asked = next;
+    core.asked = next;
+    uint32_t usual = request::interrupts;
+    if (vcpu == core.current && vcpu->requests.compare_exchange_strong(usual, 0, std::memory_order_acq_rel)) {
+        answer_interrupt_request(core, *vcpu); // it runs, and so nobody waits for more than that
+    } else if (cores[vcpu->core] != &core) {   // it has moved in between
         ask(core, *vcpu, vcpu->requests.exchange(0, std::memory_order_acq_rel));
     } else { // others see `serving`, and so that it is not done yet
+        core.asked = vcpu;
         serve_requests(core, *vcpu, vcpu->requests.exchange(request::serving, std::memory_order_acq_rel));
         uint32_t rest = request::serving;
         if (vcpu->requests.compare_exchange_strong(rest, 0, std::memory_order_acq_rel)) { core.asked = next; }

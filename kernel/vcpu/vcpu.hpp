@@ -22,13 +22,17 @@ struct InterruptWait {
 struct VcpuInterrupts {
     Word word[32];
     InterruptQueue queue;
-    IntidSet parked;                     ///< active, acknowledged by this vCPU, not in a list register
-    uint16_t listed[max_list_registers]; ///< the INTID that list register n holds, n < used
-    uint32_t used;                       ///< zero unless resident
-    std::atomic<bool> dirty;             ///< list registers are to be filled anew before the guest runs
-    std::atomic<bool> fold_wanted;       ///< another core waits until the words tell what the list registers hold
+    IntidSet parked;                        ///< active, acknowledged by this vCPU, not in a list register
+    uint16_t listed[max_list_registers];    ///< the INTID that list register n holds, n < used
+    uint32_t used;                          ///< zero unless resident
+    std::atomic<uint8_t> dirty;             ///< what is to be done before the guest runs: fill_anew, again(n); 0: nothing
+    std::atomic<bool> fold_wanted;          ///< another core waits until the words tell what the list registers hold
+    static constexpr uint8_t fill_anew = 1; ///< the list registers
+    /// The interrupt in list register n is pending again, which is all that has changed of it.
+    static constexpr uint8_t again(uint64_t n) { return static_cast<uint8_t>(2u << n); }
     /// As dirty.load(relaxed), in one instruction.
     uint8_t is_dirty() const { return *reinterpret_cast<const volatile uint8_t*>(&dirty); }
+    uint8_t wants_fold() const { return *reinterpret_cast<const volatile uint8_t*>(&fold_wanted); }
     uint64_t serror_syndrome; ///< for VSESR_EL2 while a virtual SError is pending
     InterruptWait wait;       ///< of a native partition's vCPU
 };

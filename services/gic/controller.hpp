@@ -42,12 +42,12 @@ public:
 
     /// ICC_SGI1R_EL1 (group 1), ICC_SGI0R_EL1 or ICC_ASGI1R_EL1 (group 0), written by vCPU
     /// `sender`.
-    void send_sgi(unsigned group, unsigned sender, uint64_t value) {
-        const auto intid = value >> 24 & 0xf;
-        for (unsigned vcpu = 0; vcpu < vm_.vcpus; ++vcpu) {
-            if (is_target(value, sender, vcpu) && (load(state_.own[vcpu].group) >> intid & 1) == group) {
-                core_.write(Register::pending_set, vcpu, 0, 1u << intid);
-            }
+    [[gnu::always_inline]] void send_sgi(unsigned group, unsigned sender, uint64_t value) {
+        const unsigned intid = sgir::intid(value);
+        unsigned left = value & ~vm_.by_index ? targets(sender, value) : static_cast<unsigned>(value & sgir::list);
+        for (; left != 0; left &= left - 1) {
+            const auto vcpu = static_cast<unsigned>(__builtin_ctz(left));
+            if ((load(state_.own[vcpu].group) >> intid & 1) == group) { core_.pulse(vcpu, intid); }
         }
     }
 
@@ -63,8 +63,15 @@ private:
         return {core_, vm_, state_, static_cast<unsigned>(offset / redistributor_size)};
     }
 
+    /// A bit per vCPU.
+    [[gnu::noinline]] unsigned targets(unsigned sender, uint64_t value) const {
+        unsigned found = 0;
+        for (unsigned vcpu = 0; vcpu < vm_.vcpus; ++vcpu) { found |= is_target(value, sender, vcpu) ? 1u << vcpu : 0; }
+        return found;
+    }
+
     bool is_target(uint64_t value, unsigned sender, unsigned vcpu) const {
-        if (value >> 40 & 1) { return vcpu != sender; } // IRM: all but self
+        if (value & sgir::irm) { return vcpu != sender; } // all but self
         const uint32_t affinity = vm_.affinity[vcpu];
         const auto cluster = (value >> 48 & 0xff) << 16 | (value >> 32 & 0xff) << 8 | (value >> 16 & 0xff);
         const auto range = value >> 44 & 0xf; // RS: which 16 values of Aff0 the list means

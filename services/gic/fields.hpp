@@ -7,7 +7,7 @@
 namespace gic {
 
 /// 32 INTIDs. Core, here and everywhere: `uint64_t read(Register, vcpu, first)` and
-/// `void write(Register, vcpu, first, value)`, as Hypercall::interrupt_state.
+/// `void write(Register, vcpu, first, value)`, as Hypercall::interrupt_state; `void pulse(vcpu, intid)`.
 template <typename Core> class Fields {
 public:
     Fields(Core core, unsigned vcpu, Block& block) : core_(core), vcpu_(vcpu), block_(block) {}

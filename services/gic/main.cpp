@@ -25,6 +25,7 @@ struct Core {
     void write(Register reg, unsigned vcpu, unsigned first, uint64_t value) const {
         service::interrupt_state(vm, reg, vcpu, first, value);
     }
+    void pulse(unsigned vcpu, unsigned intid) const { service::interrupt_line(vm, intid, service::Line::pulse, vcpu); }
 };
 
 struct Client {
@@ -64,6 +65,16 @@ struct Service {
         }
         client->state->note_done(m.vcpu, m.sequence);
         return Answer::advance();
+    }
+
+    /// ICC_SGI1R_EL1, which all guests use: with the message still in registers.
+    bool quick(service::SysregWrite const& m, Answer& answer) const {
+        auto* client = client_of(m);
+        if (!client || m.reg != icc_sgi1r || m.repeated) { return false; }
+        client->controller().send_sgi(1, m.vcpu, m.value);
+        client->state->note_done(m.vcpu, m.sequence);
+        answer = Answer::advance();
+        return true;
     }
 
     /// The other registers of the CPU interface are the hardware's (ICV_*): what else traps, the VM
@@ -119,6 +130,7 @@ void add_client(unsigned index, VmState& state) {
     for (unsigned vcpu = 0; vcpu < vm.vcpus; ++vcpu) {
         vm.affinity[vcpu] = affinity_of(described.property(Name("vcpu.%u.mpidr", vcpu)));
     }
+    vm.note_affinities();
 }
 
 } // namespace

@@ -14,6 +14,14 @@ struct Vm {
     unsigned vcpus;
     unsigned spis;                ///< a multiple of 32
     uint32_t affinity[max_vcpus]; ///< Aff3.Aff2.Aff1.Aff0
+    /// If each vCPU's affinity is its index, as the packer has it: the bits of an SGI whose target list is vCPUs. Else none.
+    uint64_t by_index = 0;
+
+    void note_affinities() {
+        bool same = true;
+        for (unsigned vcpu = 0; vcpu < vcpus; ++vcpu) { same = same && affinity[vcpu] == vcpu; }
+        by_index = same ? sgir::intids | ((1u << vcpus) - 1) : 0;
+    }
 };
 
 /// What 32 INTIDs are configured to, as the guest wrote it.

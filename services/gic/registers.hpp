@@ -41,6 +41,12 @@ constexpr uint64_t typer_value(unsigned index, bool last, uint32_t affinity) {
 }
 } // namespace gicr
 
+/// ICC_SGI1R_EL1, ICC_SGI0R_EL1 and ICC_ASGI1R_EL1: the fields besides Aff3, RS, Aff2 and Aff1.
+namespace sgir {
+constexpr uint64_t irm = 1ull << 40, intids = 0xf << 24, list = 0xffff;
+constexpr unsigned intid(uint64_t value) { return value >> 24 & 0xf; }
+} // namespace sgir
+
 /// PIDR4..7, PIDR0..3, CIDR0..3 of both frames: an Arm GICv3 (ArchRev 3), as its drivers look for.
 constexpr uint32_t id_registers = 0xffd0;
 constexpr uint8_t id_values[] = {0x44, 0, 0, 0, 0x92, 0xb4, 0x3b, 0, 0x0d, 0xf0, 0x05, 0xb1};

@@ -68,6 +68,8 @@ void check_interrupts() {
     check("interrupt_line.pulse", Status::ok, interrupt_line(cast.vm_lines, 41, Line::pulse));
     check("interrupt_state.latched", bit, value(Register::pending_clear, 32, bit));
     check("interrupt_state.taken", 0, value(Register::pending_set, 32));
+    check("interrupt_line.sgi", Status::ok, interrupt_line(cast.vm, 5, Line::pulse)); // who configures may
+    check("interrupt_state.sgi", 1u << 5, value(Register::pending_clear, 0, 1u << 5));
     struct {
         Register reg;
         uint32_t first;

@@ -60,14 +60,48 @@ TEST_CASE("interrupt_line: only the range of the badge, only what exists", "[irq
     CHECK(line(1, 30, 1, 2) == Status::ok);
     CHECK(line(1, 29, 0, 1) == Status::no_right);
     CHECK(line(1, 42, 0, 1) == Status::no_right);
+    CHECK(line(1, 42, 0, 2) == Status::no_right);
     CHECK(line(2, 40, 0, 1) == Status::no_right);
     CHECK(line(0, 40, 0, 1) == Status::bad_handle);
     CHECK(line(3, 15, 0, 1) == Status::bad_argument); // SGIs have no lines
+    CHECK(line(3, 15, 0, 2) == Status::bad_argument); // and are not a device's
     CHECK(line(3, 16, 3, 1) == Status::bad_argument);
     CHECK(line(3, 16, 8, 1) == Status::bad_argument);
     CHECK(line(3, 127, 0, 3) == Status::bad_argument);
     CHECK(line(3, 128, 0, 1) == Status::bad_argument); // 96 SPIs
     CHECK(line(3, ~0ull, 0, 1) == Status::bad_argument);
+}
+
+TEST_CASE("interrupt_line: who configures a VM's interrupts may pulse each of them, and no more", "[irq][hypercall]") {
+    World world;
+    auto line = [&](uint64_t handle, uint64_t intid, uint64_t vcpu, uint64_t level) {
+        return world.call(Hypercall::interrupt_line, {handle, intid, vcpu, level});
+    };
+    world.grant(2, 1, right::configure_interrupts);
+    world.grant(3, 1, right::configure_interrupts | right::interrupt_line, 30 | 41 << 16);
+    world.grant(4, 1, right::destroy | right::delegate, 0 | 0xffff << 16);
+    for (unsigned intid : {0u, 15u, 16u, 31u, 32u, 127u}) {
+        CAPTURE(intid);
+        CHECK(line(2, intid, 1, 0) == Status::no_right);
+        CHECK(line(2, intid, 1, 1) == Status::no_right);
+        CHECK(line(2, intid, 1, 3) == Status::no_right);
+        CHECK(line(4, intid, 1, 2) == Status::no_right);
+        CHECK((world.read(Register::pending_set, 1, intid / 32 * 32) >> intid % 32 & 1) == 0);
+        CHECK(line(2, intid, 1, 2) == Status::ok);
+        CHECK((world.read(Register::pending_set, 1, intid / 32 * 32) >> intid % 32 & 1) == 1);
+        CHECK((world.read(Register::pending_set, 0, 0) & 0xffff'ffff) == 0); // of the other vCPU
+    }
+    CHECK(line(2, 31, 3, 2) == Status::bad_argument);
+    CHECK(line(2, 0, 8, 2) == Status::bad_argument);
+    CHECK(line(2, 128, 0, 2) == Status::bad_argument);
+    CHECK(line(2, ~0ull, 0, 2) == Status::bad_argument);
+    CHECK(line(2, 1ull << 32, 0, 2) == Status::bad_argument);
+    CHECK(line(3, 5, 0, 2) == Status::ok);
+    CHECK(line(3, 5, 0, 1) == Status::bad_argument);
+    CHECK(line(3, 42, 0, 2) == Status::ok);
+    CHECK(line(3, 42, 0, 1) == Status::no_right);
+    CHECK(line(3, 40, 0, 1) == Status::ok);
+    CHECK(line(3, 40, 0, 3) == Status::bad_argument);
 }
 
 TEST_CASE(

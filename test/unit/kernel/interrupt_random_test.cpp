@@ -89,7 +89,7 @@ struct Machine : World {
         default:
             if (pick(4) == 0) { switch_vm(); }
         }
-        settle();
+        if (pick(3)) { settle(); } // else the other core has yet to look
     }
 
     void check(unsigned intid) {

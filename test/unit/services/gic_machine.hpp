@@ -23,9 +23,19 @@ inline std::ostream& operator<<(std::ostream& out, const Written& w) {
                << w.value << std::dec << "}";
 }
 
+struct Pulse {
+    unsigned vcpu, intid;
+    bool operator==(const Pulse&) const = default;
+};
+inline std::ostream& operator<<(std::ostream& out, const Pulse& p) {
+    return out << "{vcpu " << p.vcpu << " intid " << p.intid << "}";
+}
+using Pulses = std::vector<Pulse>;
+
 /// Remembers every write; keeps enabled, pending and active bits as the core does.
 struct FakeCore {
     std::vector<Written> written;
+    Pulses pulses;
     uint32_t bits[3][8][8] = {}; ///< [enable, pending, active][vcpu][block]
 
     uint32_t& word(Register reg, unsigned vcpu, unsigned first) {
@@ -40,6 +50,7 @@ struct Core {
         REQUIRE(first % 32 == 0);
         return fake->word(reg, vcpu, first);
     }
+    void pulse(unsigned vcpu, unsigned intid) { fake->pulses.push_back({vcpu, intid}); }
     void write(Register reg, unsigned vcpu, unsigned first, uint64_t value) {
         fake->written.push_back({reg, vcpu, first, value});
         if (!gic::write_one_acts(reg)) { return; }
@@ -59,6 +70,12 @@ struct Machine {
     gic::Controller<Core> controller() { return {Core{&fake}, vm, *state}; }
     uint64_t read(uint64_t ipa, unsigned size = 4) { return controller().read(ipa, size); }
     void write(uint64_t ipa, uint64_t value, unsigned size = 4) { controller().write(ipa, size, value); }
+    /// The SGIs that a vCPU's write sends.
+    Pulses send(unsigned group, unsigned sender, uint64_t value) {
+        controller().send_sgi(group, sender, value);
+        CHECK(fake.written.empty());
+        return std::exchange(fake.pulses, {});
+    }
     std::vector<Written> take() { return std::exchange(fake.written, {}); }
 };
 

@@ -76,15 +76,12 @@ Machine with_group_one() {
 
 TEST_CASE("an SGI goes to the vCPUs of the target list", "[gic][sgi]") {
     auto machine = with_group_one();
-    auto send = [&](uint64_t value) {
-        machine.controller().send_sgi(1, 0, value);
-        return machine.take();
-    };
-    CHECK(send(sgi_value(3, 0b10)) == Writes{{Register::pending_set, 1, 0, 1 << 3}});
-    CHECK(send(sgi_value(15, 0b11)) == Writes{{Register::pending_set, 0, 0, 1 << 15}, {Register::pending_set, 1, 0, 1 << 15}});
+    auto send = [&](uint64_t value) { return machine.send(1, 0, value); };
+    CHECK(send(sgi_value(3, 0b10)) == Pulses{{1, 3}});
+    CHECK(send(sgi_value(15, 0b11)) == Pulses{{0, 15}, {1, 15}});
     CHECK(send(sgi_value(0, 0)).empty());
-    CHECK(send(sgi_value(0, 0xfffc)).empty());                                                     // nobody has these
-    CHECK(send(sgi_value(7, 0b10, 0x010203, 1)) == Writes{{Register::pending_set, 2, 0, 1 << 7}}); // Aff0 17
+    CHECK(send(sgi_value(0, 0xfffc)).empty());                      // nobody has these
+    CHECK(send(sgi_value(7, 0b10, 0x010203, 1)) == Pulses{{2, 7}}); // Aff0 17
     CHECK(send(sgi_value(7, 0b10, 0x010203, 0)).empty());
     CHECK(send(sgi_value(7, 0b10, 0x000203, 1)).empty());
     CHECK(send(sgi_value(7, 0b10, 0x010003, 1)).empty());
@@ -94,18 +91,35 @@ TEST_CASE("an SGI goes to the vCPUs of the target list", "[gic][sgi]") {
 
 TEST_CASE("IRM sends an SGI to all but the sender", "[gic][sgi]") {
     auto machine = with_group_one();
-    machine.controller().send_sgi(1, 1, irm | sgi_value(2, 0xffff, 0x555555, 5)); // the rest is ignored
-    CHECK(machine.take() == Writes{{Register::pending_set, 0, 0, 4}, {Register::pending_set, 2, 0, 4}});
+    CHECK(machine.send(1, 1, irm | sgi_value(2, 0xffff, 0x555555, 5)) == Pulses{{0, 2}, {2, 2}}); // the rest is ignored
 }
 
 TEST_CASE("an SGI reaches a target only in the group that it is of there", "[gic][sgi]") {
     Machine machine;
     machine.write(sgi + stride + 0x80, 1 << 4); // SGI 4 is Group 1 at vCPU 1, Group 0 elsewhere
     machine.take();
-    machine.controller().send_sgi(1, 0, sgi_value(4, 0b11));
-    CHECK(machine.take() == Writes{{Register::pending_set, 1, 0, 1 << 4}});
-    machine.controller().send_sgi(0, 0, sgi_value(4, 0b11));
-    CHECK(machine.take() == Writes{{Register::pending_set, 0, 0, 1 << 4}});
+    CHECK(machine.send(1, 0, sgi_value(4, 0b11)) == Pulses{{1, 4}});
+    CHECK(machine.send(0, 0, sgi_value(4, 0b11)) == Pulses{{0, 4}});
+}
+
+TEST_CASE("where affinities are the vCPUs' indices, a target list is vCPUs, and the rest of an SGI counts", "[gic][sgi]") {
+    auto machine = with_group_one();
+    machine.vm.note_affinities();
+    CHECK(machine.vm.by_index == 0); // vCPU 2 is 1.2.3.17
+    machine.vm.affinity[2] = 2;
+    machine.vm.note_affinities();
+    CHECK(machine.vm.by_index == 0x0f00'0007);
+    CHECK(machine.send(1, 0, sgi_value(3, 0b110)) == Pulses{{1, 3}, {2, 3}});
+    CHECK(machine.send(1, 2, sgi_value(15, 0b100)) == Pulses{{2, 15}}); // itself
+    CHECK(machine.send(1, 0, sgi_value(3, 0xfffc)) == Pulses{{2, 3}});  // nobody has the others
+    CHECK(machine.send(1, 0, sgi_value(3, 0)).empty());
+    CHECK(machine.send(1, 0, sgi_value(3, 0b10, 0x010000)).empty());
+    CHECK(machine.send(1, 0, sgi_value(3, 0b10, 0x000100)).empty());
+    CHECK(machine.send(1, 0, sgi_value(3, 0b10, 0x000001)).empty());
+    CHECK(machine.send(1, 0, sgi_value(3, 0b10, 0, 1)).empty());
+    CHECK(machine.send(1, 0, irm | sgi_value(3, 0)) == Pulses{{1, 3}, {2, 3}});
+    CHECK(machine.send(0, 0, sgi_value(3, 0b10)).empty());                                     // of Group 1
+    CHECK(machine.send(1, 0, 1ull << 41 | 1ull << 28 | sgi_value(3, 0b10)) == Pulses{{1, 3}}); // reserved bits
 }
 
 TEST_CASE("only writes of one step go without the lock", "[gic][lock]") {
