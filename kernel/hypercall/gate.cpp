@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The gates, in rows like abi::Hypercall.
+// The gates, in rows like abi::Hypercall. Of drop and destroy, x0 may name what is gone or going; of vcpu_write and interrupt_line,
+// the right depends on what is asked for.
 #include "hypercall/gate.hpp"
 
 namespace bulkhead {
@@ -7,31 +8,15 @@ namespace bulkhead {
 namespace right = abi::right;
 using enum abi::ObjectType;
 
+// clang-format off
 const Gate hypercall_gates[] = {
-    {},
-    {endpoint, false, right::call},
-    {},
-    {notification, false, right::signal},
-    {partition, true, right::delegate},
-    {none, true, 0}, // drop: x0 may be stale
-    {memory, true, right::derive},
-    {memory, true, right::derive},
-    {partition, true, right::map_into},
-    {memory, true, right::map_memory},
-    {partition, true, right::map_into},
-    {none, true, 0}, // create
-    {none, true, 0}, // destroy: what x0 names may be dying
-    {endpoint, true, right::serve},
-    {vcpu, true, right::control},
-    {vcpu, false, right::inspect},
-    {vcpu, false, 0}, // vcpu_write: by register
-    {vcpu, false, right::control},
-    {partition, false, 0}, // interrupt_line: by capability
-    {partition, false, right::configure_interrupts},
-    {interrupt, true, right::bind},
-    {interrupt, false, right::acknowledge},
-    {},
-    {partition, true, right::map_into},
-};
+    {}, {endpoint, false, right::call}, {}, {notification, false, right::signal},
+    {partition, true, right::delegate}, {none, true, 0}, {memory, true, right::derive}, {memory, true, right::derive},
+    {partition, true, right::map_into}, {memory, true, right::map_memory}, {partition, true, right::map_into},
+    {none, true, 0}, {none, true, 0}, {endpoint, true, right::serve},
+    {vcpu, true, right::control}, {vcpu, false, right::inspect}, {vcpu, false, 0}, {vcpu, false, right::control},
+    {partition, false, 0}, {partition, false, right::configure_interrupts},
+    {interrupt, true, right::bind}, {interrupt, false, right::acknowledge}, {}, {partition, true, right::map_into}};
+// clang-format on
 
 } // namespace bulkhead

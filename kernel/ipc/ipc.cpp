@@ -96,8 +96,7 @@ Vcpu* make_request(Core& core, Vcpu& caller, ObjectRef ref, uint64_t badge) {
 }
 
 /// A call that has no shortcut. Same arguments as call, so that it can be jumped to; so has the next one.
-[[gnu::noipa]] static Vcpu* call_generally(Vcpu* server, uint64_t tag, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3,
-                                           uint64_t w4, uint64_t w5) {
+[[gnu::noipa]] static Vcpu* call_generally(Vcpu* server, uint64_t tag, WORDS) {
     Core& core = Core::self();
     Vcpu& caller = *core.current;
     Status status = !server ? Status::no_server : closes_cycle(core, caller, server) ? Status::cycle : Status::ok;
@@ -111,8 +110,7 @@ Vcpu* make_request(Core& core, Vcpu& caller, ObjectRef ref, uint64_t badge) {
     return &caller;
 }
 
-[[gnu::noipa]] static Vcpu* call_directly(Vcpu* server, uint64_t tag, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3,
-                                          uint64_t w4, uint64_t w5) {
+[[gnu::noipa]] static Vcpu* call_directly(Vcpu* server, uint64_t tag, WORDS) {
     Core& core = Core::self();
     Vcpu& caller = *core.current;
     hw::save_place(caller.context); // its flags are not kept
@@ -120,8 +118,7 @@ Vcpu* make_request(Core& core, Vcpu& caller, ObjectRef ref, uint64_t badge) {
                  [&] { enter_from_native(core, *server); });
 }
 
-extern "C" Vcpu* call(const Slot* endpoint, uint64_t tag, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3, uint64_t w4,
-                      uint64_t w5) {
+extern "C" Vcpu* call(const Slot* endpoint, uint64_t tag, WORDS) {
     const Core& core = Core::self();
     Vcpu* server = endpoint->endpoint.server[core.index];
     // Who waits closes no circle, and nobody waits for the caller.
@@ -206,8 +203,7 @@ void receive(Core& core, Vcpu& server, uint64_t deadline) {
 }
 
 /// Every answer that has no shortcut. Same arguments as reply_recv, so that it can be jumped to.
-[[gnu::noipa]] static Vcpu* reply_generally(uint64_t deadline, uint64_t tag, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3,
-                                            uint64_t w4, uint64_t w5) {
+[[gnu::noipa]] static Vcpu* reply_generally(uint64_t deadline, uint64_t tag, WORDS) {
     Core& core = Core::self();
     Vcpu& server = *core.current;
     hw::save_place(server.context);
@@ -223,15 +219,13 @@ void receive(Core& core, Vcpu& server, uint64_t deadline) {
 }
 
 /// Likewise: the compiler leaves the words where reply_recv got them.
-[[gnu::noipa]] static Vcpu* reply_to_call(uint64_t, uint64_t tag, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3, uint64_t w4,
-                                          uint64_t w5) {
+[[gnu::noipa]] static Vcpu* reply_to_call(uint64_t, uint64_t tag, WORDS) {
     Core& core = Core::self();
     hw::save_place(core.current->context);
     return answer_native(core, *core.current, *core.account, tag, {w0, w1, w2, w3, w4, w5});
 }
 
-extern "C" Vcpu* reply_recv(uint64_t deadline, uint64_t tag, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3, uint64_t w4,
-                            uint64_t w5) {
+extern "C" Vcpu* reply_recv(uint64_t deadline, uint64_t tag, WORDS) {
     Core& core = Core::self();
     Vcpu& server = *core.current;
     Vcpu* caller = server.caller;

@@ -29,12 +29,12 @@ void abandon_requests(Core& core, Vcpu& vcpu);
 /// An endpoint or a server is gone: those that wait for it look again.
 void recheck(Core& core);
 
-// The two hypercalls of requests, from entry/vectors.S: the words are still in their registers.
+// The two hypercalls of requests, from entry/vectors.S: the words are still in their registers, x2 to x7, and stay there, as whoever
+// passes them on has the same arguments.
+#define WORDS uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3, uint64_t w4, uint64_t w5
 /// Hypercall::call, past its gate. Of the caller, x9..x30 are saved, and where its request goes is noted.
-extern "C" Vcpu* call(const Slot* endpoint, uint64_t tag, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3, uint64_t w4,
-                      uint64_t w5);
+extern "C" Vcpu* call(const Slot* endpoint, uint64_t tag, WORDS);
 /// Of the server, nothing is.
-extern "C" Vcpu* reply_recv(uint64_t deadline, uint64_t tag, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3, uint64_t w4,
-                            uint64_t w5);
+extern "C" Vcpu* reply_recv(uint64_t deadline, uint64_t tag, WORDS);
 
 } // namespace bulkhead

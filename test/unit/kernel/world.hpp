@@ -111,7 +111,7 @@ struct World {
     Status again(Hypercall number) {
         Arguments arguments{};
         for (unsigned n = 0; n < 9; ++n) { arguments.x[n] = self->context.x[n]; }
-        auto target = fake::pass_gate(*root, arguments.x[0], static_cast<uint64_t>(number));
+        auto target = fake::pass_gate(*self->partition, arguments.x[0], static_cast<uint64_t>(number));
         last = target.ok() ? handler(number)(core, *self, arguments, target.value()) : target.status();
         return last;
     }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Linux's workloads in a VM and on the same machine without Bulkhead, in instructions.
 
-    measure(what: Sequence[str] | None) -> list[Workload(name, rounds, native, vm, bar)]
+    measure(what: Sequence[str] | None, cpu: str | None) -> list[Workload(name, rounds, native, vm, bar)]
 
 `what` names workloads of `BARS`; None: all. `native` and `vm` are the instructions of all rounds
 (ticks of the guest's counter, 16 instructions each), `ratio` is `vm / native`, `bar` what it should stay below.
@@ -92,8 +92,8 @@ class Boot:
 class _Machine:
     """The one machine that both run on: one CPU, deterministic."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, cpu: str | None) -> None:
+        self._folder, self._cpu = folder, cpu
         self._qmp = folder / "qmp"
         self.harness = Harness(lambda system, cores: packing.pack(Path(system), folder / "vm.img"))
 
@@ -117,7 +117,7 @@ class _Machine:
 
     def _boot(self, system: Path | Bare, arguments: Sequence[str]) -> None:
         more = [*arguments, "-no-shutdown", *monitor.arguments(self._qmp)]
-        self.harness.boot(system, icount=True, qemu_args=more, timeout=_TIMEOUT_S)
+        self.harness.boot(system, cpu=self._cpu, icount=True, qemu_args=more, timeout=_TIMEOUT_S)
 
     def end(self) -> int:
         """Waits for the power-off; gives the instructions until then."""
@@ -134,24 +134,27 @@ class _Machine:
         return counted("".join(stream.text for stream in self.harness.streams.values()))
 
 
-def measure(what: Sequence[str] | None = None) -> list[Workload]:
-    """Runs the workloads named in `what` (None: all of `BARS`) natively and in a VM; takes about a minute."""
+def measure(what: Sequence[str] | None = None, cpu: str | None = None) -> list[Workload]:
+    """Runs the workloads named in `what` (None: all of `BARS`) natively and in a VM; takes about a minute.
+
+    `cpu`: QEMU's model, None for the board's own.
+    """
     names = list(BARS if what is None else what)
     for name in names:
         if name not in BARS:
             raise UserError(f"there is no workload '{name}'", hint=f"one of {', '.join(BARS)}")
-    found = _measure_work([name for name in names if name != BOOT])
+    found = _measure_work([name for name in names if name != BOOT], cpu)
     if BOOT in names:
-        boot = measure_boot()
+        boot = measure_boot(cpu)
         found[BOOT] = Workload(BOOT, 1, boot.native, boot.vm, BARS[BOOT])
     return [found[name] for name in names]
 
 
-def measure_boot() -> Boot:
+def measure_boot(cpu: str | None = None) -> Boot:
     """Counts a boot to the shell natively and in a VM."""
     with tempfile.TemporaryDirectory(prefix="bulkhead-") as folder:
         build()
-        machine = _Machine(Path(folder))
+        machine = _Machine(Path(folder), cpu)
         machine.native([])
         native = machine.end()
         machine.vm([])
@@ -162,12 +165,12 @@ def measure_boot() -> Boot:
         return Boot(native, whole - before, before, started.number("load_us") * 1000)
 
 
-def _measure_work(names: Sequence[str]) -> dict[str, Workload]:
+def _measure_work(names: Sequence[str], cpu: str | None) -> dict[str, Workload]:
     if not names:
         return {}
     with tempfile.TemporaryDirectory(prefix="bulkhead-") as folder:
         build()
-        machine = _Machine(Path(folder))
+        machine = _Machine(Path(folder), cpu)
         machine.native(names)
         machine.end()
         native = machine.said()

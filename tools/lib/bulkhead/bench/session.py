@@ -47,7 +47,7 @@ def measure(names: Sequence[str], cpu: str | None, others: Sequence[str], scratc
             elif BY_NAME[name].group != "linux":
                 results.operations[name] = bench.operation(name)
         status.update("measuring Linux")
-        works = linux([name for name in names if name.startswith(_LINUX)])
+        works = linux([name for name in names if name.startswith(_LINUX)], cpu)
         results.operations |= _figures(works, names)
         for peer in others:
             status.update(f"measuring {peer}")
@@ -67,10 +67,10 @@ def check(others: Sequence[str]) -> None:
         peers.fetch(peer)
 
 
-def linux(names: Sequence[str]) -> list[Workload]:
-    """Linux's workloads, in a VM and natively. The CPU is always the board's own."""
+def linux(names: Sequence[str], cpu: str | None) -> list[Workload]:
+    """Linux's workloads, in a VM and natively."""
     wanted = {_CONSOLE if name == _BYTE else name.removeprefix(_LINUX) for name in names}
-    return bench_linux.measure(sorted(wanted)) if wanted else []
+    return bench_linux.measure(sorted(wanted), cpu) if wanted else []
 
 
 def _figures(works: Sequence[Workload], names: Sequence[str]) -> dict[str, Figure]:
