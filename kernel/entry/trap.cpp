@@ -93,7 +93,9 @@ inline uint64_t note_address(Vcpu& vcpu) {
 
 [[gnu::always_inline]] inline Vcpu* register_access(Core& core, Vcpu& vcpu, uint64_t esr) {
     ++vcpu.exits[exits_sysreg];
-    const Destination& to = vcpu.registers[esr >> 10 & 15];
+    const Destination* place = &vcpu.registers[esr >> 10 & 15];
+    asm("" : "+r"(place)); // computed once
+    const Destination& to = *place;
     if (to.found != Destination::current() || !(esr & op0_is_3)) [[unlikely]] { return find_register(core, vcpu, {esr}); }
     return request_from_vm(core, vcpu, to, register_request(vcpu, esr));
 }

@@ -65,11 +65,16 @@ static_assert(offsetof(EagerState, cntv_ctl_el0) == 104 && offsetof(LazyState, i
 // These take the whole vCPU, so that no address is computed: what they name is `%1` bytes behind it.
 /// Saves what a VM owns and a native partition could touch; stops its CNTV.
 template <class Vcpu> [[gnu::always_inline]] inline void save_el1(Vcpu& vcpu) {
+    if (ras()) [[unlikely]] {
+        vcpu.extra.vdisr_el2 = read<VdisrEl2>().bits;
+        write<VdisrEl2>({});
+    }
     asm volatile(EAGER(SAVE) "msr cntv_ctl_el0, xzr" : : "r"(&vcpu), "i"(offsetof(Vcpu, eager)) : "x9", "x10", "memory");
 }
 /// Loads them again. CVAL before CTL: an old CVAL must not fire.
 template <class Vcpu> [[gnu::always_inline]] inline void load_el1(const Vcpu& vcpu) {
     asm volatile(EAGER(LOAD) : : "r"(&vcpu), "i"(offsetof(Vcpu, eager)) : "x9", "x10", "memory");
+    if (ras()) [[unlikely]] { write<VdisrEl2>({vcpu.extra.vdisr_el2}); }
 }
 /// Between two VMs: the registers that trap in native partitions and so stayed behind.
 inline void save_lazy(LazyState& state) { asm volatile(LAZY(SAVE) : : "r"(&state), "i"(0) : "x9", "x10", "memory"); }

@@ -34,9 +34,9 @@ inline void step_back(uint64_t bytes) { hw::write<hw::ElrEl2>({hw::read<hw::ElrE
         step_back(behind);
         return make_request(core, guest, to.endpoint, to.badge);
     }
+    hw::save_el1(guest);
     hw::save_native(guest.context);
     guest.context.pc -= behind;
-    hw::save_el1(guest);
     guest.endpoint = to.endpoint;
     guest.badge = to.badge;
     return serve(guest, server, to.badge, request, [&] { enter_native(core, server, native_pstate); });

@@ -294,7 +294,6 @@ void inject_serror(Vcpu& vcpu, uint64_t syndrome) {
 }
 
 void exchange_extra(Core& core, Vcpu& vcpu) {
-    if (hw::has_ras()) { hw::exchange<hw::VdisrEl2>(vcpu.extra.vdisr_el2); }
     if (hw::has_sme()) { hw::exchange<hw::Tpidr2El0>(vcpu.extra.tpidr2_el0); }
     if (vcpu.controls.hcr & HcrEl2::pauth.mask) { hw::exchange_keys(vcpu.extra.keys); }
     if (vcpu.own_pmu) {

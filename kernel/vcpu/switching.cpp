@@ -122,7 +122,7 @@ void take_fp(Core& core, Vcpu& vcpu) {
         vcpu.controls.vmpidr = 1ull << 31 | index;
         vcpu.controls.cptr = cptr.bits;
         vcpu.controls.ich_hcr = IchHcrEl2::en(1).bits;
-        vcpu.leaves_slowly = hw::has_ras() || hw::has_sme();
+        vcpu.leaves_slowly = hw::has_sme();
         init_interrupts(vcpu);
     }
     partition.vcpus[index] = &vcpu;

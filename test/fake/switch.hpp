@@ -36,8 +36,15 @@ inline void load_place(const Context& context, uint64_t pstate) { load_native(co
 template <class Vcpu> void save_el1(Vcpu& vcpu) {
     vcpu.eager = in_hardware().eager;
     in_hardware().eager.cntv_ctl_el0 = 0;
+    if (ras()) {
+        vcpu.extra.vdisr_el2 = read<VdisrEl2>().bits;
+        write<VdisrEl2>({});
+    }
 }
-template <class Vcpu> void load_el1(const Vcpu& vcpu) { in_hardware().eager = vcpu.eager; }
+template <class Vcpu> void load_el1(const Vcpu& vcpu) {
+    in_hardware().eager = vcpu.eager;
+    if (ras()) { write<VdisrEl2>({vcpu.extra.vdisr_el2}); }
+}
 template <class Vcpu> void clear_el1(const Vcpu& vcpu) {
     in_hardware().eager = {};
     in_hardware().eager.sctlr_el1 = vcpu.controls.sctlr;

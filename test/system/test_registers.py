@@ -27,6 +27,7 @@ def test_no_register_leaks_or_is_corrupted(machine: Harness, cpu: str) -> None:
         for name, value in re.findall(r"register (\w+) (0x[0-9a-f]+)", machine.streams[vm].text):
             own.setdefault(name, set()).add(int(value, 16))
     assert "pmevcntr0_el0" in own and ("apiakeylo_el1" in own) == (cpu == "max")
+    assert ("disr_el1" in own) == (cpu in ("cortex-a76", "neoverse-n1"))
     machine.expect(event="done", source="hostile")
     for vm in VMS:
         machine.expect("rounds", vm)
