@@ -33,7 +33,7 @@ constexpr Access accesses[] = {{VI::group1.shift, 1, Access::assign},      {VI::
                                {VI::edge.shift, 1, Access::assign, 16, 1}, {VI::target.shift, 8, Access::assign, 1}};
 
 /// Whose interrupt it is: null for an SPI.
-Result<Vcpu*> owner(const Partition& vm, uint64_t intid, uint64_t vcpu) {
+[[gnu::always_inline]] inline Result<Vcpu*> owner(const Partition& vm, uint64_t intid, uint64_t vcpu) {
     if (!vm.interrupts || !vm.interrupts->has(intid)) { return Status::bad_argument; }
     if (intid >= VirtualInterrupts::first_spi) { return nullptr; }
     Vcpu* own = vcpu < max_vcpus_per_partition ? vm.vcpus[vcpu] : nullptr;

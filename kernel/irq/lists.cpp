@@ -194,27 +194,26 @@ bool deliverable(const Vcpu& vcpu) {
     vcpu.interrupts.dirty.store(0, std::memory_order_relaxed);
 }
 
-/// An edge that is pending again, and still has its list register, goes back into it: if no other interrupt waits for one.
+/// An edge that is pending again, and still has its list register, goes back into it, if nothing else is to be done.
 void before_guest(Core& core, Vcpu& vcpu) {
     auto& own = vcpu.interrupts;
     VirtualInterrupts& all = *vcpu.partition->interrupts;
     const unsigned dirty = own.dirty.exchange(0, std::memory_order_acquire);
-    const bool plain = own.used && vcpu.controls.ich_hcr == IchHcrEl2::en(1).bits && !is(own.word[timer], VI::held);
-    if (dirty & VcpuInterrupts::fill_anew || !plain) { return fold_and_fill(core, vcpu); }
-    for (unsigned left = dirty / VcpuInterrupts::again(0); left; left &= left - 1) {
-        const auto n = static_cast<unsigned>(__builtin_ctz(left));
-        const Value<IchLr> lr{hw::read_lr(n)};
-        all.lock.lock();
-        Word& w = word_of(all, &vcpu, own.listed[n]);
-        const bool again = are(w, moves | is_loaded, is_loaded | VI::latch(1)) && all.ctlr & 2;
-        if (!again || lr.bits & (IchLr::hw.mask | IchLr::eoi.mask)) {
-            all.lock.unlock();
-            return fold_and_fill(core, vcpu);
-        }
+    const bool more = dirty <= VcpuInterrupts::fill_anew || dirty & (dirty - 1) || vcpu.controls.ich_hcr != IchHcrEl2::en(1).bits;
+    if (more || !own.used || is(own.word[timer], VI::held)) { return fold_and_fill(core, vcpu); }
+    const auto n = static_cast<unsigned>(__builtin_ctz(dirty / VcpuInterrupts::again(0)));
+    const Value<IchLr> lr{hw::read_lr(n)};
+    all.lock.lock();
+    const unsigned intid = own.listed[n];
+    Word& w = word_of(all, &vcpu, intid);
+    const bool again = are(w, moves | is_loaded, is_loaded | VI::latch(1)) && all.ctlr & 2;
+    if (again && !(lr.bits & IchLr::hw.mask) && !(lr.bits & IchLr::eoi.mask)) {
         w = w.with(VI::latch, 0).with(VI::loaded_latch, 1).with(VI::loaded_active, lr.get(IchLr::state) >> 1);
         all.lock.unlock();
-        hw::write_lr(n, lr.bits | IchLr::pending << IchLr::state.shift);
+        return hw::write_lr(n, lr.bits | IchLr::pending << IchLr::state.shift);
     }
+    all.lock.unlock();
+    fold_and_fill(core, vcpu);
 }
 
 void fold_for_others(Core& core, Vcpu& vcpu) {

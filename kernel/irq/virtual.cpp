@@ -89,8 +89,7 @@ void InterruptUpdate::change(Vcpu* own, unsigned intid, Word clear, Word set) {
     touch(w.get(VI::holder), again ? VcpuInterrupts::again(w.get(VI::list_register)) : VcpuInterrupts::fill_anew);
 }
 
-/// noinline: the short way needs no frame for it.
-[[gnu::noinline]] static void set_line_generally(Core& core, Partition& vm, Vcpu* own, unsigned intid, Line level) {
+void set_line_generally(Core& core, Partition& vm, Vcpu* own, unsigned intid, Line level) {
     InterruptUpdate update(core, vm);
     Word before = update.word(own, intid);
     if (level == Line::lower) { return update.change(own, intid, VI::line(1), {}); }
@@ -99,15 +98,13 @@ void InterruptUpdate::change(Vcpu* own, unsigned intid, Word clear, Word set) {
     update.change(own, intid, {}, VI::line(1) | Word{}.with(VI::latch, rises));
 }
 
-/// A pulse mostly finds its interrupt in a list register, where the last one left it.
-void set_line(Core& core, Partition& vm, Vcpu* own, unsigned intid, Line level) {
-    if (level != Line::pulse) { return set_line_generally(core, vm, own, intid, level); }
+void pulse(Core& core, Partition& vm, Vcpu* own, unsigned intid) {
     VirtualInterrupts& all = *vm.interrupts;
     all.lock.lock();
     Word& w = word_of(all, own, intid);
     if (!are(w, VI::listed(1) | VI::latch(1), VI::listed(1))) {
         all.lock.unlock();
-        return set_line_generally(core, vm, own, intid, level);
+        return set_line_generally(core, vm, own, intid, Line::pulse);
     }
     Vcpu& holder = *vm.vcpus[w.get(VI::holder)]; // who has one does not go
     w = w | VI::latch(1);

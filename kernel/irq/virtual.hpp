@@ -57,7 +57,12 @@ private:
 
 /// What the input of a virtual interrupt does; the numbers are Hypercall::interrupt_line's.
 enum class Line : uint64_t { lower = 0, raise = 1, pulse = 2 };
-void set_line(Core& core, Partition& vm, Vcpu* own, unsigned intid, Line level);
+void set_line_generally(Core& core, Partition& vm, Vcpu* own, unsigned intid, Line level);
+/// A pulse mostly finds its interrupt in a list register, where the last one left it.
+void pulse(Core& core, Partition& vm, Vcpu* own, unsigned intid);
+inline void set_line(Core& core, Partition& vm, Vcpu* own, unsigned intid, Line level) {
+    level == Line::pulse ? pulse(core, vm, own, intid) : set_line_generally(core, vm, own, intid, level);
+}
 /// True if every pending and active state of these interrupts is what the guest sees now; else
 /// other cores have been asked: the hypercall of `self` restarts.
 bool up_to_date(Core& core, Vcpu& self, Partition& vm, Vcpu* own, unsigned first, unsigned count);

@@ -5,18 +5,19 @@
 
 namespace bulkhead {
 
-/// What is asked for together is together, and below bit 16: so it is one instruction.
+/// The flags are below bit 16, and what is asked for or set together is side by side: one instruction does it.
 struct VirtualInterrupt : Fields<VirtualInterrupt> {
     static constexpr F<0> line{};   ///< level of the input
-    static constexpr F<1> latch{};  ///< pending whatever the line: an edge, or set by software
-    static constexpr F<2> active{}; ///< ... and not in a list register
-    static constexpr F<3> held{};   ///< the physical one is active for it, and it is in no list register with HW=1
-    // While listed: what went along into the list register (9, 10) and has been cleared since by software
-    static constexpr F<4> cancel_latch{};
-    static constexpr F<5> cancel_active{};
-    static constexpr F<6> enabled{};
-    static constexpr F<7> group1{}; ///< group 0 is never delivered
-    static constexpr F<8> listed{}; ///< in a list register of vCPU `holder`: `list_register`
+    static constexpr F<1> active{}; ///< ... and not in a list register
+    static constexpr F<2> held{};   ///< the physical one is active for it, and it is in no list register with HW=1
+    // While listed: of what went along (9, 10), what has been cleared since by software
+    static constexpr F<3> cancel_latch{};
+    static constexpr F<4> cancel_active{};
+    static constexpr F<5> enabled{};
+    static constexpr F<6> group1{}; ///< group 0 is never delivered
+    static constexpr F<7> listed{}; ///< in a list register of vCPU `holder`: `list_register`
+    static constexpr F<8> latch{};  ///< pending whatever the line: an edge, or set by software
+    // While listed: what went along into the list register
     static constexpr F<9> loaded_latch{};
     static constexpr F<10> loaded_active{};
     static constexpr F<11> linked{}; ///< to physical interrupt `pintid`

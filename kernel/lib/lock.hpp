@@ -11,12 +11,12 @@ namespace bulkhead {
 class SpinLock {
 public:
     [[gnu::always_inline]] void lock() {
-        while (flag_.exchange(true, std::memory_order_acquire)) { hw::yield(); }
+        while (flag_.exchange(1, std::memory_order_acquire)) { hw::yield(); }
     }
-    void unlock() { flag_.store(false, std::memory_order_release); }
+    void unlock() { flag_.store(0, std::memory_order_release); }
 
 private:
-    std::atomic<bool> flag_{false};
+    std::atomic<uint32_t> flag_{0};
 };
 
 /// Taken by every hypercall that changes mappings, derivation, capability tables or objects.

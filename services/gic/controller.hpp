@@ -44,7 +44,7 @@ public:
     /// `sender`.
     [[gnu::always_inline]] void send_sgi(unsigned group, unsigned sender, uint64_t value) {
         const unsigned intid = sgir::intid(value);
-        unsigned left = value & ~vm_.by_index ? targets(sender, value) : static_cast<unsigned>(value & sgir::list);
+        unsigned left = value & ~vm_.by_index ? targets(vm_, sender, value) : static_cast<unsigned>(value & sgir::list);
         for (; left != 0; left &= left - 1) {
             const auto vcpu = static_cast<unsigned>(__builtin_ctz(left));
             if ((load(state_.own[vcpu].group) >> intid & 1) == group) { core_.pulse(vcpu, intid); }
@@ -64,15 +64,15 @@ private:
     }
 
     /// A bit per vCPU.
-    [[gnu::noinline]] unsigned targets(unsigned sender, uint64_t value) const {
+    [[gnu::noinline]] static unsigned targets(const Vm& vm, unsigned sender, uint64_t value) {
         unsigned found = 0;
-        for (unsigned vcpu = 0; vcpu < vm_.vcpus; ++vcpu) { found |= is_target(value, sender, vcpu) ? 1u << vcpu : 0; }
+        for (unsigned vcpu = 0; vcpu < vm.vcpus; ++vcpu) { found |= is_target(vm, value, sender, vcpu) ? 1u << vcpu : 0; }
         return found;
     }
 
-    bool is_target(uint64_t value, unsigned sender, unsigned vcpu) const {
+    static bool is_target(const Vm& vm, uint64_t value, unsigned sender, unsigned vcpu) {
         if (value & sgir::irm) { return vcpu != sender; } // all but self
-        const uint32_t affinity = vm_.affinity[vcpu];
+        const uint32_t affinity = vm.affinity[vcpu];
         const auto cluster = (value >> 48 & 0xff) << 16 | (value >> 32 & 0xff) << 8 | (value >> 16 & 0xff);
         const auto range = value >> 44 & 0xf; // RS: which 16 values of Aff0 the list means
         return affinity >> 8 == cluster && (affinity & 0xff) / 16 == range && (value >> affinity % 16 & 1);

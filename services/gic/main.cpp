@@ -45,13 +45,14 @@ struct Service {
         return m.badge < client_count && m.vcpu < clients[m.badge].vm.vcpus ? &clients[m.badge] : nullptr;
     }
 
-    Answer on(service::MmioRead const& m) const {
+    // noinline: the loop needs no registers for them.
+    [[gnu::noinline]] Answer on(service::MmioRead const& m) const {
         auto* client = client_of(m);
         if (!client) { return Answer::abort(); }
         return Answer::advance(client->controller().read(m.address, m.size));
     }
 
-    Answer on(service::MmioWrite const& m) const {
+    [[gnu::noinline]] Answer on(service::MmioWrite const& m) const {
         auto* client = client_of(m);
         if (!client) { return Answer::abort(); }
         if (client->state->was_done(m.vcpu, m.repeated, m.sequence)) { return Answer::advance(); }
@@ -71,8 +72,9 @@ struct Service {
     bool quick(service::SysregWrite const& m, Answer& answer) const {
         auto* client = client_of(m);
         if (!client || m.reg != icc_sgi1r || m.repeated) { return false; }
+        VmState& state = *client->state;
         client->controller().send_sgi(1, m.vcpu, m.value);
-        client->state->note_done(m.vcpu, m.sequence);
+        state.note_done(m.vcpu, m.sequence);
         answer = Answer::advance();
         return true;
     }
