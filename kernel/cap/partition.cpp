@@ -30,14 +30,13 @@ uint16_t free_vmid() {
 
 void release_vmid(uint16_t vmid) { vmids[vmid / 64] &= ~(1ull << vmid % 64); }
 
-Result<Slot*> Partition::find(abi::Handle handle, ObjectType wanted, unsigned rights, Capability& copy) const {
-    if (handle >= slots) [[unlikely]] { return Status::bad_handle; }
-    copy = table[handle];
-    Slot* slot = objects.find(copy.object);
-    if (!slot) [[unlikely]] { return Status::bad_handle; }
-    if (slot->type != wanted) [[unlikely]] { return Status::bad_type; }
-    if ((copy.rights & rights) != rights) [[unlikely]] { return Status::no_right; }
-    return slot;
+Result<Target> Partition::find(abi::Handle handle, ObjectType wanted, unsigned rights) const {
+    if (handle >= slots) { return Status::bad_handle; }
+    const Target target{objects.find(table[handle].object), &table[handle]};
+    if (!target.slot) { return Status::bad_handle; }
+    if (wanted != ObjectType::none && target.slot->type != wanted) { return Status::bad_type; }
+    if (rights & ~target.capability->rights) { return Status::no_right; }
+    return target;
 }
 
 uint64_t partition_pages(abi::PartitionKind kind, uint32_t slots) {

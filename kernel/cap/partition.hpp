@@ -24,13 +24,12 @@ struct TrapRoute {
 struct VirtualInterrupts; // irq/virtual.hpp
 constexpr unsigned max_vcpus_per_partition = 8;
 
-/// What a lookup yields: the object, and the capability as it was then.
-template <class T> struct Found {
-    T* object = nullptr;
-    Slot* slot = nullptr;
-    Capability capability{};
-    T* operator->() const { return object; }
-    T& operator*() const { return *object; }
+/// What a handle names. Nobody else gets the capability's place before every core has left EL2 (Partition::drop_ticket), so that its
+/// rights and badge stay. Its object does under `mutation`; else a drop on another core makes it none.
+struct Target {
+    Slot* slot;
+    const Capability* capability;
+    template <class T> T& as() const;
 };
 
 struct Partition {
@@ -53,17 +52,9 @@ struct Partition {
     uint64_t drop_ticket;                       ///< quiescence since a capability was cleared last
     char name[24];
 
-    template <class T> static T* object_in(Slot& slot);
-
-    /// The slot of the object behind `handle` if it is alive, of this type, and the capability, which is copied, has all of
-    /// `rights`. Takes no lock.
-    Result<Slot*> find(abi::Handle handle, ObjectType type, unsigned rights, Capability& copy) const;
-    template <class T> [[gnu::always_inline]] Result<Found<T>> lookup(abi::Handle handle, unsigned rights) const {
-        Capability capability;
-        Result<Slot*> slot = find(handle, T::type, rights, capability);
-        if (!slot.ok()) [[unlikely]] { return slot.status(); }
-        return Found<T>{object_in<T>(*slot.value()), slot.value(), capability};
-    }
+    /// The object behind `handle`: alive, of this type (none: of any), and its capability, which has all of `rights`. Takes no lock.
+    Result<Target> find(abi::Handle handle, ObjectType type, unsigned rights) const;
+    template <class T> Result<Target> lookup(abi::Handle handle, unsigned rights) const { return find(handle, T::type, rights); }
 };
 
 /// What a partition is made of: pages, in order: itself, its capabilities, for a VM its virtual
@@ -93,11 +84,11 @@ Result<Capability*> free_slot(Core& core, Partition& partition, uint64_t index);
 void fill_slot(Capability& capability, ObjectRef object, uint64_t rights, uint64_t badge);
 void clear_slot(Partition& partition, Capability& capability);
 
-template <> inline Memory* Partition::object_in(Slot& slot) { return &slot.memory; }
-template <> inline Endpoint* Partition::object_in(Slot& slot) { return &slot.endpoint; }
-template <> inline Notification* Partition::object_in(Slot& slot) { return &slot.notification; }
-template <> inline Interrupt* Partition::object_in(Slot& slot) { return &slot.interrupt; }
-template <> inline Partition* Partition::object_in(Slot& slot) { return slot.partition; }
-template <> inline Vcpu* Partition::object_in(Slot& slot) { return slot.vcpu; }
+template <> inline Memory& Target::as() const { return slot->memory; }
+template <> inline Endpoint& Target::as() const { return slot->endpoint; }
+template <> inline Notification& Target::as() const { return slot->notification; }
+template <> inline Interrupt& Target::as() const { return slot->interrupt; }
+template <> inline Partition& Target::as() const { return *slot->partition; }
+template <> inline Vcpu& Target::as() const { return *slot->vcpu; }
 
 } // namespace bulkhead

@@ -17,22 +17,18 @@ static Result<uint64_t> badge_for(const Slot& slot, uint64_t old, uint64_t wante
 }
 
 Status delegate(Core& core, Vcpu& self, const Arguments& arguments, Target target) {
-    const Partition& own = *self.partition;
-    const uint64_t handle = arguments.x[2], rights = arguments.x[3];
-    if (handle >= own.slots) { return Status::bad_handle; }
-    const Capability& source = own.table[handle];
-    const Slot* slot = objects.find(source.object);
-    if (!slot) { return Status::bad_handle; }
-    if (rights & ~uint64_t{source.rights}) { return Status::no_right; }
-    const uint64_t badge = TRY(badge_for(*slot, source.badge, arguments.x[4]));
+    const Target source = TRY(self.partition->find(arguments.x[2], ObjectType::none, 0));
+    const uint64_t rights = arguments.x[3];
+    if (rights & ~uint64_t{source.capability->rights}) { return Status::no_right; }
+    const uint64_t badge = TRY(badge_for(*source.slot, source.capability->badge, arguments.x[4]));
     Capability* destination = TRY(free_slot(core, target.as<Partition>(), arguments.x[1]));
-    fill_slot(*destination, source.object, rights, badge);
+    fill_slot(*destination, source.capability->object, rights, badge);
     return Status::ok;
 }
 
 Status drop(Core&, Vcpu& self, const Arguments& arguments, Target) {
     Partition* partition = self.partition;
-    if (arguments.x[1] != 0) { partition = TRY(partition->lookup<Partition>(arguments.x[1], abi::right::delegate)).object; }
+    if (arguments.x[1] != 0) { partition = &TRY(partition->lookup<Partition>(arguments.x[1], abi::right::delegate)).as<Partition>(); }
     const uint64_t index = arguments.x[0];
     if (index >= partition->slots || !partition->table[index].object) { return Status::bad_handle; }
     clear_slot(*partition, partition->table[index]);

@@ -14,15 +14,8 @@ using Arguments = Context;
 /// already done is recorded in the objects. Every wait of the core (for a lock, for another core, for a long range) is this.
 constexpr Status restart{0x8000'0000'0000'0000};
 
-/// What x0 names, as the gate has found it: alive, of the right type, with the rights that the hypercall needs. Nothing behind a
-/// gate without a type.
-struct Target {
-    Slot* slot;
-    const Capability* capability;
-    template <class T> T& as() const { return *Partition::object_in<T>(*slot); }
-};
-
-/// The status goes to x0. Results, on success only, a handler writes to self.context.x[1..8] itself.
+/// `target`: what x0 names, as the gate has found it; nothing behind a gate without a type. The status goes to x0. Results, on
+/// success only, a handler writes to self.context.x[1..8] itself.
 using HypercallHandler = Status(Core& core, Vcpu& self, const Arguments& arguments, Target target);
 
 namespace hypercall {

@@ -128,11 +128,11 @@ Status interrupt_bind(Core& core, Vcpu& self, const Arguments& arguments, Target
     Interrupt& interrupt = target.as<Interrupt>();
     if (arguments.x[3] == 1) {
         auto vm = TRY(mine.lookup<Partition>(arguments.x[1], abi::right::configure_interrupts));
-        return bind_to_vm(core, interrupt, vm.capability.object, arguments.x[2]);
+        return bind_to_vm(core, interrupt, vm.capability->object, arguments.x[2]);
     }
     auto notification = TRY(mine.lookup<Notification>(arguments.x[1], abi::right::serve));
     if (arguments.x[3] != 0 || arguments.x[2] >= 64) { return Status::bad_argument; }
-    bind_to_notification(core, interrupt, notification.capability.object, static_cast<unsigned>(arguments.x[2]));
+    bind_to_notification(core, interrupt, notification.capability->object, static_cast<unsigned>(arguments.x[2]));
     return Status::ok;
 }
 

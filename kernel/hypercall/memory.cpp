@@ -63,15 +63,15 @@ Status revoke(Core& core, Vcpu& self, const Arguments&, Target target) {
 Status map(Core& core, Vcpu& self, const Arguments& arguments, Target target) {
     const uint64_t access = arguments.x[3];
     if (!valid_access(access)) { return Status::bad_argument; }
-    auto memory = TRY(self.partition->lookup<Memory>(arguments.x[1], right::map_memory));
-    if ((memory.capability.rights & rights_for(access)) != rights_for(access)) { return Status::no_right; }
-    const bool device = memory->memory_type == abi::MemoryType::device;
+    const Target named = TRY(self.partition->lookup<Memory>(arguments.x[1], rights_for(access)));
+    const Memory& memory = named.as<Memory>();
+    const bool device = memory.memory_type == abi::MemoryType::device;
     if (device && access & abi::access::execute) { return Status::bad_argument; }
     const GuestAddr ipa{arguments.x[2]};
-    const bool fits = memory->size <= ipa_limit && ipa.value <= ipa_limit - memory->size;
+    const bool fits = memory.size <= ipa_limit && ipa.value <= ipa_limit - memory.size;
     if (!fits || !page_aligned(ipa.value)) { return Status::bad_argument; }
     const Mapping mapping{target.capability->object, ipa, access};
-    return run([&] { return map_step(core, self, *memory.slot, target.as<Partition>(), mapping); });
+    return run([&] { return map_step(core, self, *named.slot, target.as<Partition>(), mapping); });
 }
 
 Status unmap(Core& core, Vcpu& self, const Arguments&, Target target) {
@@ -86,9 +86,9 @@ Status map_device(Core&, Vcpu& self, const Arguments& arguments, Target target) 
     if (ipa.value > ipa_limit - pages * page_size) { return Status::bad_argument; }
     DevicePage page;
     if (arguments.x[3] != ~uint64_t{0}) {
-        auto endpoint = TRY(self.partition->lookup<Endpoint>(arguments.x[3], right::serve));
+        const Target endpoint = TRY(self.partition->lookup<Endpoint>(arguments.x[3], right::serve));
         if (badge >> 32 != 0) { return Status::bad_argument; }
-        page = DevicePage::make(endpoint.capability.object, static_cast<uint32_t>(badge));
+        page = DevicePage::make(endpoint.capability->object, static_cast<uint32_t>(badge));
     }
     uint64_t count = 0;
     const Status status = run([&] {

@@ -28,12 +28,13 @@ Status publish(const Making& making, Slot& slot) {
 
 /// The memory in x1, all of it zeroed and in EL2's hands.
 Result<Slot*> donated(const Making& making, uint64_t pages) {
-    auto memory = TRY(making.self.partition->lookup<Memory>(making.arguments.x[1], right::donate));
-    if (memory->memory_type != abi::MemoryType::normal || !memory->donatable) { return Status::bad_argument; }
-    if (memory->size / page_size < pages) { return Status::no_memory; }
-    if (memory->first_child != 0 || memory->revoking) { return Status::bad_state; }
-    TRY(run([&] { return donate_step(making.core, making.self, *memory.slot); }));
-    return memory.slot;
+    Slot* slot = TRY(making.self.partition->lookup<Memory>(making.arguments.x[1], right::donate)).slot;
+    const Memory& memory = slot->memory;
+    if (memory.memory_type != abi::MemoryType::normal || !memory.donatable) { return Status::bad_argument; }
+    if (memory.size / page_size < pages) { return Status::no_memory; }
+    if (memory.first_child != 0 || memory.revoking) { return Status::bad_state; }
+    TRY(run([&] { return donate_step(making.core, making.self, *slot); }));
+    return slot;
 }
 
 void name_run_time(Partition& partition) {
@@ -46,10 +47,10 @@ Status create_partition(const Making& making) {
     const uint64_t kind_value = making.arguments.x[3], slots = making.arguments.x[4];
     if (kind_value > static_cast<uint64_t>(abi::PartitionKind::vm)) { return Status::bad_argument; }
     if (slots == 0 || slots > max_slots) { return Status::bad_argument; }
-    auto supervisor = TRY(making.self.partition->lookup<Notification>(making.arguments.x[5], right::signal));
+    const Capability& supervisor = *TRY(making.self.partition->lookup<Notification>(making.arguments.x[5], right::signal)).capability;
     const uint64_t signal = making.arguments.x[6];
     if (signal >= 64) { return Status::bad_argument; }
-    if (supervisor.capability.badge && !(supervisor.capability.badge >> signal & 1)) { return Status::no_right; }
+    if (supervisor.badge && !(supervisor.badge >> signal & 1)) { return Status::no_right; }
     const auto kind = static_cast<abi::PartitionKind>(kind_value);
     const auto count = static_cast<uint32_t>(slots);
     const uint16_t vmid = free_vmid();
@@ -61,7 +62,7 @@ Status create_partition(const Making& making) {
     const uint16_t index = objects.index(slot);
     const Memory& memory = donor->memory;
     slot.partition = &init_partition(memory.base, memory.size / page_size, {index, vmid, kind, count, run_time_spis});
-    slot.partition->supervisor = supervisor.capability.object;
+    slot.partition->supervisor = supervisor.object;
     slot.partition->supervisor_signal = static_cast<uint8_t>(signal);
     slot.donor = objects.index(*donor);
     name_run_time(*slot.partition);
@@ -71,15 +72,15 @@ Status create_partition(const Making& making) {
 
 Status create_vcpu(const Making& making) {
     const uint64_t* x = making.arguments.x;
-    auto partition = TRY(making.self.partition->lookup<Partition>(x[3], right::create_vcpu));
+    Partition& partition = TRY(making.self.partition->lookup<Partition>(x[3], right::create_vcpu)).as<Partition>();
     if (x[4] >= max_vcpus_per_partition || x[5] >= core_count || x[6] >= abi::priorities) { return Status::bad_argument; }
-    const bool leaving = objects.find_dying(partition->leaving[x[4]]) != nullptr;
-    if (partition->vcpus[x[4]] || leaving) { return Status::no_slot; }
+    const bool leaving = objects.find_dying(partition.leaving[x[4]]) != nullptr;
+    if (partition.vcpus[x[4]] || leaving) { return Status::no_slot; }
     Slot* donor = TRY(donated(making, 1));
     Slot& slot = *objects.take(ObjectType::vcpu);
     Vcpu& vcpu = *hw::pointer<Vcpu>(donor->memory.base);
     vcpu.object_index = objects.index(slot);
-    init_vcpu(vcpu, *partition, static_cast<unsigned>(x[4]), static_cast<unsigned>(x[5]), static_cast<unsigned>(x[6]));
+    init_vcpu(vcpu, partition, static_cast<unsigned>(x[4]), static_cast<unsigned>(x[5]), static_cast<unsigned>(x[6]));
     slot.vcpu = &vcpu;
     slot.donor = objects.index(*donor);
     finish_donation(donor->memory, vcpu.object_index);
@@ -95,12 +96,12 @@ Status create_endpoint(const Making& making) {
 }
 
 Status create_notification(const Making& making) {
-    auto vcpu = TRY(making.self.partition->lookup<Vcpu>(making.arguments.x[3], right::control));
-    if (!vcpu->native) { return Status::bad_argument; }
-    if (takes_signals(*vcpu)) { return Status::bad_state; }
+    Vcpu& vcpu = TRY(making.self.partition->lookup<Vcpu>(making.arguments.x[3], right::control)).as<Vcpu>();
+    if (!vcpu.native) { return Status::bad_argument; }
+    if (takes_signals(vcpu)) { return Status::bad_state; }
     Slot& slot = *objects.take(ObjectType::notification);
-    slot.notification.target = vcpu.object;
-    __atomic_store_n(&vcpu->notification, &slot.notification, __ATOMIC_RELEASE);
+    slot.notification.target = &vcpu;
+    __atomic_store_n(&vcpu.notification, &slot.notification, __ATOMIC_RELEASE);
     return publish(making, slot);
 }
 
@@ -138,23 +139,23 @@ Status destroy(Core& core, Vcpu& self, const Arguments& arguments, Target) {
 }
 
 Status bind(Core&, Vcpu& self, const Arguments& arguments, Target target) {
-    auto vcpu = TRY(self.partition->lookup<Vcpu>(arguments.x[1], right::control));
-    if (!vcpu->native) { return Status::bad_argument; }
-    Vcpu*& server = target.as<Endpoint>().server[vcpu->core];
-    if (server && server != vcpu.object) { return Status::bad_state; }
-    vcpu->serves = true;
-    __atomic_store_n(&server, vcpu.object, __ATOMIC_RELEASE);
+    Vcpu& vcpu = TRY(self.partition->lookup<Vcpu>(arguments.x[1], right::control)).as<Vcpu>();
+    if (!vcpu.native) { return Status::bad_argument; }
+    Vcpu*& server = target.as<Endpoint>().server[vcpu.core];
+    if (server && server != &vcpu) { return Status::bad_state; }
+    vcpu.serves = true;
+    __atomic_store_n(&server, &vcpu, __ATOMIC_RELEASE);
     Destination::forget_all();
     return Status::ok;
 }
 
 Status route(Core&, Vcpu& self, const Arguments& arguments, Target target) {
     auto& vm = target.as<Partition>();
-    auto endpoint = TRY(self.partition->lookup<Endpoint>(arguments.x[2], right::serve));
+    const Target endpoint = TRY(self.partition->lookup<Endpoint>(arguments.x[2], right::serve));
     const uint64_t trap = arguments.x[1], badge = arguments.x[3];
     if (trap >= static_cast<uint64_t>(abi::Trap::count) || badge >> 32 != 0) { return Status::bad_argument; }
     if (vm.kind != abi::PartitionKind::vm) { return Status::bad_type; }
-    vm.traps[trap] = {endpoint.capability.object, static_cast<uint32_t>(badge)};
+    vm.traps[trap] = {endpoint.capability->object, static_cast<uint32_t>(badge)};
     Destination::forget_all();
     return Status::ok;
 }

@@ -8,9 +8,7 @@ namespace bulkhead::fake {
 inline Result<Target> pass_gate(const Partition& caller, uint64_t x0, uint64_t number) {
     const Gate& gate = hypercall_gates[number];
     if (gate.type == ObjectType::none) { return Target{}; }
-    Capability copy;
-    Slot* slot = TRY(caller.find(x0, gate.type, gate.rights, copy));
-    return Target{slot, &caller.table[x0]};
+    return caller.find(x0, gate.type, gate.rights);
 }
 
 } // namespace bulkhead::fake

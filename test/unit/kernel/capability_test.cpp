@@ -28,7 +28,7 @@ TEST_CASE("a lookup checks bounds, life, type and rights", "[cap]") {
     w.grant(30, 20, right::serve);
     const Partition& root = *w.root;
     CHECK(root.lookup<Endpoint>(endpoint, right::call).ok());
-    CHECK(root.lookup<Endpoint>(endpoint, right::call).value().capability.object == root.table[endpoint].object);
+    CHECK(root.lookup<Endpoint>(endpoint, right::call).value().capability->object == root.table[endpoint].object);
     CHECK(root.lookup<Endpoint>(0, 0).status() == Status::bad_handle);
     CHECK(root.lookup<Endpoint>(31, 0).status() == Status::bad_handle);
     CHECK(root.lookup<Endpoint>(512, 0).status() == Status::bad_handle);

@@ -38,7 +38,7 @@ TEST_CASE("a partition is made of donated pages", "[objects][hypercall]") {
     CHECK(w.root->table[made].rights == right::all);
     auto found = w.root->lookup<Partition>(made, right::create_vcpu);
     REQUIRE(found.ok());
-    const Partition& partition = *found.value();
+    Partition& partition = found.value().as<Partition>();
     CHECK(hw::physical(&partition) == w.memory_at(memory).base);
     CHECK(partition.slots == 100);
     CHECK(partition.kind == abi::PartitionKind::native);
@@ -47,7 +47,7 @@ TEST_CASE("a partition is made of donated pages", "[objects][hypercall]") {
     CHECK(std::string(partition.name) == "vmid-003");
     CHECK(partition.supervisor == w.root->table[handle::bell].object);
     CHECK(partition.object_quota == 0);
-    CHECK(found.value()->stage2.pool().left() == 16 - 3); // itself, its table, the root
+    CHECK(partition.stage2.pool().left() == 16 - 3); // itself, its table, the root
     for (unsigned n = 0; n < 100; ++n) { REQUIRE_FALSE(partition.table[n].object); }
     for (uint64_t n = 0; n < 16; ++n) { REQUIRE(at_el2(w.memory_at(memory).base + n * pages)); }
     CHECK_FALSE(at_el2(w.memory_at(memory).base + 16 * pages));
@@ -106,7 +106,7 @@ TEST_CASE("when no VMID is left, nothing is donated for a partition", "[objects]
     CHECK(translate(w.root->stage2, {at}) != ~0ull);
     release_vmid(77);
     REQUIRE(create(w, ObjectType::partition, memory, made, native, 1) == Status::ok);
-    CHECK(w.root->lookup<Partition>(made, 0).value()->stage2.vmid() == 77);
+    CHECK(w.root->lookup<Partition>(made, 0).value().as<Partition>().stage2.vmid() == 77);
 }
 
 TEST_CASE("pages that somebody else can reach are not donated", "[objects][hypercall]") {
