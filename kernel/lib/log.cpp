@@ -25,7 +25,7 @@ LogLine::LogLine(const char* source, const char* event, const char* suffix) {
     uint64_t seconds = ticks / frequency;
     put("[");
     for (uint64_t limit = 1000; limit > seconds && limit > 1; limit /= 10) { put(" "); }
-    decimal(seconds).put(".").decimal(ticks % frequency * 1'000'000 / frequency, 6);
+    digits(seconds, 10).put(".").digits(ticks % frequency * 1'000'000 / frequency, 10, 6);
     put("] ").put(source).put(": ").put(event).put(suffix);
 }
 
@@ -34,24 +34,15 @@ LogLine& LogLine::put(const char* text) {
     return *this;
 }
 
-LogLine& LogLine::hexadecimal(uint64_t value) {
-    char digits[] = "0x0000000000000000";
-    unsigned n = 2;
-    for (unsigned shift = value ? (63 - static_cast<unsigned>(__builtin_clzll(value))) & ~3u : 0; shift < 64; shift -= 4) {
-        digits[n++] = "0123456789abcdef"[value >> shift & 15];
-    }
-    digits[n] = 0;
-    return put(digits);
-}
-
-LogLine& LogLine::decimal(uint64_t value, unsigned width) {
-    char digits[21];
-    char* first = digits + sizeof(digits) - 1;
-    *first = 0;
+LogLine& LogLine::digits(uint64_t value, unsigned base, unsigned least) {
+    char text[21];
+    char* const end = text + sizeof(text) - 1;
+    char* first = end;
+    *end = 0;
     do {
-        *--first = static_cast<char>('0' + value % 10);
-        value /= 10;
-    } while (value != 0 || first > digits + sizeof(digits) - 1 - width);
+        *--first = "0123456789abcdef"[value % base];
+        value /= base;
+    } while (value != 0 || first > end - least);
     return put(first);
 }
 

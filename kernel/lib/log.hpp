@@ -14,14 +14,13 @@ public:
     LogLine(const LogLine&) = delete;
     LogLine& operator=(const LogLine&) = delete;
     LogLine& field(const char* key, const char* value) { return name(key).put(value); }
-    LogLine& field(const char* key, uint64_t value) { return name(key).decimal(value); }
-    LogLine& hex(const char* key, uint64_t value) { return name(key).hexadecimal(value); }
-    LogLine& word(uint64_t value) { return put(" ").hexadecimal(value); }
+    LogLine& field(const char* key, uint64_t value) { return name(key).digits(value, 10); }
+    LogLine& hex(const char* key, uint64_t value) { return name(key).put("0x").digits(value, 16); }
+    LogLine& word(uint64_t value) { return put(" 0x").digits(value, 16); }
 
 private:
     LogLine& put(const char* text);
-    LogLine& decimal(uint64_t value, unsigned width = 1);
-    LogLine& hexadecimal(uint64_t value);
+    LogLine& digits(uint64_t value, unsigned base, unsigned least = 1);
     LogLine& name(const char* key) { return put(" ").put(key).put("="); }
 };
 

@@ -9,40 +9,24 @@ namespace bulkhead::el2_map {
 
 namespace {
 
-struct alignas(page_size) Table {
-    uint64_t entries[512];
-};
-Table level1;
-constexpr uint64_t table_span = sizeof(Table) / sizeof(uint64_t) * page_size;
+alignas(page_size) uint64_t level1[512];
+constexpr uint64_t table_span = sizeof(level1) / sizeof(uint64_t) * page_size; ///< of one at level 3
 
-/// A page descriptor without its address (Arm ARM, D8.3: stage 1 attributes, EL2).
-constexpr uint64_t attributes(Permission permission) {
-    constexpr uint64_t page = 3, af = 1 << 10, inner_shareable = 3 << 8, read_only = 1 << 7;
-    constexpr uint64_t device = 1 << 2, res1_ap1 = 1 << 6, xn = 1ull << 54;
-    constexpr uint64_t common = page | af | inner_shareable | res1_ap1;
-    switch (permission) {
-    case Permission::text: return common | read_only;
-    case Permission::rodata: return common | read_only | xn;
-    case Permission::data: return common | xn;
-    default: return common | xn | device;
-    }
-}
-
-Table& next(uint64_t& entry, bool make) {
-    if (entry == 0) {
-        ASSERT(make);
-        auto page = core_pool.take(1);
-        ASSERT(page.ok());
-        entry = page.value().value | 3;
-    }
-    return *hw::pointer<Table>({entry & ~page_mask});
-}
-
-uint64_t& entry_of(PhysAddr page, bool make) {
+/// Where the descriptor of a page is; `make`: with tables where there are none.
+uint64_t* entry_of(PhysAddr page, bool make) {
     ASSERT(page.value < ipa_limit);
-    Table& level2 = next(level1.entries[page.value >> 30], make);
-    Table& level3 = next(level2.entries[page.value >> 21 & 511], make);
-    return level3.entries[page.value >> 12 & 511];
+    uint64_t* table = level1;
+    for (const unsigned shift : {30, 21}) {
+        uint64_t& entry = table[page.value >> shift & 511];
+        if (entry == 0) {
+            ASSERT(make);
+            auto made = core_pool.take(1);
+            ASSERT(made.ok());
+            entry = made.value().value | 3;
+        }
+        table = hw::pointer<uint64_t>({entry & ~page_mask});
+    }
+    return table + (page.value >> 12 & 511);
 }
 
 } // namespace
@@ -51,8 +35,8 @@ uint64_t& entry_of(PhysAddr page, bool make) {
     ASSERT(page_aligned(base.value | size));
     uint64_t* entry = nullptr;
     for (uint64_t at = base.value, end = at + size; at < end; at += page_size) {
-        entry = entry && at % table_span ? entry + 1 : &entry_of({at}, true);
-        *entry = at | attributes(permission);
+        entry = entry && at % table_span ? entry + 1 : entry_of({at}, true);
+        *entry = at | static_cast<uint64_t>(permission);
     }
 }
 
@@ -60,7 +44,7 @@ uint64_t& entry_of(PhysAddr page, bool make) {
     for (uint64_t at = base.value & ~(table_span - 1); at < base.value + size; at += table_span) { entry_of({at}, true); }
 }
 
-[[gnu::section(".text.boot")]] uint64_t root() { return hw::physical(&level1).value; }
+[[gnu::section(".text.boot")]] uint64_t root() { return hw::physical(level1).value; }
 
 [[gnu::section(".text.boot")]] Value<TcrEl2> control() {
     const uint64_t pa_range = std::min<uint64_t>(hw::read<hw::IdAa64Mmfr0>().bits & 0xf, 5);
@@ -69,14 +53,13 @@ uint64_t& entry_of(PhysAddr page, bool make) {
 }
 
 void map_donated(PhysAddr page) {
-    const uint64_t descriptor = page.value | attributes(Permission::data);
-    hw::store64(hw::physical(&entry_of(page, false)), descriptor);
+    hw::store64(hw::physical(entry_of(page, false)), page.value | static_cast<uint64_t>(Permission::data));
     hw::dsb_ishst(); // the walkers see it
     hw::isb();       // before the accesses that follow
 }
 
 void unmap(PhysAddr page) {
-    hw::store64(hw::physical(&entry_of(page, false)), 0);
+    hw::store64(hw::physical(entry_of(page, false)), 0);
     hw::dsb_ishst(); // no walk finds it any more
     hw::tlbi_vae2is(page.value);
     hw::dsb_ish();

@@ -6,7 +6,13 @@
 
 namespace bulkhead::el2_map {
 
-enum class Permission : uint8_t { text, rodata, data, device }; ///< r-x, r--, rw-, rw- Device-nGnRE
+/// What a page's descriptor says beside its address (Arm ARM, D8.3: stage 1 attributes, EL2).
+enum class Permission : uint64_t {
+    text = 3 | 1 << 6 | 1 << 7 | 3 << 8 | 1 << 10, ///< r-x: a page; AP[1] is RES1; read-only; inner shareable; the access flag
+    rodata = text | 1ull << 54,                    ///< r--: never executed
+    data = rodata & ~(1 << 7),                     ///< rw-
+    device = data | 1 << 2,                        ///< rw- Device-nGnRE: attribute 1 of `mair`
+};
 
 /// Maps [base, base+size), pages, at itself. For the boot: takes tables from core_pool, works with
 /// the MMU off. Writes no barrier: the boot enables the MMU, or says dsb and isb, afterwards.
