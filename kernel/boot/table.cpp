@@ -80,7 +80,6 @@ void make(Core&, const abi::BootPartition& record) {
     partition.object_quota = record.object_quota;
     partition.may_control_machine = record.head.flags >> 8 & 1;
     partition.supervisor_signal = static_cast<uint8_t>(record.supervisor_signal);
-    partition.supervisor = {record.supervisor}; // an index; completed when every record is done
 }
 
 void make(Core&, const abi::BootVcpu& record) {
@@ -122,17 +121,10 @@ void make(Core&, const abi::BootInterrupt& record) {
 void make(Core&, const abi::BootMap& record) {
     Memory& memory = slot_of(record.head.object, ObjectType::memory).memory;
     Partition& partition = partition_of(record.partition);
-    for (uint64_t done = 0; done < memory.size;) {
-        auto step = partition.stage2.map(GuestAddr{record.ipa} + done, memory.base + done, memory.size - done, record.head.flags,
-                                         memory.memory_type);
-        if (!step.ok()) { refuse("\"a mapping does not fit\"", partition.name, record.ipa); }
-        done += step.value();
+    const Mapping mapping{name_of(record.partition, ObjectType::partition), {record.ipa}, record.head.flags};
+    while (fill_step(memory, partition, mapping) == more) {
+        if (memory.state != Memory::State::mapped) { refuse("\"a mapping does not fit\"", partition.name, record.ipa); }
     }
-    memory.state = Memory::State::mapped;
-    memory.ipa = {record.ipa};
-    memory.mapped_in = name_of(record.partition, ObjectType::partition);
-    memory.mapped_size = memory.size;
-    memory.access = static_cast<uint8_t>(record.head.flags);
 }
 
 void make(Core&, const abi::BootDevice& record) {
@@ -237,11 +229,9 @@ void instantiate(Core& core, BootHeader& header) {
     uint64_t pages = (header.objects * sizeof(Slot) + page_mask) / page_size;
     objects.init(hw::pointer<Slot>(pages_of_pool(pages)), header.objects);
     for (const BootRecord& record : records(header)) { one(core, record); }
-    for (uint32_t i = 1; i < objects.count(); ++i) {
-        Slot& slot = objects.at(static_cast<uint16_t>(i));
-        if (slot.type == ObjectType::partition && slot.partition->supervisor) {
-            slot.partition->supervisor = name_of(slot.partition->supervisor.bits, ObjectType::notification);
-        }
+    for (const BootRecord& record : records(header)) { // partitions come before the notifications that they name
+        if (record.head.type != RecordType::partition || record.partition.supervisor == 0) { continue; }
+        partition_of(record.head.object).supervisor = name_of(record.partition.supervisor, ObjectType::notification);
     }
 }
 

@@ -153,7 +153,6 @@ Status destroy_memory(Core& core, Vcpu& self, Slot& slot) {
     if (slot.memory.parent == 0) { return Status::bad_state; }
     if (!slot.dying) { objects.retire(slot); }
     TRY(revoke_step(core, self, slot));
-    TRY(free_step(core, self, slot));
     remove(slot);
     return Status::ok;
 }
@@ -162,9 +161,18 @@ Status destroy_memory(Core& core, Vcpu& self, Slot& slot) {
 
 bool takes_signals(const Vcpu& vcpu) { return vcpu.notification && vcpu.notification != &no_signals; }
 
-void charge(Partition& creator, Slot& slot) {
+Status check_quota(Core& core, const Partition& creator) {
+    if (creator.object_quota == 0) { return Status::no_slot; }
+    if (objects.can_take()) { return Status::ok; }
+    return objects.reclaim(core) ? restart : Status::no_slot;
+}
+
+Status publish(Partition& creator, Slot& slot, Capability& destination, uint64_t rights) {
     slot.creator = objects.ref(creator.object_index);
     --creator.object_quota;
+    objects.publish(slot);
+    fill_slot(destination, objects.ref(slot), rights, 0);
+    return Status::ok;
 }
 
 void finish(Slot& slot) {

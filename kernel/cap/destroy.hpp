@@ -6,8 +6,10 @@
 
 namespace bulkhead {
 
-/// Takes one slot from the creator's quota, for `slot`.
-void charge(Partition& creator, Slot& slot);
+/// ok: `creator` may make an object, and there is a slot for it. no_slot; restart.
+Status check_quota(Core& core, const Partition& creator);
+/// The finished object takes one from its creator's quota, and comes to life with this capability to it.
+Status publish(Partition& creator, Slot& slot, Capability& destination, uint64_t rights);
 /// Gives the quota back and frees the slot. Nothing names the object any more.
 void finish(Slot& slot);
 

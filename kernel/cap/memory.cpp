@@ -16,7 +16,7 @@ constexpr bool overlap(const Memory& memory, PhysAddr base, uint64_t size) {
     return memory.base.value < base.value + size && base.value < memory.base.value + memory.size;
 }
 
-constexpr bool is_mapping(State state) { return state == State::mapping || state == State::mapped || state == State::unmapping; }
+constexpr bool is_mapping(State state) { return state == State::mapped || state == State::unmapping; }
 
 /// Mapped in a partition that is there, or not gone yet.
 bool reachable(const Memory& memory) {
@@ -40,10 +40,9 @@ Status check_exclusive(uint16_t own) {
     for (uint16_t node = own; memory_at(node).parent; node = memory_at(node).parent) {
         const Memory& parent = memory_at(memory_at(node).parent);
         if (reachable(parent)) { return Status::bad_state; }
-        const Status status = for_children(parent, [&](uint16_t index, const Memory& child) {
+        TRY(for_children(parent, [&](uint16_t index, const Memory& child) {
             return index == node || !overlap(child, memory.base, memory.size);
-        });
-        if (status != Status::ok) { return status; }
+        }));
     }
     return Status::ok;
 }
@@ -59,6 +58,7 @@ void become_free(Memory& memory) {
     memory.state = State::free;
     memory.mapped_in = {};
     memory.mapped_size = memory.progress = 0;
+    memory.failure = 0;
 }
 
 Status unmap_step(Core& core, Vcpu& self, Memory& memory) {
@@ -71,16 +71,13 @@ Status unmap_step(Core& core, Vcpu& self, Memory& memory) {
         become_free(memory); // its tables and translations went with the partition
         return Status::ok;
     }
-    if (memory.state != State::unmapping) {
-        memory.state = State::unmapping;
-        memory.progress = 0;
+    memory.state = State::unmapping;
+    if (memory.progress == memory.mapped_size) {
+        become_free(memory);
+        return Status::ok;
     }
-    if (memory.progress < memory.mapped_size) {
-        memory.progress += partition->partition->stage2.unmap(memory.ipa + memory.progress, memory.mapped_size - memory.progress);
-    }
-    if (memory.progress < memory.mapped_size) { return more; }
-    become_free(memory);
-    return Status::ok;
+    memory.progress += partition->partition->stage2.unmap(memory.ipa + memory.progress, memory.mapped_size - memory.progress);
+    return more;
 }
 
 Status return_step(Memory& memory) {
@@ -98,32 +95,6 @@ Status return_step(Memory& memory) {
     if (memory.donated_to) { finish(objects.at(memory.donated_to)); }
     memory.donated_to = 0;
     become_free(memory);
-    return Status::ok;
-}
-
-Status begin_mapping(Memory& memory, const Mapping& mapping) {
-    if (memory.donated_below != 0) { return Status::bad_state; }
-    memory.state = State::mapping;
-    memory.mapped_in = mapping.partition;
-    memory.ipa = mapping.ipa;
-    memory.access = static_cast<uint8_t>(mapping.access);
-    memory.mapped_size = memory.progress = 0;
-    memory.failure = 0;
-    return more;
-}
-
-Status continue_mapping(Memory& memory, Partition& partition) {
-    auto done = partition.stage2.map(memory.ipa + memory.mapped_size, memory.base + memory.mapped_size,
-                                     memory.size - memory.mapped_size, memory.access, memory.memory_type);
-    if (!done.ok()) { // undo what is there, then say why
-        memory.failure = static_cast<uint8_t>(done.status());
-        memory.state = State::unmapping;
-        memory.progress = 0;
-        return more;
-    }
-    memory.mapped_size += done.value();
-    if (memory.mapped_size < memory.size) { return more; }
-    memory.state = State::mapped;
     return Status::ok;
 }
 
@@ -150,16 +121,33 @@ Status check_not_donated(const Memory& parent, PhysAddr base, uint64_t size) {
     });
 }
 
+Status fill_step(Memory& memory, Partition& partition, const Mapping& mapping) {
+    if (memory.donated_below != 0) { return Status::bad_state; }
+    memory.state = State::mapped;
+    memory.mapped_in = mapping.partition;
+    memory.ipa = mapping.ipa;
+    memory.access = static_cast<uint8_t>(mapping.access);
+    auto done = partition.stage2.map(memory.ipa + memory.mapped_size, memory.base + memory.mapped_size,
+                                     memory.size - memory.mapped_size, mapping.access, memory.memory_type);
+    if (!done.ok()) { // undo what is there, then say why
+        memory.failure = static_cast<uint8_t>(done.status());
+        memory.state = State::unmapping;
+        return more;
+    }
+    memory.mapped_size += done.value();
+    return memory.mapped_size < memory.size ? more : Status::ok;
+}
+
 Status map_step(Core& core, Vcpu& self, Slot& slot, Partition& partition, const Mapping& mapping) {
     Memory& memory = slot.memory;
     const bool same = memory.mapped_in == mapping.partition && memory.ipa == mapping.ipa && memory.access == mapping.access;
-    const bool taken = memory.state == State::mapped || memory.state == State::mapping;
-    if (memory.state == State::free) { return begin_mapping(memory, mapping); }
-    if (memory.state == State::mapping && same) { return continue_mapping(memory, partition); }
+    const bool taken = memory.state == State::mapped;
+    if (memory.state == State::free || (taken && same && memory.mapped_size < memory.size)) {
+        return fill_step(memory, partition, mapping);
+    }
     if (memory.state == State::donated || (taken && objects.find(memory.mapped_in))) { return Status::bad_state; }
-    TRY(free_step(core, self, slot));
     const auto failure = static_cast<Status>(memory.failure);
-    memory.failure = 0;
+    TRY(free_step(core, self, slot));
     return same && failure != Status::ok ? failure : more;
 }
 
@@ -178,7 +166,6 @@ Status donate_step(Core& core, Vcpu& self, Slot& slot) {
         TRY(check_exclusive(objects.index(slot)));
         count_donation(memory, 1);
         memory.state = State::donating;
-        memory.progress = 0;
     }
     if (memory.state != State::donating) {
         TRY(free_step(core, self, slot));
@@ -207,8 +194,8 @@ Status revoke_step(Core& core, Vcpu& self, Slot& slot) {
         node = &objects.at(node->memory.first_child);
         if (!node->dying) { objects.retire(*node); }
     }
-    if (node == &slot) { return Status::ok; }
     TRY(free_step(core, self, *node));
+    if (node == &slot) { return Status::ok; }
     remove(*node);
     return more;
 }

@@ -34,6 +34,8 @@ struct Mapping {
     GuestAddr ipa;
     uint64_t access;
 };
+/// Maps more of a Memory that is free, or mapped just there and not yet whole. ok: all of it is.
+Status fill_step(Memory& memory, Partition& partition, const Mapping& mapping);
 /// ok: mapped there. bad_state: in use otherwise.
 Status map_step(Core& core, Vcpu& self, Slot& slot, Partition& partition, const Mapping& mapping);
 
@@ -49,7 +51,7 @@ void finish_donation(Memory& memory, uint16_t index);
 /// Its object is gone: free_step brings the pages back and releases the object's slot.
 void begin_return(Memory& memory);
 
-/// Destroys everything derived from it.
+/// Destroys everything derived from it, then frees it.
 Status revoke_step(Core& core, Vcpu& self, Slot& slot);
 /// Takes a derived Memory that is free, without children, and retired out of the tree, and its slot
 /// out of use.

@@ -30,8 +30,8 @@ struct ObjectRef {
 /// only under `mutation`.
 struct Memory {
     static constexpr ObjectType type = ObjectType::memory;
-    /// mapping, unmapping, donating, returning: in the middle of bounded steps, see cap/memory.hpp.
-    enum class State : uint8_t { free, mapping, mapped, unmapping, donating, donated, returning };
+    /// unmapping, donating, returning: in the middle of bounded steps, see cap/memory.hpp; also mapped, until mapped_size == size.
+    enum class State : uint8_t { free, mapped, unmapping, donating, donated, returning };
     PhysAddr base;
     uint64_t size;       ///< bytes, whole pages
     GuestAddr ipa;       ///< where mapped
@@ -47,7 +47,7 @@ struct Memory {
     uint16_t donated_to;    ///< the object that lives in it
     uint16_t donated_below; ///< donated descendants: while there are any it cannot be mapped
     uint64_t mapped_size;   ///< bytes mapped so far
-    uint64_t progress;      ///< bytes: unmapped so far (unmapping), at EL2 (donating, returning)
+    uint64_t progress;      ///< bytes: unmapped so far (unmapping), at EL2 (donating, returning); else zero
 };
 
 /// Where synchronous IPC is served: per core the one vCPU that handles it there.

@@ -28,7 +28,9 @@ Status delegate(Core& core, Vcpu& self, const Arguments& arguments, Target targe
 
 Status drop(Core&, Vcpu& self, const Arguments& arguments, Target) {
     Partition* partition = self.partition;
-    if (arguments.x[1] != 0) { partition = &TRY(partition->lookup<Partition>(arguments.x[1], abi::right::delegate)).as<Partition>(); }
+    if (arguments.x[1] != 0) {
+        partition = &TRY(partition->lookup<Partition>(arguments.x[1], abi::right::delegate)).as<Partition>();
+    }
     const uint64_t index = arguments.x[0];
     if (index >= partition->slots || !partition->table[index].object) { return Status::bad_handle; }
     clear_slot(*partition, partition->table[index]);

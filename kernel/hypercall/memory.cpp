@@ -18,15 +18,6 @@ constexpr bool valid_access(uint64_t access) {
     return access < 8 && access & abi::access::read && (access & write_execute) != write_execute;
 }
 
-/// A slot for an object that `self`'s partition makes.
-static Result<Slot*> take_slot(Core& core, Partition& creator, ObjectType type) {
-    if (creator.object_quota == 0) { return Status::no_slot; }
-    if (!objects.can_take()) { return objects.reclaim(core) ? restart : Status::no_slot; }
-    Slot* slot = objects.take(type);
-    charge(creator, *slot);
-    return slot;
-}
-
 Status derive(Core& core, Vcpu& self, const Arguments& arguments, Target target) {
     Partition& own = *self.partition;
     Memory& parent = target.as<Memory>();
@@ -40,22 +31,18 @@ Status derive(Core& core, Vcpu& self, const Arguments& arguments, Target target)
     Capability* destination = TRY(free_slot(core, own, arguments.x[3]));
     const PhysAddr base = parent.base + offset;
     TRY(check_not_donated(parent, base, size));
-    Slot* slot = TRY(take_slot(core, own, ObjectType::memory));
-    slot->memory.base = base;
-    slot->memory.size = size;
-    adopt(*target.slot, *slot);
-    objects.publish(*slot);
-    fill_slot(*destination, objects.ref(*slot), rights, 0);
-    return Status::ok;
+    TRY(check_quota(core, own));
+    Slot& slot = *objects.take(ObjectType::memory);
+    slot.memory.base = base;
+    slot.memory.size = size;
+    adopt(*target.slot, slot);
+    return publish(own, slot, *destination, rights);
 }
 
 Status revoke(Core& core, Vcpu& self, const Arguments&, Target target) {
     Memory& memory = target.as<Memory>();
     memory.revoking = true;
-    Status status = run([&] { return revoke_step(core, self, *target.slot); });
-    if (status == Status::ok) {
-        status = run([&] { return free_step(core, self, *target.slot); });
-    }
+    const Status status = run([&] { return revoke_step(core, self, *target.slot); });
     if (status != restart) { memory.revoking = false; }
     return status;
 }

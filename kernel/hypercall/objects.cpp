@@ -20,10 +20,7 @@ struct Making {
 };
 
 Status publish(const Making& making, Slot& slot) {
-    charge(*making.self.partition, slot);
-    objects.publish(slot);
-    fill_slot(*making.destination, objects.ref(slot), right::all, 0);
-    return Status::ok;
+    return bulkhead::publish(*making.self.partition, slot, *making.destination, right::all);
 }
 
 /// The memory in x1, all of it zeroed and in EL2's hands.
@@ -47,7 +44,8 @@ Status create_partition(const Making& making) {
     const uint64_t kind_value = making.arguments.x[3], slots = making.arguments.x[4];
     if (kind_value > static_cast<uint64_t>(abi::PartitionKind::vm)) { return Status::bad_argument; }
     if (slots == 0 || slots > max_slots) { return Status::bad_argument; }
-    const Capability& supervisor = *TRY(making.self.partition->lookup<Notification>(making.arguments.x[5], right::signal)).capability;
+    const Capability& supervisor =
+        *TRY(making.self.partition->lookup<Notification>(making.arguments.x[5], right::signal)).capability;
     const uint64_t signal = making.arguments.x[6];
     if (signal >= 64) { return Status::bad_argument; }
     if (supervisor.badge && !(supervisor.badge >> signal & 1)) { return Status::no_right; }
@@ -120,8 +118,7 @@ Result<Slot*> condemned(const Partition& own, abi::Handle handle) {
 
 Status create(Core& core, Vcpu& self, const Arguments& arguments, Target) {
     Capability* destination = TRY(free_slot(core, *self.partition, arguments.x[2]));
-    if (self.partition->object_quota == 0) { return Status::no_slot; }
-    if (!objects.can_take()) { return objects.reclaim(core) ? restart : Status::no_slot; }
+    TRY(check_quota(core, *self.partition));
     const Making making{core, self, arguments, destination};
     if (arguments.x[0] > 0xff) { return Status::bad_argument; }
     switch (static_cast<ObjectType>(arguments.x[0])) {

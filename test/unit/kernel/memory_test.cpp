@@ -102,7 +102,8 @@ TEST_CASE("others do not disturb a mapping in the middle, but may undo it", "[me
     REQUIRE(w.call(Hypercall::derive, {handle::ram, page_size, 3 * mib, 30, right::all}) == Status::ok);
     w.interrupt_always(true);
     for (int n = 0; n < 6; ++n) { REQUIRE(w.once(Hypercall::map, {handle::other, 30, at, rw}) == restart); }
-    CHECK(w.memory_at(30).state == Memory::State::mapping);
+    CHECK(w.memory_at(30).state == Memory::State::mapped);
+    CHECK(w.memory_at(30).mapped_size < 3 * mib);
     CHECK(w.once(Hypercall::map, {handle::other, 30, at, r}) == Status::bad_state);
     CHECK(w.once(Hypercall::map, {handle::other, 30, 2 * at, rw}) == Status::bad_state);
     CHECK(w.once(Hypercall::map, {handle::self, 30, at, rw}) == Status::bad_state);
