@@ -7,29 +7,29 @@ namespace bulkhead {
 
 /// The flags are below bit 16, and what is asked for or set together is side by side: one instruction does it.
 struct VirtualInterrupt : Fields<VirtualInterrupt> {
-    static constexpr F<0> line{};   ///< level of the input
-    static constexpr F<1> active{}; ///< ... and not in a list register
-    static constexpr F<2> held{};   ///< the physical one is active for it, and it is in no list register with HW=1
+    static constexpr F line{0};   ///< level of the input
+    static constexpr F active{1}; ///< ... and not in a list register
+    static constexpr F held{2};   ///< the physical one is active for it, and it is in no list register with HW=1
     // While listed: of what went along (9, 10), what has been cleared since by software
-    static constexpr F<3> cancel_latch{};
-    static constexpr F<4> cancel_active{};
-    static constexpr F<5> enabled{};
-    static constexpr F<6> group1{}; ///< group 0 is never delivered
-    static constexpr F<7> listed{}; ///< in a list register of vCPU `holder`: `list_register`
-    static constexpr F<8> latch{};  ///< pending whatever the line: an edge, or set by software
+    static constexpr F cancel_latch{3};
+    static constexpr F cancel_active{4};
+    static constexpr F enabled{5};
+    static constexpr F group1{6}; ///< group 0 is never delivered
+    static constexpr F listed{7}; ///< in a list register of vCPU `holder`: `list_register`
+    static constexpr F latch{8};  ///< pending whatever the line: an edge, or set by software
     // While listed: what went along into the list register
-    static constexpr F<9> loaded_latch{};
-    static constexpr F<10> loaded_active{};
-    static constexpr F<11> linked{}; ///< to physical interrupt `pintid`
-    static constexpr F<12> edge{};   ///< configured: the line's level does not make it pending
+    static constexpr F loaded_latch{9};
+    static constexpr F loaded_active{10};
+    static constexpr F linked{11}; ///< to physical interrupt `pintid`
+    static constexpr F edge{12};   ///< configured: the line's level does not make it pending
     // Where it is else: at most one of these and `listed`, at vCPU `holder`
-    static constexpr F<13> queued{}; ///< in its queue
-    static constexpr F<14> parked{}; ///< active in its eyes: among its parked ones
-    static constexpr F<16, 8> priority{};
-    static constexpr F<24, 8> target{}; ///< SPI: vCPU index, or any_vcpu
-    static constexpr F<32, 8> holder{};
-    static constexpr F<40, 2> list_register{};
-    static constexpr F<48, 10> pintid{};
+    static constexpr F queued{13}; ///< in its queue
+    static constexpr F parked{14}; ///< active in its eyes: among its parked ones
+    static constexpr F priority{16, 8};
+    static constexpr F target{24, 8}; ///< SPI: vCPU index, or any_vcpu
+    static constexpr F holder{32, 8};
+    static constexpr F list_register{40, 2};
+    static constexpr F pintid{48, 10};
 };
 using Word = Value<VirtualInterrupt>;
 constexpr uint64_t any_vcpu = 0xff;

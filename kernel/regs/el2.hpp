@@ -6,122 +6,58 @@
 namespace bulkhead {
 
 struct HcrEl2 : Fields<HcrEl2> {
-    static constexpr F<0> vm{};
-    static constexpr F<1> swio{};
-    static constexpr F<3> fmo{};
-    static constexpr F<4> imo{};
-    static constexpr F<5> amo{};
-    static constexpr F<8> vse{};
-    static constexpr F<9> fb{};
-    static constexpr F<10, 2> bsu{};
-    static constexpr F<12> dc{};
-    static constexpr F<13> twi{};
-    static constexpr F<14> twe{};
-    static constexpr F<16> tid1{};
-    static constexpr F<17> tid2{};
-    static constexpr F<18> tid3{};
-    static constexpr F<19> tsc{};
-    static constexpr F<20> tidcp{};
-    static constexpr F<21> tacr{};
-    static constexpr F<22> tsw{};
-    static constexpr F<26> tvm{};
-    static constexpr F<30> trvm{};
-    static constexpr F<31> rw{};
-    static constexpr F<35> tlor{};
-    static constexpr F<36> terr{};
-    static constexpr F<40, 2> pauth{}; ///< APK, API: do not trap
+    static constexpr F vm{0}, swio{1}, fmo{3}, imo{4}, amo{5}, vse{8}, fb{9}, bsu{10, 2}, dc{12}, twi{13}, twe{14}, tid1{16},
+        tid2{17}, tid3{18}, tsc{19}, tidcp{20}, tacr{21}, tsw{22}, tvm{26}, trvm{30}, rw{31}, tlor{35}, terr{36};
+    static constexpr F pauth{40, 2}; ///< APK, API: do not trap
 };
 
 struct VtcrEl2 : Fields<VtcrEl2> {
-    static constexpr F<0, 6> t0sz{};
-    static constexpr F<6, 2> sl0{};
-    static constexpr F<8, 2> irgn0{};
-    static constexpr F<10, 2> orgn0{};
-    static constexpr F<12, 2> sh0{};
-    static constexpr F<16, 3> ps{};
-    static constexpr F<31> res1{};
+    static constexpr F t0sz{0, 6}, sl0{6, 2}, irgn0{8, 2}, orgn0{10, 2}, sh0{12, 2}, ps{16, 3}, res1{31};
 };
 
 struct TcrEl2 : Fields<TcrEl2> {
-    static constexpr F<0, 6> t0sz{};
-    static constexpr F<8, 2> irgn0{};
-    static constexpr F<10, 2> orgn0{};
-    static constexpr F<12, 2> sh0{};
-    static constexpr F<16, 3> ps{};
+    static constexpr F t0sz{0, 6}, irgn0{8, 2}, orgn0{10, 2}, sh0{12, 2}, ps{16, 3};
     static constexpr uint64_t res1 = 1u << 31 | 1u << 23;
 };
 
 struct SctlrEl2 : Fields<SctlrEl2> {
-    static constexpr F<0> m{};
-    static constexpr F<1> a{};
-    static constexpr F<2> c{};
-    static constexpr F<3> sa{};
-    static constexpr F<12> i{};
-    static constexpr F<19> wxn{};
+    static constexpr F m{0}, a{1}, c{2}, sa{3}, i{12}, wxn{19};
     static constexpr uint64_t res1 = 0x30c5'0830;
 };
 
 struct CptrEl2 : Fields<CptrEl2> {
-    static constexpr F<8> tz{};
-    static constexpr F<10> tfp{};
-    static constexpr F<12> tsm{};
-    static constexpr F<20> tta{};
-    static constexpr F<30> tam{};
-    static constexpr F<31> tcpac{};
+    static constexpr F tz{8}, tfp{10}, tsm{12}, tta{20}, tam{30}, tcpac{31};
     static constexpr uint64_t res1 = 0x22ff;
 };
 
 struct MdcrEl2 : Fields<MdcrEl2> {
-    static constexpr F<0, 5> hpmn{};
-    static constexpr F<5> tpmcr{};
-    static constexpr F<6> tpm{};
-    static constexpr F<9> tda{};
-    static constexpr F<10> tdosa{};
-    static constexpr F<11> tdra{};
-    static constexpr F<14> tpms{};
-    static constexpr F<17> hpmd{};
-    static constexpr F<19> ttrf{};
+    static constexpr F hpmn{0, 5}, tpmcr{5}, tpm{6}, tda{9}, tdosa{10}, tdra{11}, tpms{14}, hpmd{17}, ttrf{19};
 };
 
 struct CnthctlEl2 : Fields<CnthctlEl2> {
-    static constexpr F<0> el1pcten{};
+    static constexpr F el1pcten{0};
 };
 
 struct IchHcrEl2 : Fields<IchHcrEl2> {
-    static constexpr F<0> en{};
-    static constexpr F<1> uie{};
-    static constexpr F<2> lrenpie{};
-    static constexpr F<3> npie{};
-    static constexpr F<10> tc{};
-    static constexpr F<11> tall0{};
-    static constexpr F<12> tall1{};
-    static constexpr F<27, 5> eoi_count{};
+    static constexpr F en{0}, uie{1}, lrenpie{2}, npie{3}, tc{10}, tall0{11}, tall1{12}, eoi_count{27, 5};
 };
 
 struct IchLr : Fields<IchLr> {
-    static constexpr F<0, 32> vintid{};
-    static constexpr F<32, 10> pintid{};
-    static constexpr F<41> eoi{}; ///< when hw is 0
-    static constexpr F<48, 8> priority{};
-    static constexpr F<60> group{};
-    static constexpr F<61> hw{};
-    static constexpr F<62, 2> state{};
+    static constexpr F vintid{0, 32}, pintid{32, 10};
+    static constexpr F eoi{41}; ///< when hw is 0
+    static constexpr F priority{48, 8}, group{60}, hw{61}, state{62, 2};
     static constexpr uint64_t invalid = 0, pending = 1, active = 2, pending_active = 3;
 };
 
 /// ESR_EL2, ESR_EL1: exception class and the ISS forms that the core decodes.
 struct EsrEl2 : Fields<EsrEl2> {
-    static constexpr F<26, 6> ec{};
-    static constexpr F<25> il{};
-    static constexpr F<0, 25> iss{};
+    static constexpr F ec{26, 6}, il{25};
     // data and instruction aborts
-    static constexpr F<0, 6> fsc{};
-    static constexpr F<6> wnr{};
-    static constexpr F<24> isv{};
+    static constexpr F fsc{0, 6}, isv{24};
     // HVC, SMC
-    static constexpr F<0, 16> imm16{};
+    static constexpr F imm16{0, 16};
     // WFx
-    static constexpr F<0, 2> ti{};
+    static constexpr F ti{0, 2};
 };
 
 namespace ec {
