@@ -73,10 +73,13 @@ void deliver(Vcpu& caller, Vcpu& server) {
     caller.may_repeat = false; // unless this server, too, is lost
 }
 
-void deliver_signals(Vcpu& server) {
-    server.signals_due = false;
-    server.took_signals = true;
-    tell(server, Kind::signals, server.notification->pending.exchange(0, std::memory_order_acquire));
+static uint64_t take_signals(const Vcpu& server) { return server.notification->pending.exchange(0, std::memory_order_acquire); }
+
+Vcpu* enter_with_signals(Core& core, Vcpu& server) {
+    server.standing = Vcpu::just_queued | Vcpu::took;
+    enter_native(core, server, native_pstate);
+    hw::enter_with_message(server.context, {0, Tag::make(Kind::signals, 0, 0, 0).bits, take_signals(server)});
+    return &server;
 }
 
 void deliver_deadline(Vcpu& server) { tell(server, Kind::deadline, 0); }
@@ -131,7 +134,11 @@ extern "C" Vcpu* call(const Slot* endpoint, uint64_t tag, WORDS) {
 Vcpu* resolve(Core& core, Vcpu& account) {
     Vcpu* leaf = &account;
     for (unsigned length = 0;; ++length) {
-        if (leaf->state == VcpuState::waiting && leaf->signals_due) { deliver_signals(*leaf); }
+        if (leaf->state == VcpuState::waiting && leaf->signals_due) {
+            leaf->signals_due = false;
+            leaf->took_signals = true;
+            tell(*leaf, Kind::signals, take_signals(*leaf));
+        }
         if (leaf->state == VcpuState::ready && !leaf->paused) { return leaf; }
         if (leaf->state != VcpuState::calling || leaf->paused) { break; }
         if (leaf->callee) {
@@ -162,11 +169,7 @@ void complete(Core& core, Vcpu& caller, uint64_t tag, const uint64_t (&words)[ab
     if (caller.native) { return; }
     switch (ReplyTag{tag}.action()) {
     case Action::wait:
-        if (!deliverable(caller)) {
-            wait_until(core, caller, std::min(words[1], virtual_timer_deadline(caller)));
-        } else {
-            core.reschedule = true;
-        }
+        if (!deliverable(caller)) { wait_until(core, caller, std::min(words[1], virtual_timer_deadline(caller))); }
         break;
     case Action::off: serve_requests(core, caller, request::stop); break;
     case Action::fault: fault(core, caller, FaultReason::refused, words[0]); break;
@@ -177,29 +180,19 @@ void complete(Core& core, Vcpu& caller, uint64_t tag, const uint64_t (&words)[ab
 /// What the server does when no request is at hand: signals, its deadline, or it waits.
 void receive(Core& core, Vcpu& server, uint64_t deadline) {
     server.state = VcpuState::waiting;
-    server.signals_due = false;
     lift_throttle(core, server);
-    if (server.notification && server.notification->pending.load(std::memory_order_acquire)) {
-        server.signals_due = true;
-        if (server.queued) { core.ready.remove(server); } // behind the others of its priority
-        make_ready(core, server);
-    } else if (server.queued) {
-        make_unready(core, server);
-    }
-    if (deadline != abi::no_deadline) {
-        if (server.timer_at != deadline) { core.timers.arm(server, deadline); }
-        program_timer(core);
-    } else {
-        core.timers.cancel(server);
-    }
-    core.reschedule = true;
+    if (server.queued) { core.ready.remove(server); }
+    server.signals_due = server.notification && server.notification->pending.load(std::memory_order_acquire);
+    if (server.signals_due) { make_ready(core, server); } // behind the others of its priority
+    if (server.timer_at != deadline) { core.timers.arm(server, deadline); }
 }
 
 } // namespace
 
 [[gnu::noipa]] Vcpu* resume_slowly(Core& core, Vcpu& guest) {
     advance(guest.context, guest.esr);
-    return enter_slowly(core, guest);
+    core.current = nullptr; // its answer has been taken
+    return switch_to(core, &guest);
 }
 
 /// Every answer that has no shortcut. Same arguments as reply_recv, so that it can be jumped to.
@@ -241,8 +234,9 @@ extern "C" Vcpu* reply_recv(uint64_t deadline, uint64_t tag, WORDS) {
 
 void signals_arrived(Core& core, Vcpu& server) {
     if (!server.notification || !server.notification->pending.load(std::memory_order_acquire)) { return; }
+    const uint64_t standing = server.standing;
     server.signals_due = true; // a busy server looks when it answers
-    if (server.state == VcpuState::waiting) { make_ready(core, server); }
+    if ((standing & Vcpu::may_be_enqueued) == Vcpu::just_waiting) { enqueue(core, server); }
 }
 
 void notify(Core& core, Notification& notification, uint64_t bits) {

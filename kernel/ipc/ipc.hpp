@@ -12,8 +12,12 @@ Vcpu* make_request(Core& core, Vcpu& caller, ObjectRef endpoint, uint64_t badge)
 Vcpu* server_of(const Core& core, ObjectRef endpoint);
 /// Gives `server`, which waits, the caller's request.
 void deliver(Vcpu& caller, Vcpu& server);
-/// Gives `server`, which waits, its pending signals.
-void deliver_signals(Vcpu& server);
+/// Does `server`, as an account, merely wait, with signals pending?
+inline bool waits_with_signals(const Vcpu& server) {
+    return (server.standing | Vcpu::took) == (Vcpu::just_waiting | Vcpu::just_queued | Vcpu::has_signals | Vcpu::took);
+}
+/// Then it gets them, and runs, as nobody does now.
+Vcpu* enter_with_signals(Core& core, Vcpu& server);
 /// Tells `server`, which waits, that its deadline passed.
 void deliver_deadline(Vcpu& server);
 /// Who runs on `account`'s time: account itself, or the last server of its chain, to which the request is handed if it waits.

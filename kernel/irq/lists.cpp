@@ -181,7 +181,7 @@ bool deliverable(const Vcpu& vcpu) {
 }
 
 /// noinline: the short way needs no frame for it.
-[[gnu::noinline]] static void fold_and_fill(Core& core, Vcpu& vcpu) {
+[[gnu::noinline]] static Vcpu* fold_and_fill(Core& core, Vcpu& vcpu) {
     InterruptUpdate update(core, vcpu);
     unsigned stale = fold(update, vcpu);
     withdraw_timer(update, vcpu);
@@ -192,10 +192,11 @@ bool deliverable(const Vcpu& vcpu) {
     hw::write<IchHcrEl2>(control);
     if (vcpu.controls.hcr & HcrEl2::vse.mask && hw::has_ras()) { hw::write<hw::VsesrEl2>({vcpu.interrupts.serror_syndrome}); }
     vcpu.interrupts.dirty.store(0, std::memory_order_relaxed);
+    return &vcpu;
 }
 
 /// An edge that is pending again, and still has its list register, goes back into it, if nothing else is to be done.
-void before_guest(Core& core, Vcpu& vcpu) {
+Vcpu* before_guest(Core& core, Vcpu& vcpu) {
     auto& own = vcpu.interrupts;
     VirtualInterrupts& all = *vcpu.partition->interrupts;
     const unsigned dirty = own.dirty.exchange(0, std::memory_order_acquire);
@@ -210,10 +211,11 @@ void before_guest(Core& core, Vcpu& vcpu) {
     if (again && !(lr.bits & IchLr::hw.mask) && !(lr.bits & IchLr::eoi.mask)) {
         w = w.with(VI::latch, 0).with(VI::loaded_latch, 1).with(VI::loaded_active, lr.get(IchLr::state) >> 1);
         all.lock.unlock();
-        return hw::write_lr(n, lr.bits | IchLr::pending << IchLr::state.shift);
+        hw::write_lr(n, lr.bits | IchLr::pending << IchLr::state.shift);
+        return &vcpu;
     }
     all.lock.unlock();
-    fold_and_fill(core, vcpu);
+    return fold_and_fill(core, vcpu);
 }
 
 void fold_for_others(Core& core, Vcpu& vcpu) {

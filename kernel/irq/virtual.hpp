@@ -3,6 +3,7 @@
 // which only a vCPU's own core fills from it. docs/interrupts.md tells how.
 #pragma once
 #include "lib/lock.hpp"
+#include "irq/gic.hpp"
 #include "sched/core.hpp"
 
 namespace bulkhead {
@@ -73,8 +74,8 @@ void init_interrupts(Vcpu& vcpu);
 /// Something would interrupt the vCPU if it ran unmasked: WFI must not block it.
 bool deliverable(const Vcpu& vcpu);
 /// Before a VM's vCPU runs with interrupts.dirty set, which it clears: fills the list registers; sets controls.ich_hcr and
-/// ICH_HCR_EL2.
-void before_guest(Core& core, Vcpu& vcpu);
+/// ICH_HCR_EL2. Returns it.
+Vcpu* before_guest(Core& core, Vcpu& vcpu);
 void fold_for_others(Core& core, Vcpu& vcpu);
 /// Another core asked (request::interrupts): makes the words tell what the list registers hold, if
 /// it wants to know.
@@ -84,6 +85,9 @@ void fold_for_others(Core& core, Vcpu& vcpu);
 /// The vCPU becomes, or ceases to be, the resident one.
 void switch_in(Core& core, Vcpu& vcpu);
 void switch_out(Core& core, Vcpu& vcpu);
+/// They have nothing to do: no list register is used, and the physical timer is not held for it.
+inline bool is_switched_in(const Vcpu& vcpu) { return !is(vcpu.interrupts.word[gic::virtual_timer], VirtualInterrupt::held); }
+inline bool is_switched_out(const Vcpu& vcpu) { return vcpu.interrupts.used == 0 && is_switched_in(vcpu); }
 /// Nothing is pending or active any more; configuration and input lines stay. core.resident tells
 /// whether it is in the hardware.
 void reset_interrupts(Core& core, Vcpu& vcpu);
@@ -103,10 +107,7 @@ void physical(Core& core, uint32_t intid); ///< an SPI, or one that is not ours
 void inject_serror(Vcpu& vcpu, uint64_t syndrome);
 /// Registers of ExtraState come into the hardware, or go back.
 void exchange_extra(Core& core, Vcpu& vcpu);
+/// On the way out of a guest of which leaves_slowly is true, before HCR_EL2 changes.
 void leave_slowly(Vcpu& vcpu);
-/// On the way out of a guest, before HCR_EL2 changes.
-inline void after_guest(Vcpu& vcpu) {
-    if (vcpu.leaves_slowly) [[unlikely]] { leave_slowly(vcpu); }
-}
 
 } // namespace bulkhead

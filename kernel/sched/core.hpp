@@ -10,21 +10,34 @@ class ReadyQueue {
 public:
     void push_back(Vcpu& vcpu);
     void remove(Vcpu& vcpu);
-    void to_back(Vcpu& vcpu) {
-        if (vcpu.ready_next) { remove(vcpu), push_back(vcpu); }
-    }
+    /// The first of its priority lets the others go first; returns who is next.
+    Vcpu& to_back(const Vcpu& first) { return *(first_[first.priority] = first.ready_next); }
     Vcpu* best() const { return bitmap_ ? first_[63 - __builtin_clzll(bitmap_)] : nullptr; }
 
 private:
     uint64_t bitmap_ = 0;
-    Vcpu* first_[abi::priorities] = {};
-    Vcpu* last_[abi::priorities] = {};
+    Vcpu* first_[abi::priorities] = {}; ///< each in a ring with those that come after it
 };
+
+inline void ReadyQueue::push_back(Vcpu& vcpu) {
+    const unsigned p = vcpu.priority;
+    Vcpu *first = first_[p], *last = &vcpu;
+    if (first) {
+        last = first->ready_previous;
+    } else {
+        bitmap_ |= 1ull << p;
+        first_[p] = first = &vcpu;
+    }
+    vcpu.ready_next = first;
+    vcpu.ready_previous = last;
+    last->ready_next = first->ready_previous = &vcpu;
+    vcpu.queued = true;
+}
 
 /// The core's deadlines, soonest first.
 class TimerQueue {
 public:
-    void arm(Vcpu& vcpu, uint64_t at);
+    void arm(Vcpu& vcpu, uint64_t at); ///< no_deadline: as cancel()
     void cancel(Vcpu& vcpu);
     Vcpu* first() const { return first_; }
 

@@ -4,27 +4,22 @@
 
 namespace bulkhead {
 
-void ReadyQueue::push_back(Vcpu& vcpu) {
-    unsigned p = vcpu.priority;
-    vcpu.ready_next = nullptr;
-    vcpu.ready_previous = last_[p];
-    (last_[p] ? last_[p]->ready_next : first_[p]) = &vcpu;
-    last_[p] = &vcpu;
-    bitmap_ |= 1ull << p;
-    vcpu.queued = true;
-}
-
 void ReadyQueue::remove(Vcpu& vcpu) {
-    unsigned p = vcpu.priority;
-    Vcpu *next = vcpu.ready_next, *previous = vcpu.ready_previous;
-    (previous ? previous->ready_next : first_[p]) = next;
-    (next ? next->ready_previous : last_[p]) = previous;
-    if (!next && !previous) { bitmap_ &= ~(1ull << p); }
     vcpu.queued = false;
+    const unsigned p = vcpu.priority;
+    Vcpu *next = vcpu.ready_next, *previous = vcpu.ready_previous;
+    previous->ready_next = next;
+    next->ready_previous = previous;
+    if (first_[p] != &vcpu) { return; }
+    first_[p] = next;
+    if (next != &vcpu) { return; }
+    first_[p] = nullptr;
+    bitmap_ &= ~(1ull << p);
 }
 
 void TimerQueue::arm(Vcpu& vcpu, uint64_t at) {
-    if (vcpu.timer_armed()) { cancel(vcpu); }
+    cancel(vcpu);
+    if (at == abi::no_deadline) { return; }
     Vcpu** place = &first_;
     while (*place && (*place)->timer_at <= at) { place = &(*place)->timer_next; }
     vcpu.timer_at = at;

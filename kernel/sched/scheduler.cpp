@@ -12,8 +12,9 @@ namespace bulkhead {
 
 namespace {
 
-constexpr uint64_t slice_us = 5'000;
+constexpr uint64_t slices_per_second = 200;
 
+uint64_t slice() { return hw::read<hw::Cntfrq>().bits / slices_per_second; }
 uint64_t now() { return hw::read<hw::Cntpct>().bits; }
 
 void refill(Vcpu& vcpu, uint64_t time) {
@@ -29,42 +30,88 @@ void throttle(Core& core, Vcpu& account) {
     ensure_progress(core, leaf_of(account));
 }
 
-/// Counts a server's time for its one request, or since its last answer.
-void watch(Vcpu& server, uint64_t used) {
-    uint64_t sequence = server.caller ? server.caller->sequence : 0;
-    if (server.watch_caller == server.caller && server.watch_sequence == sequence) {
-        server.watch_used += std::min(used, ticks_from_us(slice_us)); // a machine that stood still is not the server's fault
-        return;
-    }
-    server.watch_caller = server.caller;
-    server.watch_sequence = sequence;
-    server.watch_used = 0; // when it began is not known: from the next look on
-}
-
-/// Has its one request used more than its endpoint allows? That is its fault then, not its caller's.
-bool overdue(const Vcpu& server) {
-    const Slot* slot = server.caller ? objects.find(server.caller->endpoint) : nullptr;
+/// Counts a server's time for its one request, or since its last answer. True if that is more than its endpoint allows: its
+/// fault then, not its caller's.
+[[gnu::noinline]] bool overdue(Vcpu& server, uint64_t used) {
+    const Vcpu* caller = server.caller;
+    const Slot* slot = caller ? objects.find(caller->endpoint) : nullptr;
     const uint64_t bound = slot ? slot->endpoint.max_ticks : server.watch_ticks;
+    const uint64_t sequence = caller ? caller->sequence : 0;
+    if (server.watch_caller != caller || server.watch_sequence != sequence) {
+        server.watch_caller = server.caller;
+        server.watch_sequence = sequence;
+        server.watch_used = used = 0; // when it began is not known: from the next look on
+    }
+    server.watch_used += std::min(used, slice()); // a machine that stood still is not the server's fault
     return bound != 0 && server.watch_used > bound;
 }
 
-void charge(Core& core, uint64_t time) {
-    Vcpu& account = *core.account;
-    uint64_t used = time - core.account_since;
-    if (core.current && core.current->native) { watch(*core.current, used); }
+/// The account has used the time up to now.
+[[gnu::always_inline]] inline uint64_t use_time(Core& core, uint64_t time) {
+    const uint64_t used = time - core.account_since;
     core.account_since = time;
-    account.cpu_ticks += used;
+    core.account->cpu_ticks += used;
     core.busy_ticks += used;
-    if (account.budget_ticks == 0) { return; }
-    account.budget_left -= std::min(used, account.budget_left);
-    if (account.budget_left == 0 && !account.throttled && account.queued) { throttle(core, account); }
+    return used;
+}
+
+/// That, and what not every account has: a budget, and a server that is watched. True if that one is overdue.
+[[gnu::noinline]] bool charge(Core& core, uint64_t time) {
+    Vcpu& account = *core.account;
+    const uint64_t used = use_time(core, time);
+    if (account.budget_ticks != 0) {
+        account.budget_left -= std::min(used, account.budget_left);
+        if (account.budget_left == 0 && !account.throttled && account.queued) { throttle(core, account); }
+    }
+    return core.current && core.current->native && overdue(*core.current, used);
+}
+
+/// Using time is all that charge() does then.
+[[gnu::always_inline]] inline bool just_uses_time(const Core& core) {
+    return core.account->budget_ticks == 0 && !(core.current && core.current->native);
+}
+
+/// The account has used some of its slice.
+[[gnu::always_inline]] inline void interrupt_slice(const Core& core, uint64_t time) {
+    core.account->slice_left = core.slice_end > time ? core.slice_end - time : 1; // 0: a new one
+}
+
+/// The account from now on, for its slice or what is left of it.
+[[gnu::always_inline]] inline void begin_slice(Core& core, Vcpu& next, uint64_t time) {
+    core.account = &next;
+    core.account_since = time;
+    core.slice_end = time + (next.slice_left ? next.slice_left : slice());
+}
+
+/// The slice of an account with a budget ends with that at the latest.
+[[gnu::noinline]] void begin_budget(Core& core, Vcpu& next, uint64_t time) {
+    if (time >= next.period_end) { refill(next, time); }
+    core.slice_end = std::min(core.slice_end, time + next.budget_left);
+    if (next.budget_left == 0) { throttle(core, next); }
+}
+
+/// At the end of its slice, whoever comes after the account begins at once: nobody is charged twice.
+[[gnu::noinline]] void use_slice(Core& core, uint64_t time) {
+    Vcpu* account = core.account;
+    if (!account) { return; }
+    core.reschedule = true;
+    if (just_uses_time(core)) {
+        use_time(core, time);
+    } else if (charge(core, time)) {
+        fault(core, *core.current, FaultReason::watchdog, core.current->watch_used);
+    }
+    if (time < core.slice_end) { return; }
+    account->slice_left = 0;
+    if (account->queued) { account = &core.ready.to_back(*account); }
+    begin_slice(core, *account, time);
+    if (account->budget_ticks != 0) { begin_budget(core, *account, time); }
 }
 
 /// Wakes whoever's deadline passed. A few at a time: the timer fires again for the rest.
-void expire(Core& core, uint64_t time) {
+[[gnu::noinline]] void expire(Core& core, uint64_t time) {
     for (unsigned i = 0; i < 8; ++i) {
         Vcpu* vcpu = core.timers.first();
-        if (!vcpu || vcpu->timer_at > time) { return; }
+        if (!vcpu || vcpu->timer_at > time) { break; }
         core.timers.cancel(*vcpu);
         if (vcpu->throttled) {
             vcpu->throttled = false;
@@ -77,22 +124,27 @@ void expire(Core& core, uint64_t time) {
         }
         make_ready(core, *vcpu);
     }
+    use_slice(core, time);
 }
 
-void idle(Core& core) {
-    set_account(core, nullptr);
-    program_timer(core);
+[[gnu::noinline]] Vcpu* idle(Core& core) {
+    if (core.current) { leave(core); }
     uint64_t from = now();
     hw::dsb_sy();
     hw::wfi();
     core.idle_ticks += now() - from;
     take_interrupt(core);
+    return schedule(core);
 }
 
-/// Who runs goes on.
-Vcpu* stay(Core& core, Vcpu& vcpu) {
-    if (!vcpu.native && vcpu.interrupts.is_dirty()) { before_guest(core, vcpu); }
-    return &vcpu;
+[[gnu::noinline]] Vcpu* run_leaf(Core& core, Vcpu& account) {
+    Vcpu* leaf = resolve(core, account);
+    return leaf ? switch_to(core, leaf) : schedule(core);
+}
+
+[[gnu::noinline]] Vcpu* change_account(Core& core, Vcpu* next) {
+    set_account(core, next);
+    return schedule(core); // it may be throttled now, or somebody else
 }
 
 } // namespace
@@ -100,30 +152,29 @@ Vcpu* stay(Core& core, Vcpu& vcpu) {
 uint64_t ticks_from_us(uint64_t us) { return us * hw::read<hw::Cntfrq>().bits / 1'000'000; }
 
 void set_account(Core& core, Vcpu* next) {
-    if (core.account == next) { return; }
-    uint64_t time = now();
+    const uint64_t time = now();
     if (core.account) {
         charge(core, time);
-        core.account->slice_left = core.slice_end > time ? core.slice_end - time : 1; // 0: a new one
+        interrupt_slice(core, time);
     }
-    core.account = next;
-    core.account_since = time;
+    core.account = nullptr;
     if (!next) { return; }
-    core.slice_end = time + (next->slice_left ? next->slice_left : ticks_from_us(slice_us));
-    if (next->budget_ticks == 0) { return; }
-    if (time >= next->period_end) { refill(*next, time); }
-    if (next->budget_left == 0) { throttle(core, *next); }
+    begin_slice(core, *next, time);
+    if (next->budget_ticks != 0) { begin_budget(core, *next, time); }
+}
+
+void enqueue(Core& core, Vcpu& vcpu) {
+    core.ready.push_back(vcpu);
+    if (core.account && vcpu.priority > core.account->priority) { core.reschedule = true; } // without one it looks anyway
 }
 
 void make_ready(Core& core, Vcpu& vcpu) {
-    if (vcpu.queued || !runnable(vcpu)) { return; }
-    core.ready.push_back(vcpu);
-    if (!core.account || vcpu.priority > core.account->priority || !core.current) { core.reschedule = true; }
+    if (!vcpu.queued && runnable(vcpu)) { enqueue(core, vcpu); }
 }
 
 void make_unready(Core& core, Vcpu& vcpu) {
-    if (vcpu.queued) { core.ready.remove(vcpu); }
     if (core.account == &vcpu) { core.reschedule = true; }
+    if (vcpu.queued) { core.ready.remove(vcpu); }
 }
 
 void ensure_progress(Core& core, Vcpu& server) {
@@ -156,9 +207,8 @@ void unpark_all(Core& core) {
 void wait_until(Core& core, Vcpu& vcpu, uint64_t at) {
     vcpu.state = VcpuState::waiting;
     lift_throttle(core, vcpu);
-    make_unready(core, vcpu);
-    if (at != abi::no_deadline) { core.timers.arm(vcpu, at); }
-    core.reschedule = true;
+    if (vcpu.queued) { core.ready.remove(vcpu); }
+    core.timers.arm(vcpu, at);
 }
 
 void wake_for_interrupt(Core& core, Vcpu& vcpu) {
@@ -168,52 +218,37 @@ void wake_for_interrupt(Core& core, Vcpu& vcpu) {
     make_ready(core, vcpu);
 }
 
-void program_timer(Core& core) {
-    const Vcpu* account = core.account;
-    uint64_t next = account ? core.slice_end : ~0ull;
-    // One that has nothing left is throttled already: a deadline in the past would fire until it has left.
-    if (account && account->budget_ticks && account->budget_left) {
-        next = std::min(next, core.account_since + account->budget_left);
-    }
-    if (Vcpu* first = core.timers.first()) { next = std::min(next, first->timer_at); }
-    hw::write<hw::CnthpCval>({next});
-}
-
 void timer_interrupt(Core& core) {
-    uint64_t time = now();
-    expire(core, time);
-    if (Vcpu* account = core.account) {
-        charge(core, time);
-        if (Vcpu* vcpu = core.current; vcpu && overdue(*vcpu)) { fault(core, *vcpu, FaultReason::watchdog, vcpu->watch_used); }
-        if (time >= core.slice_end) {
-            core.slice_end = time + ticks_from_us(slice_us);
-            if (account->queued) { core.ready.to_back(*account); }
-            core.reschedule = true;
-        }
-    }
-    if (!core.reschedule) { program_timer(core); }
+    const uint64_t time = now();
+    const Vcpu* first = core.timers.first();
+    first && first->timer_at <= time ? expire(core, time) : use_slice(core, time);
 }
 
 Vcpu* schedule(Core& core) {
-    for (;;) {
-        core.reschedule = false;
-        Vcpu* account = core.ready.best();
-        if (!account) {
-            if (core.current) { leave(core); }
-            idle(core);
-            continue;
+    core.reschedule = false;
+    Vcpu* next = core.ready.best();
+    if (core.account != next) {
+        const bool simple = !(next && next->budget_ticks) && (!core.account || just_uses_time(core));
+        if (!simple) { return change_account(core, next); }
+        const uint64_t time = now();
+        if (core.account) {
+            use_time(core, time);
+            interrupt_slice(core, time);
         }
-        set_account(core, account);
-        if (!account->queued) { continue; } // charging the former account throttled it
-        Vcpu* leaf = account->state == VcpuState::ready && !account->paused ? account : resolve(core, *account);
-        if (!leaf) { continue; }
-        program_timer(core);
-        if (core.current == leaf) { return stay(core, *leaf); }
-        if (core.current) { leave(core); }
-        return enter_slowly(core, *leaf);
+        core.account = nullptr;
+        if (next) { begin_slice(core, *next, time); }
     }
+    uint64_t event = next ? core.slice_end : ~0ull;
+    if (const Vcpu* first = core.timers.first()) { event = std::min(event, first->timer_at); }
+    hw::write<hw::CnthpCval>({event});
+    if (!next) { return idle(core); }
+    if (next->standing == Vcpu::just_queued) { return switch_to(core, next); }
+    return waits_with_signals(*next) && !core.current ? enter_with_signals(core, *next) : run_leaf(core, *next);
 }
 
-Vcpu* leave_kernel(Core& core) { return core.reschedule || !core.current ? schedule(core) : stay(core, *core.current); }
+Vcpu* leave_kernel(Core& core) {
+    Vcpu* vcpu = core.current;
+    return core.reschedule || !vcpu ? schedule(core) : stay(core, *vcpu);
+}
 
 } // namespace bulkhead

@@ -7,7 +7,7 @@ namespace bulkhead {
 
 /// True if the vCPU, as an account, has something to run.
 inline bool runnable(const Vcpu& vcpu) {
-    return !vcpu.paused && !vcpu.throttled && !vcpu.parked &&
+    return !(vcpu.standing & Vcpu::held_back) &&
            (vcpu.state == VcpuState::ready || vcpu.state == VcpuState::calling ||
             (vcpu.state == VcpuState::waiting && vcpu.signals_due));
 }
@@ -17,6 +17,8 @@ inline Vcpu& leaf_of(Vcpu& account) {
     while (leaf->callee) { leaf = leaf->callee; }
     return *leaf;
 }
+/// Puts an account, which is runnable and not there, in the ready queue.
+void enqueue(Core& core, Vcpu& vcpu);
 /// Puts a runnable account in the ready queue, if it is not, and has the core look again if it is more urgent than who runs.
 void make_ready(Core& core, Vcpu& vcpu);
 /// Takes it out; if it is the account that runs, the core chooses anew.
@@ -34,15 +36,13 @@ inline void lift_throttle(Core& core, Vcpu& vcpu) {
 Vcpu* leave_kernel(Core& core);
 /// Has vcpu_fault's and the timers' work done: deadlines, slices, budgets.
 void timer_interrupt(Core& core);
-/// Blocks `vcpu` (state waiting) until `at` (CNTPCT), if that is not no_deadline.
+/// Blocks `vcpu` (state waiting) until `at` (CNTPCT), if that is not no_deadline. The core chooses anew behind that.
 void wait_until(Core& core, Vcpu& vcpu, uint64_t at);
 /// Wakes a VM's vCPU that waits, if an interrupt can be delivered to it.
 void wake_for_interrupt(Core& core, Vcpu& vcpu);
 /// Puts all parked accounts back: a server has come back.
 void unpark_all(Core& core);
 void park(Core& core, Vcpu& account);
-/// (Re)programs CNTHP for the next deadline.
-void program_timer(Core& core);
 /// Charges the account that runs for its time up to now and makes `next` (or nobody) the account.
 void set_account(Core& core, Vcpu* next);
 uint64_t ticks_from_us(uint64_t us);

@@ -22,48 +22,68 @@ static void set_fp_trap(Vcpu& vcpu, bool trap) {
     vcpu.controls.cptr = Value<CptrEl2>{vcpu.controls.cptr}.with(CptrEl2::tfp, trap).bits;
 }
 
-/// Another VM's state is resident, or list registers or controls have changed.
-static void prepare_vm(Core& core, Vcpu& vcpu) {
-    if (core.resident != &vcpu) {
-        if (Vcpu* old = core.resident) {
-            hw::save_lazy(old->lazy);
-            switch_out(core, *old);
+/// Nobody's EL1 state is in the hardware then.
+[[gnu::noinline]] static void evict(Core& core) {
+    hw::save_lazy(core.resident->lazy);
+    switch_out(core, *core.resident);
+    core.resident = core.loaded = nullptr;
+}
+
+// What switch_to() does not do itself; it begins anew behind that.
+
+[[gnu::noipa]] static Vcpu* leave_slowly(Core& core, Vcpu& vcpu, Vcpu* next) {
+    leave_slowly(vcpu);
+    return switch_to(core, next);
+}
+
+[[gnu::noipa]] static Vcpu* evict_slowly(Core& core, Vcpu& next) {
+    evict(core);
+    return switch_to(core, &next);
+}
+
+[[gnu::noipa]] static Vcpu* load_slowly(Core& core, Vcpu& next) {
+    switch_in(core, next);
+    if (next.leaves_slowly) { exchange_extra(core, next); }
+    core.loaded = &next;
+    return switch_to(core, &next);
+}
+
+Vcpu* switch_to(Core& core, Vcpu* next) {
+    if (Vcpu* vcpu = core.current) {
+        if (vcpu == next) { return stay(core, *next); }
+        core.current = nullptr;
+        hw::save_native(vcpu->context);
+        if (!vcpu->native) {
+            hw::save_el1(*vcpu);
+            if (vcpu->leaves_slowly) [[unlikely]] { return leave_slowly(core, *vcpu, next); }
         }
-        forget_translations(core, vcpu);
-        core.resident = &vcpu;
-        ++core.switches;
-        hw::load_lazy(vcpu.lazy);
-        switch_in(core, vcpu);
     }
-    hw::write<hw::VmpidrEl2>({vcpu.controls.vmpidr});
-    hw::write<hw::CntvoffEl2>({vcpu.controls.cntvoff});
-    if (core.loaded != &vcpu && vcpu.leaves_slowly) { exchange_extra(core, vcpu); }
-    core.loaded = &vcpu;
-    if (vcpu.interrupts.dirty.load(std::memory_order_acquire)) { before_guest(core, vcpu); }
-}
-
-Vcpu* enter_slowly(Core& core, Vcpu& next) {
-    core.current = &next;
-    if (next.native) {
-        enter_native(core, next, next.context.pstate);
-    } else {
-        if (core.loaded != &next || next.interrupts.is_dirty()) { prepare_vm(core, next); }
-        hw::load_controls(next);
-        hw::load_place(next.context, next.context.pstate);
-        hw::load_el1(next);
+    if (!next) { return nullptr; }
+    if (next->native) {
+        enter_native(core, *next, next->context.pstate);
+        return next;
     }
-    return &next;
-}
-
-void leave(Core& core) {
-    Vcpu* vcpu = core.current;
-    core.current = nullptr;
-    if (!vcpu) { return; }
-    hw::save_native(vcpu->context);
-    if (!vcpu->native) {
-        hw::save_el1(*vcpu);
-        after_guest(*vcpu);
+    if (core.loaded != next) {
+        if (core.resident != next) {
+            if (Vcpu* old = core.resident) {
+                if (!is_switched_out(*old)) [[unlikely]] { return evict_slowly(core, *next); }
+                hw::save_lazy(old->lazy);
+            }
+            forget_translations(core, *next);
+            core.resident = next;
+            ++core.switches;
+            hw::load_lazy(next->lazy);
+        }
+        hw::write<hw::VmpidrEl2>({next->controls.vmpidr});
+        hw::write<hw::CntvoffEl2>({next->controls.cntvoff});
+        if (next->leaves_slowly || !is_switched_in(*next)) [[unlikely]] { return load_slowly(core, *next); }
+        core.loaded = next;
     }
+    core.current = next;
+    hw::load_controls(*next);
+    hw::load_place(next->context, next->context.pstate);
+    hw::load_el1(*next);
+    return next->interrupts.is_dirty() ? before_guest(core, *next) : next;
 }
 
 [[gnu::cold]] void write_back(Core& core, Vcpu& vcpu) {
@@ -75,11 +95,7 @@ void leave(Core& core) {
         set_fp_trap(vcpu, true);
         if (core.current) { hw::write<CptrEl2>({core.current->controls.cptr}); }
     }
-    if (core.resident == &vcpu) {
-        hw::save_lazy(vcpu.lazy);
-        switch_out(core, vcpu);
-        core.resident = core.loaded = nullptr;
-    }
+    if (core.resident == &vcpu) { evict(core); }
 }
 
 void take_fp(Core& core, Vcpu& vcpu) {

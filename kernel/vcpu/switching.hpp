@@ -11,8 +11,15 @@ constexpr uint64_t native_sctlr = 0x30d0'0800;   ///< stage 1 off, little-endian
 constexpr uint64_t native_vbar = 0x7f'ffff'f800; ///< never mapped: an exception at EL1 becomes an instruction abort here
 constexpr uint64_t native_pstate = 0x3c5;        ///< EL1h, all masked
 
-/// Moves what runs in the hardware, if anything, to memory (its general registers are there already): nobody runs then.
-void leave(Core& core);
+/// Who runs goes on.
+[[gnu::always_inline]] inline Vcpu* stay(Core& core, Vcpu& vcpu) {
+    return vcpu.native || !vcpu.interrupts.is_dirty() ? &vcpu : before_guest(core, vcpu);
+}
+/// Moves what runs in the hardware, if anything, to memory (its general registers are there already); then `next`, if any, is
+/// the one that runs. Returns it.
+Vcpu* switch_to(Core& core, Vcpu* next);
+/// Nobody runs then.
+inline void leave(Core& core) { switch_to(core, nullptr); }
 /// Makes a native partition's vCPU the one that runs. What ran before has been left.
 [[gnu::always_inline]] inline void enter_native(Core& core, Vcpu& next, uint64_t pstate) {
     core.current = &next;
@@ -26,8 +33,6 @@ void leave(Core& core);
     hw::load_place(next.context, native_pstate);
     hw::change_native(next);
 }
-/// Either kind; returns it.
-Vcpu* enter_slowly(Core& core, Vcpu& next);
 /// Takes every register of `vcpu` that is in this core's hardware to memory.
 void write_back(Core& core, Vcpu& vcpu);
 /// The guest used FP/SIMD while another's registers were loaded.

@@ -87,6 +87,10 @@ struct Vcpu {
     };
     static constexpr uint64_t just_waiting = static_cast<uint64_t>(VcpuState::waiting);
     static constexpr uint64_t just_serving = static_cast<uint64_t>(VcpuState::ready);
+    static constexpr uint64_t held_back = 0xffff'ff00;            ///< paused, throttled, parked
+    static constexpr uint64_t may_be_enqueued = 0xff'ffff'ffff;    ///< these, the state, and queued
+    static constexpr uint64_t just_queued = static_cast<uint64_t>(VcpuState::ready) | 1ull << 32;
+    static constexpr uint64_t has_signals = 1ull << 40, took = 1ull << 48;
     Controls controls;
     EagerState eager;
 
@@ -111,7 +115,7 @@ struct Vcpu {
     Notification* notification; ///< whose signals it takes
 
     // Scheduling
-    Vcpu* ready_next;
+    Vcpu* ready_next; ///< of its ring in the ready queue; or of the parked ones
     Vcpu* ready_previous;
     Vcpu* timer_next;
     uint64_t timer_at; ///< CNTPCT: deadline of a wait, or replenishment; no_deadline: not in the core's timer queue

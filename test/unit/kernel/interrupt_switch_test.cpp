@@ -415,7 +415,7 @@ TEST_CASE("a VM's own PMU and keys are in the hardware only while it is entered"
         CHECK(hw::read<MdcrEl2>() == MdcrEl2::tda(1));
         hardware.keys[9] = 0x4321;
         world.core0.loaded = &vcpu;
-        after_guest(vcpu);
+        leave_slowly(vcpu);
         CHECK((hardware.keys[9] == 7 && hardware.pmu[70] == 0));
         CHECK((vcpu.extra.keys[9] == 0x4321 && vcpu.extra.pmu[70] == 0x5678));
         CHECK(hw::read<MdcrEl2>() == closed);
@@ -436,7 +436,7 @@ TEST_CASE("VM B gets its PMU interrupt while VM A's is active", "[irq]") {
     CHECK(Guest::list(gic::pmu).get(IchLr::hw) == 1);
     CHECK(Guest::list(gic::pmu).get(IchLr::pintid) == gic::pmu);
     CHECK(a.acknowledge() == gic::pmu);
-    after_guest(first);
+    leave_slowly(first);
     exchange_extra(world.core0, first); // a service in between changes nothing
     CHECK(World::ppi_active(0, gic::pmu));
     World::run(second);

@@ -263,9 +263,9 @@ TEST_CASE("a virtual SError is given to its vCPU and ends when the guest takes i
     World::run(vcpu);
     CHECK(hw::read<hw::VsesrEl2>().bits == 0x1234);
     hw::write<HcrEl2>({vcpu.controls.hcr});
-    after_guest(vcpu);
+    leave_slowly(vcpu);
     CHECK(vcpu.controls.hcr & HcrEl2::vse.mask);
     hw::write<HcrEl2>({vcpu.controls.hcr & ~HcrEl2::vse.mask});
-    after_guest(vcpu);
+    leave_slowly(vcpu);
     CHECK_FALSE(vcpu.controls.hcr & HcrEl2::vse.mask);
 }
