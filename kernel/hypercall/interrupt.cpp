@@ -75,7 +75,9 @@ uint64_t exchange_ctlr(Core& core, Partition& vm, uint64_t value) {
     InterruptUpdate update(core, vm);
     uint64_t before = vm.interrupts->ctlr;
     vm.interrupts->ctlr = static_cast<uint32_t>(value) & enables;
-    for (unsigned i = 0; i < max_vcpus_per_partition; ++i) { update.touch(i); }
+    for (Vcpu* vcpu : vm.vcpus) {
+        if (vcpu) { update.touch(*vcpu); }
+    }
     return before;
 }
 
@@ -92,7 +94,7 @@ Status interrupt_line(Core& core, Vcpu&, const Arguments& arguments, Target targ
     const auto intid = static_cast<unsigned>(arguments.x[1]);
     if (!any && (intid < first_ppi || level > Line::pulse)) { return Status::bad_argument; }
     if (!any && (intid < (range & 0xffff) || intid > (range >> 16 & 0xffff))) { return Status::no_right; }
-    set_line(core, vm, own, intid, level);
+    level == Line::pulse ? pulse(core, vm, own, intid) : set_line(core, vm, own, intid, level);
     return Status::ok;
 }
 

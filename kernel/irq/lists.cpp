@@ -72,7 +72,7 @@ void zero(unsigned from, unsigned to) {
 
 void empty(InterruptUpdate& update, Vcpu& vcpu) {
     zero(0, fold(update, vcpu));
-    update.touch(vcpu.index);
+    update.touch(vcpu);
 }
 
 /// Into the next list register; the word then says that it is there.
@@ -218,7 +218,8 @@ Vcpu* before_guest(Core& core, Vcpu& vcpu) {
     return fold_and_fill(core, vcpu);
 }
 
-void fold_for_others(Core& core, Vcpu& vcpu) {
+void answer_interrupt_request(Core& core, Vcpu& vcpu) {
+    if (!vcpu.interrupts.wants_fold()) { return; } // ask() is the barrier
     InterruptUpdate update(core, vcpu);
     empty(update, vcpu);
     vcpu.interrupts.fold_wanted.store(false, std::memory_order_release);

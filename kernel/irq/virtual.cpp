@@ -8,8 +8,6 @@ namespace bulkhead {
 
 using VI = VirtualInterrupt;
 
-constexpr uint64_t nobody = max_vcpus_per_partition;
-
 /// The physical SPI may fire again when the virtual one is neither pending nor active.
 static void settle(unsigned intid, Word& w) {
     const bool idle = are(w, VI::held(1) | VI::latch(1) | VI::active(1) | VI::listed(1), VI::held(1));
@@ -29,22 +27,20 @@ InterruptUpdate::~InterruptUpdate() {
 
 Word& InterruptUpdate::word(Vcpu* own, unsigned intid) const { return word_of(*vm_.interrupts, own, intid); }
 
-void InterruptUpdate::touch(uint64_t index, uint8_t what) {
-    if (Vcpu* touched = vcpu(index)) {
-        touched->interrupts.dirty.fetch_or(what, std::memory_order_release); // its core stores to it without the lock
-        asked_ |= 1u << index;
-    }
+void InterruptUpdate::touch(Vcpu& touched, uint8_t what) {
+    touched.interrupts.dirty.fetch_or(what, std::memory_order_release); // its core stores to it without the lock
+    asked_ |= 1u << touched.index;
 }
 
 /// The vCPU that takes it, or nobody. An SPI for any vCPU goes to the first one that is not off.
-uint64_t InterruptUpdate::destination(const Vcpu* own, unsigned intid, Word w) const {
-    if (intid < VirtualInterrupts::first_spi) { return own->index; }
+Vcpu* InterruptUpdate::destination(Vcpu* own, unsigned intid, Word w) const {
+    if (intid < VirtualInterrupts::first_spi) { return own; }
     uint64_t target = w.get(VI::target);
-    if (target != any_vcpu) { return target < nobody && vcpu(target) ? target : nobody; }
-    for (unsigned i = 0; i < nobody; ++i) {
-        if (vcpu(i) && vcpu(i)->state != VcpuState::off) { return i; }
+    if (target != any_vcpu) { return target < max_vcpus_per_partition ? vcpu(target) : nullptr; }
+    for (unsigned i = 0; i < max_vcpus_per_partition; ++i) {
+        if (vcpu(i) && vcpu(i)->state != VcpuState::off) { return vcpu(i); }
     }
-    return vcpu(0) ? 0 : nobody;
+    return vcpu(0);
 }
 
 void InterruptUpdate::lift(unsigned intid, Word& w) {
@@ -58,20 +54,20 @@ void InterruptUpdate::lift(unsigned intid, Word& w) {
 
 void InterruptUpdate::place(Vcpu* own, unsigned intid, Word& w) {
     settle(intid, w);
-    bool active = is(w, VI::active), stays = active && is(w, VI::parked);
-    uint64_t to = stays ? w.get(VI::holder) : destination(own, intid, w);
+    constexpr Word acknowledged = VI::active(1) | VI::parked(1);
+    const Word state = w;
+    Vcpu* holder = are(state, acknowledged, acknowledged) ? vcpu(state.get(VI::holder)) : destination(own, intid, state);
     w = w.with(VI::parked, 0);
-    Vcpu* holder = to == nobody ? nullptr : vcpu(to);
-    if (!holder || !(active || (is_open(w) && is_pending(w)))) { return; }
-    w = w.with(VI::holder, to);
-    if (active) {
-        w = w.with(VI::parked, 1);
+    if (!holder || !(is(state, VI::active) || (is_open(state) && is_pending(state)))) { return; }
+    w = w.with(VI::holder, holder->index);
+    if (is(state, VI::active)) {
+        w = w | VI::parked(1);
         holder->interrupts.parked.insert(intid);
     } else {
-        w = w.with(VI::queued, 1);
-        holder->interrupts.queue.insert(level_of(w), intid);
+        w = w | VI::queued(1);
+        holder->interrupts.queue.insert(level_of(state), intid);
     }
-    touch(to);
+    touch(*holder);
 }
 
 void InterruptUpdate::change(Vcpu* own, unsigned intid, Word clear, Word set) {
@@ -86,10 +82,10 @@ void InterruptUpdate::change(Vcpu* own, unsigned intid, Word clear, Word set) {
     w.bits = (w.bits & ~clear.bits) | set.bits;
     if (!listed) { return place(own, intid, w); }
     const bool again = changed == VI::latch(1).bits;
-    touch(w.get(VI::holder), again ? VcpuInterrupts::again(w.get(VI::list_register)) : VcpuInterrupts::fill_anew);
+    touch(*vcpu(w.get(VI::holder)), again ? VcpuInterrupts::again(w.get(VI::list_register)) : VcpuInterrupts::fill_anew);
 }
 
-void set_line_generally(Core& core, Partition& vm, Vcpu* own, unsigned intid, Line level) {
+void set_line(Core& core, Partition& vm, Vcpu* own, unsigned intid, Line level) {
     InterruptUpdate update(core, vm);
     Word before = update.word(own, intid);
     if (level == Line::lower) { return update.change(own, intid, VI::line(1), {}); }
@@ -102,9 +98,9 @@ void pulse(Core& core, Partition& vm, Vcpu* own, unsigned intid) {
     VirtualInterrupts& all = *vm.interrupts;
     all.lock.lock();
     Word& w = word_of(all, own, intid);
-    if (!are(w, VI::listed(1) | VI::latch(1), VI::listed(1))) {
+    if (!is(w, VI::listed) || is(w, VI::latch)) {
         all.lock.unlock();
-        return set_line_generally(core, vm, own, intid, Line::pulse);
+        return set_line(core, vm, own, intid, Line::pulse);
     }
     Vcpu& holder = *vm.vcpus[w.get(VI::holder)]; // who has one does not go
     w = w | VI::latch(1);

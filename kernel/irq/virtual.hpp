@@ -44,11 +44,11 @@ public:
     void lift(unsigned intid, Word& word);
     void place(Vcpu* own, unsigned intid, Word& word);
     /// The list registers of a vCPU are to be filled anew, or as VcpuInterrupts::again says.
-    void touch(uint64_t vcpu, uint8_t what = VcpuInterrupts::fill_anew);
+    void touch(Vcpu& vcpu, uint8_t what = VcpuInterrupts::fill_anew);
 
 private:
-    Vcpu* vcpu(uint64_t index) const { return __atomic_load_n(&vm_.vcpus[index], __ATOMIC_RELAXED); }
-    uint64_t destination(const Vcpu* own, unsigned intid, Word word) const;
+    [[gnu::always_inline]] Vcpu* vcpu(uint64_t index) const { return __atomic_load_n(&vm_.vcpus[index], __ATOMIC_RELAXED); }
+    Vcpu* destination(Vcpu* own, unsigned intid, Word word) const;
 
     Core& core_;
     Partition& vm_;
@@ -58,12 +58,9 @@ private:
 
 /// What the input of a virtual interrupt does; the numbers are Hypercall::interrupt_line's.
 enum class Line : uint64_t { lower = 0, raise = 1, pulse = 2 };
-void set_line_generally(Core& core, Partition& vm, Vcpu* own, unsigned intid, Line level);
-/// A pulse mostly finds its interrupt in a list register, where the last one left it.
+void set_line(Core& core, Partition& vm, Vcpu* own, unsigned intid, Line level);
+/// As Line::pulse, in fewer steps where it finds its interrupt in a list register, in which the last one left it.
 void pulse(Core& core, Partition& vm, Vcpu* own, unsigned intid);
-inline void set_line(Core& core, Partition& vm, Vcpu* own, unsigned intid, Line level) {
-    level == Line::pulse ? pulse(core, vm, own, intid) : set_line_generally(core, vm, own, intid, level);
-}
 /// True if every pending and active state of these interrupts is what the guest sees now; else
 /// other cores have been asked: the hypercall of `self` restarts.
 bool up_to_date(Core& core, Vcpu& self, Partition& vm, Vcpu* own, unsigned first, unsigned count);
@@ -76,12 +73,9 @@ bool deliverable(const Vcpu& vcpu);
 /// Before a VM's vCPU runs with interrupts.dirty set, which it clears: fills the list registers; sets controls.ich_hcr and
 /// ICH_HCR_EL2. Returns it.
 Vcpu* before_guest(Core& core, Vcpu& vcpu);
-void fold_for_others(Core& core, Vcpu& vcpu);
 /// Another core asked (request::interrupts): makes the words tell what the list registers hold, if
 /// it wants to know.
-[[gnu::always_inline]] inline void answer_interrupt_request(Core& core, Vcpu& vcpu) {
-    if (vcpu.interrupts.wants_fold()) { fold_for_others(core, vcpu); }
-}
+void answer_interrupt_request(Core& core, Vcpu& vcpu);
 /// The vCPU becomes, or ceases to be, the resident one.
 void switch_in(Core& core, Vcpu& vcpu);
 void switch_out(Core& core, Vcpu& vcpu);

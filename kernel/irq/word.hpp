@@ -7,15 +7,15 @@ namespace bulkhead {
 
 /// The flags are below bit 16, and what is asked for or set together is side by side: one instruction does it.
 struct VirtualInterrupt : Fields<VirtualInterrupt> {
-    static constexpr F line{0};   ///< level of the input
-    static constexpr F active{1}; ///< ... and not in a list register
-    static constexpr F held{2};   ///< the physical one is active for it, and it is in no list register with HW=1
+    static constexpr F line{0}; ///< level of the input
+    static constexpr F held{1}; ///< the physical one is active for it, and it is in no list register with HW=1
     // While listed: of what went along (9, 10), what has been cleared since by software
+    static constexpr F cancel_active{2};
     static constexpr F cancel_latch{3};
-    static constexpr F cancel_active{4};
-    static constexpr F enabled{5};
-    static constexpr F group1{6}; ///< group 0 is never delivered
-    static constexpr F listed{7}; ///< in a list register of vCPU `holder`: `list_register`
+    static constexpr F enabled{4};
+    static constexpr F group1{5}; ///< group 0 is never delivered
+    static constexpr F listed{6}; ///< in a list register of vCPU `holder`: `list_register`
+    static constexpr F active{7}; ///< ... and not in a list register
     static constexpr F latch{8};  ///< pending whatever the line: an edge, or set by software
     // While listed: what went along into the list register
     static constexpr F loaded_latch{9};
@@ -40,22 +40,17 @@ constexpr bool is(Word word, auto field) { return (word.bits & field.mask) != 0;
 /// Of the flags `asked`: exactly `set`.
 constexpr bool are(Word word, Word asked, Word set) { return (word.bits & asked.bits) == set.bits; }
 /// As GICD_ISPENDR and GICD_ISACTIVER read.
-constexpr bool is_high(Word w) { return are(w, VirtualInterrupt::line(1) | VirtualInterrupt::edge(1), VirtualInterrupt::line(1)); }
+constexpr bool is_high(Word w) { return is(w, VirtualInterrupt::line) && !is(w, VirtualInterrupt::edge); }
 constexpr bool is_pending(Word w) {
-    constexpr Word latch = VirtualInterrupt::loaded_latch(1);
-    bool loaded = are(w, latch | VirtualInterrupt::cancel_latch(1), latch);
+    bool loaded = is(w, VirtualInterrupt::loaded_latch) && !is(w, VirtualInterrupt::cancel_latch);
     return is(w, VirtualInterrupt::latch) || is_high(w) || loaded;
 }
 constexpr bool is_active(Word w) {
-    constexpr Word active = VirtualInterrupt::loaded_active(1);
-    bool loaded = are(w, active | VirtualInterrupt::cancel_active(1), active);
+    bool loaded = is(w, VirtualInterrupt::loaded_active) && !is(w, VirtualInterrupt::cancel_active);
     return is(w, VirtualInterrupt::active) || loaded;
 }
 /// Configured such that it may be delivered.
-constexpr bool is_open(Word w) {
-    constexpr Word both = VirtualInterrupt::enabled(1) | VirtualInterrupt::group1(1);
-    return are(w, both, both);
-}
+constexpr bool is_open(Word w) { return is(w, VirtualInterrupt::enabled) && is(w, VirtualInterrupt::group1); }
 constexpr unsigned level_of(Word w) { return static_cast<unsigned>(w.get(VirtualInterrupt::priority)) / priority_step; }
 
 } // namespace bulkhead

@@ -143,7 +143,10 @@ struct World {
         Word set = VI::enabled(1) | VI::group1(1) | Word{}.with(VI::priority, priority).with(VI::edge, edge);
         update.change(vm.vcpus[vcpu].get(), intid, VI::priority(0xff) | VI::edge(1), set);
     }
-    void line(unsigned intid, Line level, unsigned vcpu = 0) { set_line(here(), a.partition, a.vcpus[vcpu].get(), intid, level); }
+    void line(unsigned intid, Line level, unsigned vcpu = 0) {
+        Vcpu* own = a.vcpus[vcpu].get();
+        level == Line::pulse ? bulkhead::pulse(here(), a.partition, own, intid) : set_line(here(), a.partition, own, intid, level);
+    }
     void raise(unsigned intid) { line(intid, Line::raise), enter(); }
     void lower(unsigned intid) { line(intid, Line::lower), enter(); }
     void pulse(unsigned intid) { line(intid, Line::pulse), enter(); }
