@@ -55,8 +55,7 @@ Status map(Core& core, Vcpu& self, const Arguments& arguments, Target target) {
     const bool device = memory.memory_type == abi::MemoryType::device;
     if (device && access & abi::access::execute) { return Status::bad_argument; }
     const GuestAddr ipa{arguments.x[2]};
-    const bool fits = memory.size <= ipa_limit && ipa.value <= ipa_limit - memory.size;
-    if (!fits || !page_aligned(ipa.value)) { return Status::bad_argument; }
+    if (!in_range(ipa, memory.size)) { return Status::bad_argument; }
     const Mapping mapping{target.capability->object, ipa, access};
     return run([&] { return map_step(core, self, *named.slot, target.as<Partition>(), mapping); });
 }
@@ -69,8 +68,7 @@ Status unmap(Core& core, Vcpu& self, const Arguments&, Target target) {
 Status map_device(Core&, Vcpu& self, const Arguments& arguments, Target target) {
     const GuestAddr ipa{arguments.x[1]};
     const uint64_t pages = arguments.x[2], badge = arguments.x[4];
-    if (!page_aligned(ipa.value) || pages == 0 || pages > ipa_limit / page_size) { return Status::bad_argument; }
-    if (ipa.value > ipa_limit - pages * page_size) { return Status::bad_argument; }
+    if (pages == 0 || pages > ipa_limit / page_size || !in_range(ipa, pages * page_size)) { return Status::bad_argument; }
     DevicePage page;
     if (arguments.x[3] != ~uint64_t{0}) {
         const Target endpoint = TRY(self.partition->lookup<Endpoint>(arguments.x[3], right::serve));

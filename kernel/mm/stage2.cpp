@@ -21,10 +21,6 @@ constexpr uint64_t leaf_attributes(uint64_t access, abi::MemoryType type) {
            (access & abi::access::write ? s2ap_write : 0) | (executable ? 0 : xn);
 }
 
-constexpr bool in_range(GuestAddr ipa, uint64_t size) {
-    return page_aligned(ipa.value | size) && ipa.value < ipa_limit && size <= ipa_limit - ipa.value;
-}
-
 /// Rewrites what `makes` says, from `first` on: a bounded number of entries, at most `limit`, until `admits` refuses what is there.
 /// The walkers, and other cores' lookups, see them before what comes next. Returns how many.
 template <class Admits, class Makes> uint64_t rewrite(PhysAddr table, uint64_t first, uint64_t limit, Admits admits, Makes makes) {

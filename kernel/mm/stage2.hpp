@@ -20,6 +20,11 @@ struct DevicePage {
     constexpr uint32_t badge() const { return static_cast<uint32_t>(bits >> 32); }
 };
 
+/// Whole pages that stage 2 can map.
+constexpr bool in_range(GuestAddr ipa, uint64_t size) {
+    return page_aligned(ipa.value | size) && ipa.value < ipa_limit && size <= ipa_limit - ipa.value;
+}
+
 /// Changed only under `mutation` (or by the boot).
 class Stage2 {
 public:
