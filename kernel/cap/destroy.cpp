@@ -64,7 +64,6 @@ Status destroy_vcpu(Core& core, Vcpu& self, Slot& slot) {
     Vcpu& vcpu = *slot.vcpu;
     if (&vcpu == &self) { return Status::bad_state; }
     retire_vcpu(slot);
-    if (slot.stage == stage_return) { return return_pages(core, self, slot); }
     Partition& partition = *vcpu.partition;
     if (slot.stage == stage_unlink) {
         if (!settled(core, vcpu)) { return restart; }
@@ -114,7 +113,7 @@ Status destroy_vcpus(Core& core, Vcpu& self, const Partition& partition) {
     }
     if (!off) { return restart; } // all of them stop at the same time
     if (!next) { return Status::ok; }
-    TRY(destroy_vcpu(core, self, *next));
+    TRY(destroy_step(core, self, *next));
     return more;
 }
 
@@ -128,7 +127,6 @@ Status destroy_partition(Core& core, Vcpu& self, Slot& slot) {
             if (vcpu) { retire_vcpu(objects.at(vcpu->object_index)); }
         }
     }
-    if (slot.stage == stage_return) { return return_pages(core, self, slot); }
     if (slot.stage == stage_unlink) {
         TRY(destroy_vcpus(core, self, partition));
         const uint32_t retired = slot.generation.load(std::memory_order_relaxed);
@@ -182,6 +180,7 @@ void finish(Slot& slot) {
 }
 
 Status destroy_step(Core& core, Vcpu& self, Slot& slot) {
+    if (slot.stage == stage_return) { return return_pages(core, self, slot); }
     switch (slot.type) {
     case ObjectType::memory: return destroy_memory(core, self, slot);
     case ObjectType::partition: return destroy_partition(core, self, slot);

@@ -36,8 +36,7 @@ Status pause(Core& core, Vcpu& vcpu) {
     if (vcpu.state == VcpuState::off) { return Status::bad_state; }
     if (vcpu.paused && vcpu.requests.load(std::memory_order_acquire) == 0) { return Status::ok; }
     ask(core, vcpu, request::pause);
-    if (vcpu.core == core.index) { return Status::ok; }
-    return restart;
+    return vcpu.core == core.index ? Status::ok : restart;
 }
 
 Status resume(Core& core, Vcpu& vcpu) {
