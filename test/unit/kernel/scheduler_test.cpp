@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Who runs: priorities, slices, budgets, deadlines, the watchdog.
+#include "irq/gic.hpp"
 #include "machine.hpp"
+#include <deque>
+#include <random>
 
 namespace bulkhead::test {
 
@@ -23,6 +26,35 @@ TEST_CASE("the ready queue is by priority, then in order of arrival", "[sched]")
     CHECK(queue.best() == &last);
     queue.remove(last);
     CHECK(queue.best() == nullptr);
+}
+
+TEST_CASE("a priority's queue is a ring: whoever leaves, and wherever, the others keep their order", "[sched]") {
+    std::mt19937 random(1);
+    ReadyQueue queue;
+    auto vcpus = std::make_unique<Vcpu[]>(6);
+    std::deque<Vcpu*> expected;
+    for (unsigned n = 0; n < 10'000; ++n) {
+        Vcpu& vcpu = vcpus[random() % 6];
+        vcpu.priority = 7;
+        if (!vcpu.queued) {
+            queue.push_back(vcpu);
+            expected.push_back(&vcpu);
+        } else if (random() % 2) {
+            queue.remove(vcpu);
+            std::erase(expected, &vcpu);
+        } else {
+            std::ranges::rotate(expected, expected.begin() + 1);
+            CHECK(&queue.to_back(*queue.best()) == expected.front());
+        }
+        REQUIRE(queue.best() == (expected.empty() ? nullptr : expected.front()));
+        const Vcpu* at = queue.best();
+        for (Vcpu* one : expected) {
+            REQUIRE(at == one);
+            REQUIRE(at->ready_next->ready_previous == at);
+            at = at->ready_next;
+        }
+        REQUIRE(at == queue.best());
+    }
 }
 
 TEST_CASE("the timer queue gives the soonest, in whatever order they came", "[sched]") {
@@ -136,6 +168,99 @@ TEST_CASE("a budget is a bound in every period, and the rest of the time is the 
     CHECK(greedy.cpu_ticks <= 11'000);
     CHECK(greedy.cpu_ticks >= 10'000);
     CHECK(other.cpu_ticks >= 88'000);
+}
+
+TEST_CASE("a budget that ends with the slice is used up by then, and counted once", "[sched][budget]") {
+    Spinners m;
+    Vcpu &a = m.spinner("a"), &b = m.spinner("b");
+    m.budget(a, slice, 4 * slice);
+    hw::counter_step = GENERATE(0, 1); // time passes at EL2, too
+    REQUIRE(m.go() == &a);
+    m.pass(slice);
+    REQUIRE(m.running() == &b);
+    CHECK(a.throttled);
+    CHECK(a.cpu_ticks >= slice);
+    CHECK(a.cpu_ticks < slice + 10);
+    CHECK(a.budget_left == 0);
+    m.pass(2 * slice);
+    CHECK(m.running() == &b);
+    CHECK(a.cpu_ticks < slice + 10);
+    m.pass(4 * slice);
+    CHECK(a.cpu_ticks >= 2 * slice - 10);
+    set_account(m.core(), nullptr);
+    CHECK(m.core().busy_ticks == a.cpu_ticks + b.cpu_ticks);
+}
+
+TEST_CASE("at the end of a slice nobody is charged for the next one's", "[sched]") {
+    const auto kind = GENERATE(abi::PartitionKind::native, abi::PartitionKind::vm);
+    const bool bounded = GENERATE(false, true);
+    Machine m;
+    Vcpu &a = m.vcpu(m.partition(kind, "a")), &b = m.vcpu(m.partition(kind, "b"));
+    for (Vcpu* vcpu : {&a, &b}) { m.start(*vcpu); }
+    if (bounded) { m.budget(b, 3 * slice, 1'000 * slice); }
+    REQUIRE(m.go() == &a);
+    for (unsigned n = 1; n <= 3; ++n) {
+        m.pass(slice);
+        REQUIRE(m.running() == &b);
+        CHECK(a.cpu_ticks == n * slice);
+        CHECK(b.cpu_ticks == (n - 1) * slice);
+        m.pass(slice);
+        REQUIRE(m.running() == &a);
+        CHECK(b.cpu_ticks == n * slice);
+    }
+    CHECK(b.throttled == bounded);
+}
+
+TEST_CASE("who is alone in its priority is charged at the end of each slice", "[sched][budget]") {
+    Spinners m;
+    Vcpu &a = m.spinner("a", 20), &other = m.spinner("other");
+    m.budget(a, 2 * slice + 300, 10 * slice);
+    REQUIRE(m.go() == &a);
+    for (unsigned n = 1; n <= 2; ++n) {
+        m.pass(slice);
+        CHECK(m.running() == &a);
+        CHECK(a.cpu_ticks == n * slice);
+    }
+    m.pass(299);
+    CHECK(m.running() == &a);
+    m.pass(1);
+    CHECK(m.running() == &other);
+    CHECK(a.cpu_ticks == 2 * slice + 300);
+}
+
+TEST_CASE("a new budget bounds the slice that runs, too", "[sched][budget]") {
+    Spinners m;
+    Vcpu &a = m.spinner("a", 20), &other = m.spinner("other");
+    const uint64_t self = m.grant(*a.partition, m.name_of(a));
+    REQUIRE(m.go() == &a);
+    m.pass(1'000);
+    REQUIRE(m.hvc(Hypercall::vcpu_schedule, {self, 20, 400, 10'000}) == &a);
+    m.pass(399);
+    CHECK(m.running() == &a);
+    m.pass(1);
+    CHECK(m.running() == &other);
+    CHECK(a.cpu_ticks == 1'400);
+}
+
+TEST_CASE("a budget that ends as somebody more urgent comes: the server that goes on by itself may be more urgent yet",
+          "[sched][budget]") {
+    Machine m;
+    Vcpu& server = m.vcpu(m.native("server"), 0, 30);
+    Vcpu& urgent = m.vcpu(m.native("urgent"), 0, 20);
+    Vcpu& client = m.vcpu(m.native("client"));
+    const uint64_t door = m.grant(*client.partition, m.endpoint({&server}));
+    const uint64_t bell = m.grant(*server.partition, m.notification(urgent));
+    m.budget(client, 1'000, 10'000);
+    m.serve(server);
+    m.serve(urgent);
+    m.start(client);
+    REQUIRE(m.go() == &client);
+    REQUIRE(m.call(door) == &server);
+    hw::counter += 1'000; // before the timer's interrupt is taken
+    CHECK(m.hvc(Hypercall::signal, {bell, 1}) == &server);
+    CHECK(client.throttled);
+    CHECK(m.core().account == &server);
+    REQUIRE(m.reply() == &urgent);
 }
 
 TEST_CASE("an inter-processor interrupt serves one vCPU and, while there are more, brings the next", "[sched][cross]") {
@@ -302,6 +427,46 @@ TEST_CASE("a guest takes its FP and EL1 registers along", "[sched][move]") {
     CHECK(hw::in_hardware().fp.v[63] == 0xf9);
 }
 
+TEST_CASE("a VM that loses its slice takes its list registers and its timer's interrupt along", "[sched][irq]") {
+    constexpr uint64_t ppis_active = 0x080a'0000 + 0x1'0300, ppis_inactive = 0x080a'0000 + 0x1'0380;
+    constexpr unsigned sgi = 5, timer = 27;
+    using VI = VirtualInterrupt;
+    Machine m;
+    Vcpu &a = m.vcpu(m.vm("a")), &b = m.vcpu(m.vm("b"));
+    const bool held = GENERATE(false, true), listed = GENERATE(false, true);
+    const auto stored = [](uint64_t address) {
+        return std::ranges::count(hw::log, hw::Event{hw::Op::store, address, 1u << timer});
+    };
+    for (Vcpu* vcpu : {&a, &b}) { m.start(*vcpu); }
+    REQUIRE(m.go() == &a);
+    if (listed) {
+        InterruptUpdate(m.core(), a).change(&a, sgi, {}, VI::enabled(1) | VI::group1(1) | VI::latch(1));
+        REQUIRE(m.go() == &a);
+        REQUIRE(hw::read_lr(0) != 0);
+    }
+    if (held) { // and masked in the guest's GIC
+        a.interrupts.word[timer] = a.interrupts.word[timer] | VI::held(1) | VI::latch(1);
+        hw::in_hardware().eager.cntv_ctl_el0 = 5; // enabled, due
+    }
+    const uint64_t lr = hw::read_lr(0);
+    for (unsigned turn = 0; turn < 3; ++turn) {
+        hw::log.clear();
+        m.pass(slice);
+        REQUIRE(m.running() == &b);
+        CHECK(hw::read_lr(0) == 0);
+        CHECK(a.interrupts.used == 0);
+        CHECK(stored(ppis_inactive) == held);
+        CHECK(stored(ppis_active) == 0);
+        hw::log.clear();
+        m.pass(slice);
+        REQUIRE(m.running() == &a);
+        CHECK(hw::read_lr(0) == lr);
+        CHECK(stored(ppis_inactive) == 0);
+        CHECK(stored(ppis_active) == held);
+    }
+    CHECK(m.core().switches >= 6);
+}
+
 TEST_CASE("who has an open call stays where it is", "[sched][move]") {
     Moving m;
     Vcpu& server = m.vcpu(m.native("server"), 0, 20);
@@ -402,6 +567,18 @@ TEST_CASE("many requests that are each short enough are no fault", "[sched][watc
         REQUIRE(m.reply() == &m.client);
     }
     CHECK(m.server.state == VcpuState::waiting);
+}
+
+TEST_CASE("the watchdog looks at the end of each slice, whether others wait or not", "[sched][watchdog]") {
+    Spinners m;
+    Vcpu& lazy = m.spinner("lazy", 20);
+    lazy.watch_ticks = 2 * slice + 1;
+    if (GENERATE(false, true)) { m.spinner("equal", 20); }
+    m.spinner("other");
+    REQUIRE(m.go() == &lazy);
+    for (unsigned n = 0; n < 9 && lazy.state == VcpuState::ready; ++n) { m.pass(slice); }
+    CHECK(lazy.fault.reason == FaultReason::watchdog);
+    CHECK(lazy.cpu_ticks == 3 * slice);
 }
 
 TEST_CASE("a native vCPU that is watched must come to reply_recv in time", "[sched][watchdog]") {
