@@ -179,12 +179,9 @@ void complete(Core& core, Vcpu& caller, uint64_t tag, const uint64_t (&words)[ab
 
 /// What the server does when no request is at hand: signals, its deadline, or it waits.
 void receive(Core& core, Vcpu& server, uint64_t deadline) {
-    server.state = VcpuState::waiting;
-    lift_throttle(core, server);
-    if (server.queued) { core.ready.remove(server); }
+    wait_until(core, server, deadline);
     server.signals_due = server.notification && server.notification->pending.load(std::memory_order_acquire);
     if (server.signals_due) { make_ready(core, server); } // behind the others of its priority
-    if (server.timer_at != deadline) { core.timers.arm(server, deadline); }
 }
 
 } // namespace

@@ -20,7 +20,7 @@ void stop(Core& core, Vcpu& vcpu) {
     vcpu.state = VcpuState::off;
     vcpu.paused = vcpu.throttled = vcpu.signals_due = false;
     make_unready(core, vcpu);
-    if (core.account == &vcpu) { set_account(core, nullptr); } // its memory may go before this core schedules
+    if (core.account == &vcpu) { end_account(core); } // its memory may go before this core schedules
     abandon_requests(core, vcpu);
     vcpu.may_repeat = false;
     if (!vcpu.native) { reset_interrupts(core, vcpu); }
@@ -41,8 +41,7 @@ void resume(Core& core, Vcpu& vcpu) {
     vcpu.paused = false;
     if (vcpu.state == VcpuState::faulted && !vcpu.native) { vcpu.state = VcpuState::ready; }
     wake_for_interrupt(core, vcpu);
-    if (vcpu.native) { signals_arrived(core, vcpu); }
-    if (vcpu.native) { ensure_progress(core, vcpu); }
+    if (vcpu.native) { signals_arrived(core, vcpu), ensure_progress(core, vcpu); }
     if (!vcpu.caller) { make_ready(core, vcpu); }
     unpark_all(core);
 }

@@ -46,11 +46,12 @@ void throttle(Core& core, Vcpu& account) {
     return bound != 0 && server.watch_used > bound;
 }
 
-/// The account has used the time up to now.
+/// The account has used the time up to now, and so some of its slice.
 [[gnu::always_inline]] inline uint64_t use_time(Core& core, uint64_t time) {
     const uint64_t used = time - core.account_since;
     core.account_since = time;
     core.account->cpu_ticks += used;
+    core.account->slice_left = core.slice_end > time ? core.slice_end - time : 1; // 0: a new one
     core.busy_ticks += used;
     return used;
 }
@@ -69,11 +70,6 @@ void throttle(Core& core, Vcpu& account) {
 /// Using time is all that charge() does then.
 [[gnu::always_inline]] inline bool just_uses_time(const Core& core) {
     return core.account->budget_ticks == 0 && !(core.current && core.current->native);
-}
-
-/// The account has used some of its slice.
-[[gnu::always_inline]] inline void interrupt_slice(const Core& core, uint64_t time) {
-    core.account->slice_left = core.slice_end > time ? core.slice_end - time : 1; // 0: a new one
 }
 
 /// The account from now on, for its slice or what is left of it.
@@ -143,7 +139,9 @@ void throttle(Core& core, Vcpu& account) {
 }
 
 [[gnu::noinline]] Vcpu* change_account(Core& core, Vcpu* next) {
-    set_account(core, next);
+    end_account(core);
+    if (next) { begin_slice(core, *next, core.account_since); }
+    if (next && next->budget_ticks != 0) { begin_budget(core, *next, core.account_since); }
     return schedule(core); // it may be throttled now, or somebody else
 }
 
@@ -151,16 +149,11 @@ void throttle(Core& core, Vcpu& account) {
 
 uint64_t ticks_from_us(uint64_t us) { return us * hw::read<hw::Cntfrq>().bits / 1'000'000; }
 
-void set_account(Core& core, Vcpu* next) {
+void end_account(Core& core) {
     const uint64_t time = now();
-    if (core.account) {
-        charge(core, time);
-        interrupt_slice(core, time);
-    }
+    if (core.account) { charge(core, time); }
     core.account = nullptr;
-    if (!next) { return; }
-    begin_slice(core, *next, time);
-    if (next->budget_ticks != 0) { begin_budget(core, *next, time); }
+    core.account_since = time;
 }
 
 void enqueue(Core& core, Vcpu& vcpu) {
@@ -204,13 +197,6 @@ void unpark_all(Core& core) {
     }
 }
 
-void wait_until(Core& core, Vcpu& vcpu, uint64_t at) {
-    vcpu.state = VcpuState::waiting;
-    lift_throttle(core, vcpu);
-    if (vcpu.queued) { core.ready.remove(vcpu); }
-    core.timers.arm(vcpu, at);
-}
-
 void wake_for_interrupt(Core& core, Vcpu& vcpu) {
     if (vcpu.native || vcpu.state != VcpuState::waiting || !deliverable(vcpu)) { return; }
     vcpu.state = VcpuState::ready;
@@ -231,10 +217,7 @@ Vcpu* schedule(Core& core) {
         const bool simple = !(next && next->budget_ticks) && (!core.account || just_uses_time(core));
         if (!simple) { return change_account(core, next); }
         const uint64_t time = now();
-        if (core.account) {
-            use_time(core, time);
-            interrupt_slice(core, time);
-        }
+        if (core.account) { use_time(core, time); }
         core.account = nullptr;
         if (next) { begin_slice(core, *next, time); }
     }

@@ -37,14 +37,19 @@ Vcpu* leave_kernel(Core& core);
 /// Has vcpu_fault's and the timers' work done: deadlines, slices, budgets.
 void timer_interrupt(Core& core);
 /// Blocks `vcpu` (state waiting) until `at` (CNTPCT), if that is not no_deadline. The core chooses anew behind that.
-void wait_until(Core& core, Vcpu& vcpu, uint64_t at);
+inline void wait_until(Core& core, Vcpu& vcpu, uint64_t at) {
+    vcpu.state = VcpuState::waiting;
+    lift_throttle(core, vcpu);
+    if (vcpu.queued) { core.ready.remove(vcpu); }
+    if (vcpu.timer_at != at) { core.timers.arm(vcpu, at); }
+}
 /// Wakes a VM's vCPU that waits, if an interrupt can be delivered to it.
 void wake_for_interrupt(Core& core, Vcpu& vcpu);
 /// Puts all parked accounts back: a server has come back.
 void unpark_all(Core& core);
 void park(Core& core, Vcpu& account);
-/// Charges the account that runs for its time up to now and makes `next` (or nobody) the account.
-void set_account(Core& core, Vcpu* next);
+/// Charges the account that runs for its time up to now; there is none then.
+void end_account(Core& core);
 uint64_t ticks_from_us(uint64_t us);
 
 } // namespace bulkhead

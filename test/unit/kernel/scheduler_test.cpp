@@ -187,7 +187,7 @@ TEST_CASE("a budget that ends with the slice is used up by then, and counted onc
     CHECK(a.cpu_ticks < slice + 10);
     m.pass(4 * slice);
     CHECK(a.cpu_ticks >= 2 * slice - 10);
-    set_account(m.core(), nullptr);
+    end_account(m.core());
     CHECK(m.core().busy_ticks == a.cpu_ticks + b.cpu_ticks);
 }
 
@@ -495,7 +495,7 @@ TEST_CASE("the counter accounts for every tick", "[sched]") {
     m.budget(b, 700, 2'000);
     m.go();
     m.pass(50'000);
-    set_account(m.core(), nullptr);
+    end_account(m.core());
     CHECK(a.cpu_ticks + b.cpu_ticks == hw::counter - from);
     CHECK(m.core().busy_ticks == hw::counter - from);
 }
