@@ -59,20 +59,6 @@ void settle_features() {
     }
 }
 
-void enable_mmu() {
-    constexpr auto sctlr = SctlrEl2::m(1) | SctlrEl2::a(1) | SctlrEl2::c(1) | SctlrEl2::sa(1) | SctlrEl2::i(1) | SctlrEl2::wxn(1);
-    hw::write<hw::MairEl2>({el2_map::mair});
-    hw::write<TcrEl2>(el2_map::control());
-    hw::write<hw::Ttbr0El2>({el2_map::root()});
-    hw::dsb_sy(); // the tables are written
-    hw::tlbi_alle2();
-    hw::ic_iallu();
-    hw::dsb_sy();
-    hw::isb(); // and nothing older is used
-    hw::write<SctlrEl2>(Value<SctlrEl2>{SctlrEl2::res1} | sctlr);
-    hw::isb(); // translated from here on
-}
-
 /// The registers that are the same for every partition of this core (docs/registers.md).
 void init_controls(const Core& core) {
     constexpr auto vtcr =
@@ -119,7 +105,7 @@ void boot_main(uint64_t device_tree) {
     core_pool.init({header.pool_base}, header.pool_size);
     map_core(header);
     boot_table::prepare(header, device_tree);
-    enable_mmu();
+    el2_map::enable();
     gic::init_distributor({header.gicd_base}, {header.gicr_base}, header.gicr_stride);
     Core& core = Core::self();
     boot_table::instantiate(core, header);
@@ -131,7 +117,7 @@ void boot_main(uint64_t device_tree) {
 }
 
 void secondary_main(uint64_t index) {
-    enable_mmu();
+    el2_map::enable();
     Core& core = *cores[index];
     init_controls(core);
     gic::init_core(core);

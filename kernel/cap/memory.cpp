@@ -48,10 +48,7 @@ Status check_exclusive(uint16_t own) {
 }
 
 void count_donation(const Memory& memory, int change) {
-    for (uint16_t node = memory.parent; node; node = memory_at(node).parent) {
-        Memory& above = memory_at(node);
-        above.donated_below = static_cast<uint16_t>(above.donated_below + change);
-    }
+    for (uint16_t node = memory.parent; node; node = memory_at(node).parent) { memory_at(node).donated_below += change; }
 }
 
 void become_free(Memory& memory) {

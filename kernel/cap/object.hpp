@@ -45,7 +45,7 @@ struct Memory {
     bool revoking;          ///< nothing can be derived from it now
     uint8_t failure;        ///< Status of a map call that is being rolled back (unmapping)
     uint16_t donated_to;    ///< the object that lives in it
-    uint16_t donated_below; ///< donated descendants: while there are any it cannot be mapped
+    uint32_t donated_below; ///< donated descendants: while there are any it cannot be mapped
     uint64_t mapped_size;   ///< bytes mapped so far
     uint64_t progress;      ///< bytes: unmapped so far (unmapping), at EL2 (donating, returning); else zero
 };

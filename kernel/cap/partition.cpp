@@ -5,30 +5,26 @@
 #include "irq/virtual.hpp"
 #include "sched/cross.hpp"
 #include <new>
+#include <utility>
 
 namespace bulkhead {
 
 constexpr unsigned vmid_count = 256; // 8 bits; 0 is nobody's
-static uint64_t vmids[vmid_count / 64] = {1};
+static bool vmid_taken[vmid_count] = {true};
 
 constexpr uint64_t table_pages(uint32_t slots) { return (slots * sizeof(Capability) + page_mask) / page_size; }
 
 static_assert(sizeof(Partition) <= page_size);
 
-bool reserve_vmid(unsigned vmid) {
-    if (vmid >= vmid_count || vmids[vmid / 64] >> vmid % 64 & 1) { return false; }
-    vmids[vmid / 64] |= 1ull << vmid % 64;
-    return true;
-}
+bool reserve_vmid(unsigned vmid) { return vmid < vmid_count && !std::exchange(vmid_taken[vmid], true); }
 
 uint16_t free_vmid() {
-    for (uint16_t vmid = 1; vmid < vmid_count; ++vmid) {
-        if (!(vmids[vmid / 64] >> vmid % 64 & 1)) { return vmid; }
-    }
-    return 0;
+    uint16_t vmid = 1;
+    while (vmid < vmid_count && vmid_taken[vmid]) { ++vmid; }
+    return vmid % vmid_count;
 }
 
-void release_vmid(uint16_t vmid) { vmids[vmid / 64] &= ~(1ull << vmid % 64); }
+void release_vmid(uint16_t vmid) { vmid_taken[vmid] = false; }
 
 Result<Target> Partition::find(abi::Handle handle, ObjectType wanted, unsigned rights) const {
     if (handle >= slots) { return Status::bad_handle; }

@@ -25,8 +25,7 @@ Status derive(Core& core, Vcpu& self, const Arguments& arguments, Target target)
     if (!page_aligned(offset | size) || size == 0) { return Status::bad_argument; }
     if (size > parent.size || offset > parent.size - size) { return Status::bad_argument; }
     if (rights & ~uint64_t{target.capability->rights}) { return Status::no_right; }
-    const bool donated = parent.state >= Memory::State::donating;
-    if (donated || parent.revoking) { return Status::bad_state; }
+    if (parent.state >= Memory::State::donating || parent.revoking) { return Status::bad_state; }
     if (parent.depth == max_derivation_depth) { return Status::no_slot; }
     Capability* destination = TRY(free_slot(core, own, arguments.x[3]));
     const PhysAddr base = parent.base + offset;

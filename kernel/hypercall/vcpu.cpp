@@ -4,6 +4,7 @@
 #include "sched/cross.hpp"
 #include "sched/scheduler.hpp"
 #include "vcpu/switching.hpp"
+#include <algorithm>
 
 namespace bulkhead::hypercall {
 
@@ -62,9 +63,9 @@ Status move(Core& core, Vcpu& vcpu, uint64_t target) {
     return Status::ok;
 }
 
-void write_words(Vcpu& self, std::initializer_list<uint64_t> words) {
-    uint64_t* x = &self.context.x[1];
-    for (uint64_t word : words) { *x++ = word; }
+Status answer(Vcpu& self, std::initializer_list<uint64_t> words) {
+    std::ranges::copy(words, &self.context.x[1]);
+    return Status::ok;
 }
 
 } // namespace
@@ -97,22 +98,19 @@ Status vcpu_read(Core&, Vcpu& self, const Arguments& arguments, Target target) {
     const uint64_t* x = vcpu.context.x;
     if (group == static_cast<uint64_t>(VcpuGroup::status)) {
         VcpuState state = vcpu.paused && vcpu.state != VcpuState::faulted ? VcpuState::paused : vcpu.state;
-        write_words(self, {static_cast<uint64_t>(state), static_cast<uint64_t>(vcpu.fault.reason), vcpu.fault.detail[0],
-                           vcpu.fault.detail[1], vcpu.fault.detail[2], vcpu.cpu_ticks});
-        return Status::ok;
+        return answer(self, {static_cast<uint64_t>(state), static_cast<uint64_t>(vcpu.fault.reason), vcpu.fault.detail[0],
+                             vcpu.fault.detail[1], vcpu.fault.detail[2], vcpu.cpu_ticks});
     }
     if (group == static_cast<uint64_t>(VcpuGroup::exits)) {
         const uint64_t* n = vcpu.exits;
-        write_words(self, {n[0] + vcpu.sequence + n[5], vcpu.accesses(), n[2], n[3], n[4], n[5]});
-        return Status::ok;
+        return answer(self, {n[0] + vcpu.sequence + n[5], vcpu.accesses(), n[2], n[3], n[4], n[5]});
     }
     if (group > static_cast<uint64_t>(VcpuGroup::exits)) { return Status::bad_argument; }
     TRY(at_rest(vcpu));
     if (group == static_cast<uint64_t>(VcpuGroup::pc)) {
         const Context& context = vcpu.context;
         const EagerState& eager = vcpu.eager;
-        write_words(self, {context.pc, context.pstate, eager.sp_el0, context.sp, eager.elr_el1, eager.esr_el1});
-        return Status::ok;
+        return answer(self, {context.pc, context.pstate, eager.sp_el0, context.sp, eager.elr_el1, eager.esr_el1});
     }
     uint64_t first = (group - static_cast<uint64_t>(VcpuGroup::general)) * 6;
     for (uint64_t i = 0; i < 6; ++i) { self.context.x[1 + i] = first + i <= 30 ? x[first + i] : 0; }

@@ -44,12 +44,21 @@ uint64_t* entry_of(PhysAddr page, bool make) {
     for (uint64_t at = base.value & ~(table_span - 1); at < base.value + size; at += table_span) { entry_of({at}, true); }
 }
 
-[[gnu::section(".text.boot")]] uint64_t root() { return hw::physical(level1).value; }
+uint64_t* root() { return level1; }
 
-[[gnu::section(".text.boot")]] Value<TcrEl2> control() {
+[[gnu::section(".text.boot")]] void enable() {
+    constexpr auto sctlr = SctlrEl2::m(1) | SctlrEl2::a(1) | SctlrEl2::c(1) | SctlrEl2::sa(1) | SctlrEl2::i(1) | SctlrEl2::wxn(1);
+    constexpr auto tcr = TcrEl2::t0sz(25) | TcrEl2::irgn0(1) | TcrEl2::orgn0(1) | TcrEl2::sh0(3) | Value<TcrEl2>{TcrEl2::res1};
     const uint64_t pa_range = std::min<uint64_t>(hw::read<hw::IdAa64Mmfr0>().bits & 0xf, 5);
-    return (TcrEl2::t0sz(25) | TcrEl2::irgn0(1) | TcrEl2::orgn0(1) | TcrEl2::sh0(3) | Value<TcrEl2>{TcrEl2::res1})
-        .with(TcrEl2::ps, pa_range);
+    hw::write<hw::MairEl2>({mair});
+    hw::write<TcrEl2>(tcr.with(TcrEl2::ps, pa_range));
+    hw::write<hw::Ttbr0El2>({hw::physical(root()).value});
+    hw::dsb_sy(); // the tables are written
+    hw::tlbi_alle2();
+    hw::dsb_sy();
+    hw::isb(); // and nothing older is used
+    hw::write<SctlrEl2>(Value<SctlrEl2>{SctlrEl2::res1} | sctlr);
+    hw::isb(); // translated from here on
 }
 
 void map_donated(PhysAddr page) {

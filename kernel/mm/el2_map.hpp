@@ -20,10 +20,11 @@ void add(PhysAddr base, uint64_t size, Permission permission);
 /// Makes the tables that map_donated will need, for the boot.
 void prepare(PhysAddr base, uint64_t size);
 
-/// For TTBR0_EL2, MAIR_EL2, TCR_EL2.
-uint64_t root();
-constexpr uint64_t mair = 0x04ff; ///< 0: normal write-back; 1: Device-nGnRE
-Value<TcrEl2> control();
+constexpr uint64_t mair = 0x04ff; ///< attribute 0: normal write-back; 1: Device-nGnRE
+/// The table of level 1.
+uint64_t* root();
+/// Turns this core's MMU on, and with it the caches.
+void enable();
 
 /// A page of a prepared range comes under EL2's hands, or leaves them on all cores.
 void map_donated(PhysAddr page);
