@@ -7,7 +7,6 @@
 #include "lib/log.hpp"
 #include "mm/el2_map.hpp"
 #include "sched/cross.hpp"
-#include "sched/scheduler.hpp"
 #include <new>
 
 namespace bulkhead {

@@ -2,7 +2,6 @@
 // PSCI calls to the firmware (Arm DEN 0022), and the machine's end.
 #include "boot/machine.hpp"
 #include "lib/log.hpp"
-#include "sched/core.hpp"
 
 namespace bulkhead {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The machine's end and its firmware: PSCI by SMC.
 #pragma once
-#include "cap/partition.hpp"
+#include "hw.hpp"
 
 namespace bulkhead {
 

@@ -59,22 +59,15 @@ secondary_start:
 // x1: index of the core. Sets its stack (struct Core at the top), vectors, and masks everything.
 prepare:
     msr daifset, #15
-    adrp x2, core_areas
-    add x2, x2, :lo12:core_areas
-    ldr x3, core_area_bytes
+    adr x2, core_areas + CORE_OFFSET
+    mov x3, #CORE_AREA_BYTES
     madd x2, x1, x3, x2
-    ldr x3, core_offset
-    add x2, x2, x3
     mov sp, x2
     msr tpidr_el2, x2
-    adrp x2, vectors
-    add x2, x2, :lo12:vectors
+    adr x2, vectors
     msr vbar_el2, x2
     isb
     ret
-.balign 8
-core_area_bytes: .quad CORE_AREA_BYTES
-core_offset: .quad CORE_OFFSET
 
 message_el1:
     .asciz "core: error: started at EL1, Bulkhead needs EL2: start QEMU with -M virt,virtualization=on,gic-version=3" END

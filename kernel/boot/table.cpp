@@ -4,11 +4,8 @@
 #include "abi/checksum.hpp"
 #include "boot/machine.hpp"
 #include "cap/memory.hpp"
-#include "irq/gic.hpp"
 #include "irq/physical.hpp"
-#include "lib/log.hpp"
 #include "mm/el2_map.hpp"
-#include "sched/cross.hpp"
 #include "sched/scheduler.hpp"
 #include "vcpu/switching.hpp"
 #include <new>

@@ -2,7 +2,6 @@
 // Taking, publishing, retiring and reusing the slots of the object table.
 #include "cap/object.hpp"
 #include "sched/cross.hpp"
-#include <new>
 
 namespace bulkhead {
 

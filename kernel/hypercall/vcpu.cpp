@@ -15,10 +15,10 @@ using abi::VcpuRegister;
 namespace {
 
 /// Nobody executes it, and its registers are in memory. restart: its core has yet to look at a request.
-Result<bool> at_rest(const Vcpu& vcpu) {
+Status at_rest(const Vcpu& vcpu) {
     if (!vcpu.paused && vcpu.state != VcpuState::off && vcpu.state != VcpuState::faulted) { return Status::bad_state; }
     if (vcpu.requests.load(std::memory_order_acquire) != 0) { return restart; }
-    return true;
+    return Status::ok;
 }
 
 Status start(Core& core, Vcpu& vcpu, const Arguments& arguments) {
