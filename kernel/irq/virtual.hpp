@@ -2,8 +2,8 @@
 // The virtual interrupts of VMs: their state, which any core may change, and the list registers,
 // which only a vCPU's own core fills from it. docs/interrupts.md tells how.
 #pragma once
-#include "lib/lock.hpp"
 #include "irq/gic.hpp"
+#include "lib/lock.hpp"
 #include "sched/core.hpp"
 
 namespace bulkhead {

@@ -102,8 +102,10 @@ void serve_inbox(Core& core) {
     core.asked = next;
     uint32_t usual = request::interrupts;
     if (vcpu == core.current && vcpu->requests.compare_exchange_strong(usual, 0, std::memory_order_acq_rel)) {
-        if (vcpu->interrupts.wants_fold()) { answer_interrupt_request(core, *vcpu); } // it runs: nobody waits for more
-    } else if (cores[vcpu->core] != &core) { // it has moved in between
+        // It runs, and so nobody waits for more than this.
+        if (vcpu->interrupts.wants_fold()) { answer_interrupt_request(core, *vcpu); }
+    } else if (cores[vcpu->core] != &core) {
+        // It has moved in between.
         ask(core, *vcpu, vcpu->requests.exchange(0, std::memory_order_acq_rel));
     } else { // others see `serving`, and so that it is not done yet
         core.asked = vcpu;
