@@ -278,6 +278,11 @@ TEST_CASE("a table that asks for what cannot be is refused, and says what", "[bo
         map.map.partition = Table::guest, map.map.ipa = ram_ipa - page_size;
         said = "what=\"a mapping does not fit\" name=guest value=0x7ffff000";
     }
+    SECTION("memory that is mapped already") {
+        BootRecord& map = m.add(RecordType::map, Table::part, right::read);
+        map.map.partition = Table::guest, map.map.ipa = ram_ipa + 0x1'0000;
+        said = "what=\"a mapping does not fit\" name=guest value=0x80010000";
+    }
     SECTION("a device page over memory") {
         BootRecord& page = m.add(RecordType::device, Table::guest);
         page.device.endpoint = Table::door, page.device.ipa = ram_ipa, page.device.pages = 1;
