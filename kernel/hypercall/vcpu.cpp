@@ -145,7 +145,7 @@ Status vcpu_schedule(Core& core, Vcpu&, const Arguments& arguments, Target targe
         lift_throttle(core, vcpu);
     }
     if (core.account == &vcpu) { end_account(core); } // its slice may end sooner now
-    if (vcpu.queued) { core.ready.remove(vcpu); }
+    make_unready(core, vcpu);
     vcpu.priority = static_cast<uint8_t>(priority);
     vcpu.budget_ticks = ticks_from_us(budget);
     vcpu.period_ticks = ticks_from_us(period);

@@ -34,6 +34,19 @@ inline void ReadyQueue::push_back(Vcpu& vcpu) {
     vcpu.queued = true;
 }
 
+inline void ReadyQueue::remove(Vcpu& vcpu) {
+    vcpu.queued = false;
+    const unsigned p = vcpu.priority;
+    Vcpu *next = vcpu.ready_next, *previous = vcpu.ready_previous;
+    previous->ready_next = next;
+    next->ready_previous = previous;
+    if (first_[p] != &vcpu) { return; }
+    first_[p] = next;
+    if (next != &vcpu) { return; }
+    first_[p] = nullptr;
+    bitmap_ &= ~(1ull << p);
+}
+
 /// The core's deadlines, soonest first.
 class TimerQueue {
 public:

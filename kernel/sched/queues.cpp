@@ -4,19 +4,6 @@
 
 namespace bulkhead {
 
-void ReadyQueue::remove(Vcpu& vcpu) {
-    vcpu.queued = false;
-    const unsigned p = vcpu.priority;
-    Vcpu *next = vcpu.ready_next, *previous = vcpu.ready_previous;
-    previous->ready_next = next;
-    next->ready_previous = previous;
-    if (first_[p] != &vcpu) { return; }
-    first_[p] = next;
-    if (next != &vcpu) { return; }
-    first_[p] = nullptr;
-    bitmap_ &= ~(1ull << p);
-}
-
 void TimerQueue::arm(Vcpu& vcpu, uint64_t at) {
     cancel(vcpu);
     if (at == abi::no_deadline) { return; }

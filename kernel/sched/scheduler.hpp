@@ -7,9 +7,8 @@ namespace bulkhead {
 
 /// True if the vCPU, as an account, has something to run.
 inline bool runnable(const Vcpu& vcpu) {
-    return !(vcpu.standing & Vcpu::held_back) &&
-           (vcpu.state == VcpuState::ready || vcpu.state == VcpuState::calling ||
-            (vcpu.state == VcpuState::waiting && vcpu.signals_due));
+    return !(vcpu.standing & Vcpu::held_back) && (vcpu.state == VcpuState::ready || vcpu.state == VcpuState::calling ||
+                                                  (vcpu.state == VcpuState::waiting && vcpu.signals_due));
 }
 /// The last vCPU of its chain of delivered requests.
 inline Vcpu& leaf_of(Vcpu& account) {
@@ -29,8 +28,7 @@ void ensure_progress(Core& core, Vcpu& server);
 Vcpu* schedule(Core& core);
 /// Its budget is looked at again when it is chosen. For one that waits: its timer is for that, then.
 inline void lift_throttle(Core& core, Vcpu& vcpu) {
-    if (vcpu.throttled) { core.timers.cancel(vcpu); }
-    vcpu.throttled = false;
+    if (vcpu.throttled) { core.timers.cancel(vcpu), vcpu.throttled = false; }
 }
 /// The way out of every handler that may have woken somebody.
 Vcpu* leave_kernel(Core& core);

@@ -87,8 +87,8 @@ struct Vcpu {
     };
     static constexpr uint64_t just_waiting = static_cast<uint64_t>(VcpuState::waiting);
     static constexpr uint64_t just_serving = static_cast<uint64_t>(VcpuState::ready);
-    static constexpr uint64_t held_back = 0xffff'ff00;            ///< paused, throttled, parked
-    static constexpr uint64_t may_be_enqueued = 0xff'ffff'ffff;    ///< these, the state, and queued
+    static constexpr uint64_t held_back = 0xffff'ff00;          ///< paused, throttled, parked
+    static constexpr uint64_t may_be_enqueued = 0xff'ffff'ffff; ///< these, the state, and queued
     static constexpr uint64_t just_queued = static_cast<uint64_t>(VcpuState::ready) | 1ull << 32;
     static constexpr uint64_t has_signals = 1ull << 40, took = 1ull << 48;
     Controls controls;
