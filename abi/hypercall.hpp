@@ -2,7 +2,7 @@
 // The hypercalls: numbers, arguments and results, stated once. `hvc #number`, arguments in x0.., status in x0, results in x1..
 // Only native partitions may make them; a VM's `hvc #n` with n != 0 is an undefined instruction there.
 // What x0 names is looked up before anything else: bad_handle, bad_type and no_right of it are the first errors of every hypercall.
-// All registers but x0..x8 and the flags are preserved, except by reply_recv, after which a server starts afresh (see reply_recv).
+// All registers but x0..x8 are preserved, except by reply_recv, after which a server starts afresh (see reply_recv).
 // A long operation may be interrupted; it goes on by itself, and is complete when the call returns.
 #pragma once
 #include <cstdint>

@@ -110,7 +110,7 @@ inline uint64_t note_address(Vcpu& vcpu) {
     leave(core);
     ++vcpu.exits[0];
     advance(vcpu.context, esr.bits);
-    if (vcpu.queued) { core.ready.to_back(vcpu); }
+    if (core.account == &vcpu && vcpu.queued) { core.ready.to_back(vcpu); } // it is the first of its priority
     return schedule(core);
 }
 

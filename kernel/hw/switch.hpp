@@ -94,7 +94,8 @@ template <class Vcpu> [[gnu::always_inline]] inline void clear_el1(const Vcpu& v
 /// From one native partition to another: their controls are alike but for VTTBR_EL2, and they cannot write SCTLR_EL1.
 template <class Vcpu> [[gnu::always_inline]] inline void change_native(const Vcpu& vcpu) {
     static_assert(offsetof(Controls, vttbr) == 0 && offsetof(Controls, vbar) == 40);
-    asm volatile("ldr x9, [%0, %1]\n msr vttbr_el2, x9\n ldr x10, [%0, %1 + 40]\n" CLEAR_EL1
+    if (ras()) [[unlikely]] { write<VdisrEl2>({}); }
+    asm volatile("ldr x9, [%0, %1]\n msr vttbr_el2, x9\n ldr x10, [%0, %1 + 40]\n msr cntv_ctl_el0, xzr\n" CLEAR_EL1
                  :
                  : "r"(&vcpu), "i"(offsetof(Vcpu, controls))
                  : "x9", "x10", "memory");

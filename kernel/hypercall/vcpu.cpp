@@ -139,12 +139,12 @@ Status vcpu_schedule(Core& core, Vcpu&, const Arguments& arguments, Target targe
     auto& vcpu = target.as<Vcpu>();
     uint64_t priority = arguments.x[1], budget = arguments.x[2], period = arguments.x[3];
     if (priority >= abi::priorities || budget > period || period > 1'000'000'000) { return Status::bad_argument; }
+    if (core.account == &vcpu) { end_account(core); } // its slice may end sooner now; it may be throttled till then
     if (vcpu.core != core.index) {
         TRY(at_rest(vcpu)); // and if it is throttled, its core lifts that in time
     } else {
         lift_throttle(core, vcpu);
     }
-    if (core.account == &vcpu) { end_account(core); } // its slice may end sooner now
     make_unready(core, vcpu);
     vcpu.priority = static_cast<uint8_t>(priority);
     vcpu.budget_ticks = ticks_from_us(budget);

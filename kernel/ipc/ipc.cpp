@@ -116,9 +116,9 @@ Vcpu* make_request(Core& core, Vcpu& caller, ObjectRef ref, uint64_t badge) {
 [[gnu::noipa]] static Vcpu* call_directly(Vcpu* server, uint64_t tag, WORDS) {
     Core& core = Core::self();
     Vcpu& caller = *core.current;
-    hw::save_place(caller.context); // its flags are not kept
+    hw::save_native(caller.context);
     return serve(caller, *server, caller.badge, call_request(caller, tag, {w0, w1, w2, w3, w4, w5}),
-                 [&] { enter_from_native(core, *server); });
+                 [&] { enter_from_native(core, *server, native_pstate); });
 }
 
 extern "C" Vcpu* call(const Slot* endpoint, uint64_t tag, WORDS) {

@@ -28,9 +28,9 @@ inline void leave(Core& core) { switch_to(core, nullptr); }
     hw::clear_el1(next);
 }
 /// The same, from a native partition's vCPU, of which PC and SP are saved.
-[[gnu::always_inline]] inline void enter_from_native(Core& core, Vcpu& next) {
+[[gnu::always_inline]] inline void enter_from_native(Core& core, Vcpu& next, uint64_t pstate) {
     core.current = &next;
-    hw::load_place(next.context, native_pstate);
+    hw::load_place(next.context, pstate);
     hw::change_native(next);
 }
 /// Takes every register of `vcpu` that is in this core's hardware to memory.

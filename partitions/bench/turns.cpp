@@ -25,6 +25,11 @@ void measure_turns() {
         for (uint32_t i = 0; i < busy; ++i) asm volatile("");
         Counted now = Counted::now(), gone = now - before;
         before = now;
+        if (static_cast<uint32_t>(Pmevcntr1El0::read()) !=
+            now.el2) { // in the middle of the look: the two counts do not belong together
+            before = Counted::now();
+            continue;
+        }
         if (gone.all < somebody_else || ++seen <= 2) continue; // the first may find caches of the core's own empty
         samples.add({gone.el2 / 2, gone.el2 / 2});
     }

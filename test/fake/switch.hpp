@@ -52,6 +52,7 @@ template <class Vcpu> void clear_el1(const Vcpu& vcpu) {
 }
 template <class Vcpu> void change_native(const Vcpu& vcpu) {
     const uint64_t sctlr = in_hardware().eager.sctlr_el1;
+    if (ras()) { write<VdisrEl2>({}); }
     clear_el1(vcpu);
     in_hardware().eager.sctlr_el1 = sctlr;
     in_hardware().controls.vttbr = vcpu.controls.vttbr;

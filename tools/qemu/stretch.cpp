@@ -101,13 +101,17 @@ Kind kind_of(uint32_t pc, uint32_t instruction) {
     return instruction == wfi || (instruction & ~rt) == mrs_isr_el1 ? look : plain;
 }
 
+constexpr uint32_t nop = 0xd503'201f, branch = 5; ///< the latter: bits 31..26
+
 void translate(qemu_plugin_id_t, qemu_plugin_tb* block) {
     const size_t count = qemu_plugin_tb_n_insns(block);
-    // A guest may have code at the same addresses: the core's is known by its bytes.
+    // A guest may have code at the same addresses: the core's is known by its bytes. The boot may have made a branch of a NOP.
     for (size_t n = 0; n < count; ++n) {
         const auto* instruction = qemu_plugin_tb_get_insn(block, n);
         const uint64_t at = (qemu_plugin_insn_vaddr(instruction) - base) / 4;
-        if (at >= text.size() || std::memcmp(qemu_plugin_insn_data(instruction), &text[at], 4) != 0) { return; }
+        uint32_t there = 0;
+        std::memcpy(&there, qemu_plugin_insn_data(instruction), sizeof(there));
+        if (at >= text.size() || (there != text[at] && !(text[at] == nop && there >> 26 == branch))) { return; }
     }
     for (size_t n = 0; n < count; ++n) {
         auto* instruction = qemu_plugin_tb_get_insn(block, n);
