@@ -48,6 +48,14 @@ static void set_fp_trap(Vcpu& vcpu, bool trap) {
     return switch_to(core, &next);
 }
 
+/// Something of it was written while it did not run, or its list registers are to be filled.
+[[gnu::noipa]] static Vcpu* renew(Core& core, Vcpu& next) {
+    hw::write<hw::VmpidrEl2>({next.controls.vmpidr});
+    hw::write<hw::CntvoffEl2>({next.controls.cntvoff});
+    before_guest(core, next);
+    return switch_to(core, &next);
+}
+
 Vcpu* switch_to(Core& core, Vcpu* next) {
     if (Vcpu* vcpu = core.current) {
         if (vcpu == next) { return stay(core, *next); }
@@ -79,11 +87,12 @@ Vcpu* switch_to(Core& core, Vcpu* next) {
         if (next->leaves_slowly || !is_switched_in(*next)) [[unlikely]] { return load_slowly(core, *next); }
         core.loaded = next;
     }
+    if (next->interrupts.is_dirty()) [[unlikely]] { return renew(core, *next); }
     core.current = next;
     hw::load_controls(*next);
     hw::load_place(next->context, next->context.pstate);
     hw::load_el1(*next);
-    return next->interrupts.is_dirty() ? before_guest(core, *next) : next;
+    return next;
 }
 
 [[gnu::cold]] void write_back(Core& core, Vcpu& vcpu) {
@@ -95,7 +104,9 @@ Vcpu* switch_to(Core& core, Vcpu* next) {
         set_fp_trap(vcpu, true);
         if (core.current) { hw::write<CptrEl2>({core.current->controls.cptr}); }
     }
-    if (core.resident == &vcpu) { evict(core); }
+    if (core.resident != &vcpu) { return; }
+    evict(core);
+    if (core.current) { hw::write<IchHcrEl2>({core.current->controls.ich_hcr}); } // a native one, whose traps it holds
 }
 
 void take_fp(Core& core, Vcpu& vcpu) {

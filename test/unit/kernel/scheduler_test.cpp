@@ -263,6 +263,42 @@ TEST_CASE("a budget that ends as somebody more urgent comes: the server that goe
     REQUIRE(m.reply() == &urgent);
 }
 
+TEST_CASE("a new budget is not held up by the old one's period", "[sched][budget]") {
+    Spinners m;
+    Vcpu& a = m.spinner("a", 20);
+    const uint64_t self = m.grant(*a.partition, m.name_of(a));
+    m.budget(a, 400, 1'000'000);
+    REQUIRE(m.go() == &a);
+    hw::counter += 400; // before the timer's interrupt is taken
+    CHECK(m.hvc(Hypercall::vcpu_schedule, {self, 20, 0, 0}) == &a);
+    CHECK_FALSE(a.throttled);
+    m.pass(10 * slice);
+    CHECK(m.running() == &a);
+}
+
+TEST_CASE("a server that waits on its caller's time does not change whose turn it is among its own", "[sched]") {
+    Machine m;
+    Vcpu& server = m.vcpu(m.native("server"));
+    Vcpu &next = m.vcpu(m.native("next")), &last = m.vcpu(m.native("last"));
+    Vcpu& client = m.vcpu(m.native("client"), 0, 20);
+    const uint64_t door = m.grant(*client.partition, m.endpoint({&server}));
+    m.budget(client, 100, 1'000);
+    m.serve(server);
+    m.start(next), m.start(client);
+    REQUIRE(m.go() == &client);
+    REQUIRE(m.call(door) == &server);
+    m.pass(100); // the budget is used up: the server goes on by itself, behind who waits already
+    REQUIRE(client.throttled);
+    REQUIRE(m.running() == &next);
+    m.start(last);
+    m.pass(900);
+    REQUIRE(m.running() == &server); // for the client again
+    REQUIRE(m.core().account == &client);
+    CHECK(m.wfi() == &server);
+    m.pass(100);
+    CHECK(m.running() == &next);
+}
+
 TEST_CASE("an inter-processor interrupt serves one vCPU and, while there are more, brings the next", "[sched][cross]") {
     Machine m(2);
     Partition& program = m.native("program");
@@ -355,137 +391,6 @@ TEST_CASE("a server with a budget gets its next period although it waits", "[sch
     m.pass(9'500);
     REQUIRE(m.running() == &server);
     CHECK(m.word(0) == 2);
-}
-
-namespace {
-
-/// Two cores, and one on the first that controls whoever is moved between them.
-struct Moving : Machine {
-    Vcpu& boss = vcpu(native("boss"), 0, 40);
-    Vcpu& service = vcpu(native("service"));
-    Vcpu& guest = vcpu(vm("guest"));
-    uint64_t boss_to_service = grant(*boss.partition, name_of(service));
-    uint64_t boss_to_guest = grant(*boss.partition, name_of(guest));
-
-    Moving() : Machine(2) {}
-    void control(uint64_t handle, abi::VcpuOperation operation, uint64_t argument = 0) {
-        hvc(Hypercall::vcpu_control, {handle, static_cast<uint64_t>(operation), argument});
-        settle();
-        REQUIRE(status() == Status::ok);
-    }
-    /// boss moves it to the other core and waits.
-    void move(uint64_t handle, unsigned target) {
-        start(boss);
-        REQUIRE(go() == &boss);
-        control(handle, abi::VcpuOperation::pause);
-        control(handle, abi::VcpuOperation::move, target);
-        control(handle, abi::VcpuOperation::resume);
-        reply();
-        on(target);
-    }
-};
-
-} // namespace
-
-TEST_CASE("a service that works keeps its registers when it moves, whatever deadline is left", "[sched][move]") {
-    Moving m;
-    Slot& bell = objects.at(m.notification(m.service).index());
-    m.serve(m.service, hw::counter + 100'000);
-    notify(m.core(), bell.notification, 1);
-    REQUIRE(m.go() == &m.service);
-    CHECK(m.service.timer_armed());
-    for (unsigned n = 0; n < 9; ++n) { m.cpu().x[n] = 100 + n; }
-    m.move(m.boss_to_service, 1);
-    m.settle();
-    REQUIRE(m.running() == &m.service);
-    for (unsigned n = 0; n < 9; ++n) { CHECK(m.x(n) == 100 + n); }
-    CHECK_FALSE(m.service.timer_armed());
-}
-
-TEST_CASE("a service that waits until some time is told so when it moves", "[sched][move]") {
-    Moving m;
-    m.serve(m.service, hw::counter + 100'000);
-    m.move(m.boss_to_service, 1);
-    m.settle();
-    REQUIRE(m.running() == &m.service);
-    CHECK(m.tag().kind() == Kind::deadline);
-}
-
-TEST_CASE("a guest takes its FP and EL1 registers along", "[sched][move]") {
-    Moving m;
-    m.start(m.guest);
-    REQUIRE(m.go() == &m.guest);
-    m.sync(ec::fp << 26 | il);
-    hw::in_hardware().fp.v[63] = 0xf9;
-    hw::in_hardware().lazy.tcr_el1 = 0x7c4;
-    m.move(m.boss_to_guest, 1);
-    m.settle();
-    REQUIRE(m.running() == &m.guest);
-    CHECK(hw::in_hardware().lazy.tcr_el1 == 0x7c4);
-    CHECK(Value<CptrEl2>{hw::in_hardware().controls.cptr}.get(CptrEl2::tfp) == 1);
-    m.sync(ec::fp << 26 | il);
-    CHECK(hw::in_hardware().fp.v[63] == 0xf9);
-}
-
-TEST_CASE("a VM that loses its slice takes its list registers and its timer's interrupt along", "[sched][irq]") {
-    constexpr uint64_t ppis_active = 0x080a'0000 + 0x1'0300, ppis_inactive = 0x080a'0000 + 0x1'0380;
-    constexpr unsigned sgi = 5, timer = 27;
-    using VI = VirtualInterrupt;
-    Machine m;
-    Vcpu &a = m.vcpu(m.vm("a")), &b = m.vcpu(m.vm("b"));
-    const bool held = GENERATE(false, true), listed = GENERATE(false, true);
-    const auto stored = [](uint64_t address) {
-        return std::ranges::count(hw::log, hw::Event{hw::Op::store, address, 1u << timer});
-    };
-    for (Vcpu* vcpu : {&a, &b}) { m.start(*vcpu); }
-    REQUIRE(m.go() == &a);
-    if (listed) {
-        InterruptUpdate(m.core(), a).change(&a, sgi, {}, VI::enabled(1) | VI::group1(1) | VI::latch(1));
-        REQUIRE(m.go() == &a);
-        REQUIRE(hw::read_lr(0) != 0);
-    }
-    if (held) { // and masked in the guest's GIC
-        a.interrupts.word[timer] = a.interrupts.word[timer] | VI::held(1) | VI::latch(1);
-        hw::in_hardware().eager.cntv_ctl_el0 = 5; // enabled, due
-    }
-    const uint64_t lr = hw::read_lr(0);
-    for (unsigned turn = 0; turn < 3; ++turn) {
-        hw::log.clear();
-        m.pass(slice);
-        REQUIRE(m.running() == &b);
-        CHECK(hw::read_lr(0) == 0);
-        CHECK(a.interrupts.used == 0);
-        CHECK(stored(ppis_inactive) == held);
-        CHECK(stored(ppis_active) == 0);
-        hw::log.clear();
-        m.pass(slice);
-        REQUIRE(m.running() == &a);
-        CHECK(hw::read_lr(0) == lr);
-        CHECK(stored(ppis_inactive) == 0);
-        CHECK(stored(ppis_active) == held);
-    }
-    CHECK(m.core().switches >= 6);
-}
-
-TEST_CASE("who has an open call stays where it is", "[sched][move]") {
-    Moving m;
-    Vcpu& server = m.vcpu(m.native("server"), 0, 20);
-    m.device(*m.guest.partition, 0x0900'0000, m.endpoint({&server}), 1);
-    m.start(m.guest);
-    if (GENERATE(false, true)) {
-        m.serve(server); // it has the request
-        REQUIRE(m.go() == &m.guest);
-        REQUIRE(m.load(0x0900'0000) == &server);
-    } else {
-        REQUIRE(m.go() == &m.guest);
-        REQUIRE(m.load(0x0900'0000) == nullptr); // nobody is there yet to take it
-    }
-    m.start(m.boss);
-    REQUIRE(m.go() == &m.boss);
-    m.control(m.boss_to_guest, abi::VcpuOperation::pause);
-    m.hvc(Hypercall::vcpu_control, {m.boss_to_guest, static_cast<uint64_t>(abi::VcpuOperation::move), 1});
-    CHECK(m.status() == Status::bad_state);
-    CHECK(m.guest.core == 0);
 }
 
 TEST_CASE("the counter accounts for every tick", "[sched]") {

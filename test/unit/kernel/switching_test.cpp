@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: MIT
+// What a vCPU has in registers, whoever runs in between and wherever it goes on.
+#include "irq/gic.hpp"
+#include "machine.hpp"
+
+namespace bulkhead::test {
+
+namespace {
+
+/// Two cores, and one on the first that controls whoever is moved between them.
+struct Moving : Machine {
+    Vcpu& boss = vcpu(native("boss"), 0, 40);
+    Vcpu& service = vcpu(native("service"));
+    Vcpu& guest = vcpu(vm("guest"));
+    uint64_t boss_to_service = grant(*boss.partition, name_of(service));
+    uint64_t boss_to_guest = grant(*boss.partition, name_of(guest));
+
+    Moving() : Machine(2) {}
+    void control(uint64_t handle, abi::VcpuOperation operation, uint64_t argument = 0) {
+        hvc(Hypercall::vcpu_control, {handle, static_cast<uint64_t>(operation), argument});
+        settle();
+        REQUIRE(status() == Status::ok);
+    }
+    /// boss moves it to the other core and waits.
+    void move(uint64_t handle, unsigned target) {
+        start(boss);
+        REQUIRE(go() == &boss);
+        control(handle, abi::VcpuOperation::pause);
+        control(handle, abi::VcpuOperation::move, target);
+        control(handle, abi::VcpuOperation::resume);
+        reply();
+        on(target);
+    }
+};
+
+} // namespace
+
+TEST_CASE("a service that works keeps its registers when it moves, whatever deadline is left", "[sched][move]") {
+    Moving m;
+    Slot& bell = objects.at(m.notification(m.service).index());
+    m.serve(m.service, hw::counter + 100'000);
+    notify(m.core(), bell.notification, 1);
+    REQUIRE(m.go() == &m.service);
+    CHECK(m.service.timer_armed());
+    for (unsigned n = 0; n < 9; ++n) { m.cpu().x[n] = 100 + n; }
+    m.move(m.boss_to_service, 1);
+    m.settle();
+    REQUIRE(m.running() == &m.service);
+    for (unsigned n = 0; n < 9; ++n) { CHECK(m.x(n) == 100 + n); }
+    CHECK_FALSE(m.service.timer_armed());
+}
+
+TEST_CASE("a service that waits until some time is told so when it moves", "[sched][move]") {
+    Moving m;
+    m.serve(m.service, hw::counter + 100'000);
+    m.move(m.boss_to_service, 1);
+    m.settle();
+    REQUIRE(m.running() == &m.service);
+    CHECK(m.tag().kind() == Kind::deadline);
+}
+
+TEST_CASE("a guest takes its FP and EL1 registers along", "[sched][move]") {
+    Moving m;
+    m.start(m.guest);
+    REQUIRE(m.go() == &m.guest);
+    m.sync(ec::fp << 26 | il);
+    hw::in_hardware().fp.v[63] = 0xf9;
+    hw::in_hardware().lazy.tcr_el1 = 0x7c4;
+    m.move(m.boss_to_guest, 1);
+    m.settle();
+    REQUIRE(m.running() == &m.guest);
+    CHECK(hw::in_hardware().lazy.tcr_el1 == 0x7c4);
+    CHECK(Value<CptrEl2>{hw::in_hardware().controls.cptr}.get(CptrEl2::tfp) == 1);
+    m.sync(ec::fp << 26 | il);
+    CHECK(hw::in_hardware().fp.v[63] == 0xf9);
+}
+
+TEST_CASE("who has an open call stays where it is", "[sched][move]") {
+    Moving m;
+    Vcpu& server = m.vcpu(m.native("server"), 0, 20);
+    m.device(*m.guest.partition, 0x0900'0000, m.endpoint({&server}), 1);
+    m.start(m.guest);
+    if (GENERATE(false, true)) {
+        m.serve(server); // it has the request
+        REQUIRE(m.go() == &m.guest);
+        REQUIRE(m.load(0x0900'0000) == &server);
+    } else {
+        REQUIRE(m.go() == &m.guest);
+        REQUIRE(m.load(0x0900'0000) == nullptr); // nobody is there yet to take it
+    }
+    m.start(m.boss);
+    REQUIRE(m.go() == &m.boss);
+    m.control(m.boss_to_guest, abi::VcpuOperation::pause);
+    m.hvc(Hypercall::vcpu_control, {m.boss_to_guest, static_cast<uint64_t>(abi::VcpuOperation::move), 1});
+    CHECK(m.status() == Status::bad_state);
+    CHECK(m.guest.core == 0);
+}
+
+TEST_CASE("what is written to a VM's vCPU while it does not run is there when it goes on", "[switching]") {
+    Moving m;
+    const uint64_t cntvoff = static_cast<uint64_t>(abi::VcpuRegister::cntvoff);
+    const uint64_t mpidr = static_cast<uint64_t>(abi::VcpuRegister::mpidr);
+    m.start(m.guest);
+    REQUIRE(m.go() == &m.guest);
+    m.start(m.boss);
+    REQUIRE(m.go() == &m.boss);
+    m.control(m.boss_to_guest, abi::VcpuOperation::pause);
+    m.hvc(Hypercall::vcpu_write, {m.boss_to_guest, cntvoff, 12'345});
+    m.hvc(Hypercall::vcpu_write, {m.boss_to_guest, mpidr, 0x102});
+    m.control(m.boss_to_guest, abi::VcpuOperation::resume);
+    REQUIRE(m.reply() == &m.guest); // nobody else's state was in the hardware in between
+    CHECK(hw::read<hw::CntvoffEl2>().bits == 12'345);
+    CHECK(hw::read<hw::VmpidrEl2>().bits == (1ull << 31 | 0x102));
+}
+
+TEST_CASE("a native partition keeps its traps when the VM behind it is stopped", "[switching]") {
+    Moving m;
+    m.start(m.guest);
+    REQUIRE(m.go() == &m.guest);
+    m.start(m.boss);
+    REQUIRE(m.go() == &m.boss);
+    REQUIRE(m.core().resident == &m.guest);
+    m.control(m.boss_to_guest, abi::VcpuOperation::stop);
+    REQUIRE(m.core().resident == nullptr);
+    CHECK(hw::read<IchHcrEl2>().bits == m.boss.controls.ich_hcr);
+}
+
+TEST_CASE("a call keeps its caller's PSTATE, and gives nothing of it to the server", "[switching]") {
+    constexpr uint64_t dit_and_carry = 1u << 24 | 1u << 29;
+    Machine m;
+    Vcpu &server = m.vcpu(m.native("server"), 0, 20), &client = m.vcpu(m.native("client"));
+    const uint64_t door = m.grant(*client.partition, m.endpoint({&server}));
+    m.serve(server);
+    m.start(client);
+    REQUIRE(m.go() == &client);
+    hw::write<hw::SpsrEl2>({native_pstate | dit_and_carry});
+    REQUIRE(m.call(door) == &server);
+    CHECK(hw::read<hw::SpsrEl2>().bits == native_pstate);
+    hw::write<hw::SpsrEl2>({native_pstate | 1u << 28});
+    REQUIRE(m.reply() == &client);
+    CHECK(hw::read<hw::SpsrEl2>().bits == (native_pstate | dit_and_carry));
+}
+
+TEST_CASE("a VM that loses its slice takes its list registers and its timer's interrupt along", "[sched][irq]") {
+    constexpr uint64_t ppis_active = 0x080a'0000 + 0x1'0300, ppis_inactive = 0x080a'0000 + 0x1'0380;
+    constexpr unsigned sgi = 5, timer = 27;
+    using VI = VirtualInterrupt;
+    Machine m;
+    Vcpu &a = m.vcpu(m.vm("a")), &b = m.vcpu(m.vm("b"));
+    const bool held = GENERATE(false, true), listed = GENERATE(false, true);
+    const auto stored = [](uint64_t address) {
+        return std::ranges::count(hw::log, hw::Event{hw::Op::store, address, 1u << timer});
+    };
+    for (Vcpu* vcpu : {&a, &b}) { m.start(*vcpu); }
+    REQUIRE(m.go() == &a);
+    if (listed) {
+        InterruptUpdate(m.core(), a).change(&a, sgi, {}, VI::enabled(1) | VI::group1(1) | VI::latch(1));
+        REQUIRE(m.go() == &a);
+        REQUIRE(hw::read_lr(0) != 0);
+    }
+    if (held) { // and masked in the guest's GIC
+        a.interrupts.word[timer] = a.interrupts.word[timer] | VI::held(1) | VI::latch(1);
+        hw::in_hardware().eager.cntv_ctl_el0 = 5; // enabled, due
+    }
+    const uint64_t lr = hw::read_lr(0);
+    for (unsigned turn = 0; turn < 3; ++turn) {
+        hw::log.clear();
+        m.pass(slice);
+        REQUIRE(m.running() == &b);
+        CHECK(hw::read_lr(0) == 0);
+        CHECK(a.interrupts.used == 0);
+        CHECK(stored(ppis_inactive) == held);
+        CHECK(stored(ppis_active) == 0);
+        hw::log.clear();
+        m.pass(slice);
+        REQUIRE(m.running() == &a);
+        CHECK(hw::read_lr(0) == lr);
+        CHECK(stored(ppis_inactive) == 0);
+        CHECK(stored(ppis_active) == held);
+    }
+    CHECK(m.core().switches >= 6);
+}
+
+TEST_CASE("FP registers are switched when they are used, and by nobody else", "[switching]") {
+    Machine m;
+    Vcpu &a = m.vcpu(m.vm("a")), &b = m.vcpu(m.vm("b"));
+    const auto traps = [] { return Value<CptrEl2>{hw::in_hardware().controls.cptr}.get(CptrEl2::tfp) != 0; };
+    const auto use = [&](uint64_t value) {
+        if (traps()) { m.sync(ec::fp << 26 | il); }
+        hw::in_hardware().fp.v[0] = hw::in_hardware().fp.fpcr = value;
+    };
+    m.start(a), m.start(b);
+    REQUIRE(m.go() == &a);
+    CHECK(traps());
+    use(0xa);
+    CHECK(m.core().fp_owner == &a);
+    CHECK(hw::read<CptrEl2>().get(CptrEl2::tfp) == 0);
+    m.pass(slice);
+    REQUIRE(m.running() == &b);
+    CHECK(traps());
+    m.pass(slice);
+    REQUIRE(m.running() == &a); // b has not used them: they are still there
+    CHECK_FALSE(traps());
+    CHECK(hw::in_hardware().fp.v[0] == 0xa);
+    m.pass(slice);
+    m.sync(ec::fp << 26 | il);
+    CHECK(hw::in_hardware().fp.v[0] == 0); // b finds nothing of a's
+    use(0xb);
+    m.pass(slice);
+    REQUIRE(m.running() == &a);
+    CHECK(traps());
+    m.sync(ec::fp << 26 | il);
+    CHECK(hw::in_hardware().fp.v[0] == 0xa);
+    CHECK(hw::in_hardware().fp.fpcr == 0xa);
+    m.control(a, request::stop);
+    CHECK(m.core().fp_owner == nullptr);
+    CHECK(a.fp.v[0] == 0xa);
+    m.sync(ec::fp << 26 | il);
+    CHECK(hw::in_hardware().fp.v[0] == 0xb);
+}
+
+TEST_CASE("a virtual SError waits in the vCPU until it is taken, whoever runs in between", "[switching][serror]") {
+    Machine m;
+    hw::write<hw::IdAa64Pfr0>({1u << 28}); // with RAS
+    Vcpu &a = m.vcpu(m.vm("a")), &b = m.vcpu(m.vm("b"));
+    const auto pending = [] { return (hw::in_hardware().controls.hcr & HcrEl2::vse.mask) != 0; };
+    m.start(a), m.start(b);
+    REQUIRE(m.go() == &a);
+    m.control(a, request::pause);
+    inject_serror(a, 0x123);
+    REQUIRE(m.running() == &b);
+    CHECK_FALSE(pending());
+    m.control(a, request::resume);
+    m.pass(slice);
+    REQUIRE(m.running() == &a);
+    CHECK(pending());
+    CHECK(hw::read<hw::VsesrEl2>().bits == 0x123);
+    hw::write<HcrEl2>(Value<HcrEl2>{hw::in_hardware().controls.hcr}); // masked: not taken
+    m.pass(slice);
+    REQUIRE(m.running() == &b);
+    CHECK_FALSE(pending());
+    hw::write<hw::VsesrEl2>({});
+    m.pass(slice);
+    REQUIRE(m.running() == &a);
+    CHECK(pending());
+    CHECK(hw::read<hw::VsesrEl2>().bits == 0x123);
+    hw::write<HcrEl2>(Value<HcrEl2>{hw::in_hardware().controls.hcr}.with(HcrEl2::vse, 0)); // taken
+    hw::write<hw::VdisrEl2>({0x55});
+    m.pass(slice);
+    REQUIRE(m.running() == &b);
+    CHECK(hw::read<hw::VdisrEl2>().bits == 0);
+    m.pass(slice);
+    REQUIRE(m.running() == &a);
+    CHECK_FALSE(pending());
+    CHECK(hw::read<hw::VdisrEl2>().bits == 0x55);
+}
+
+} // namespace bulkhead::test
