@@ -15,8 +15,7 @@ static_assert(offsetof(Partition, table) == PARTITION_TABLE && offsetof(Partitio
 static_assert(sizeof(Slot) == 1 << SLOT_SHIFT && offsetof(Slot, generation) == 0 && offsetof(Slot, type) == SLOT_TYPE);
 static_assert(std::is_standard_layout_v<ObjectTable>); // the slots come first
 static_assert(abi::hypercall_count == HYPERCALLS && static_cast<unsigned>(abi::Hypercall::call) == 1);
-static_assert(static_cast<unsigned>(Status::bad_handle) == BAD_HANDLE && static_cast<unsigned>(Status::bad_type) == BAD_TYPE &&
-              static_cast<unsigned>(Status::no_right) == NO_RIGHT);
+static_assert(Status::bad_handle == Status{1} && Status::bad_type == Status{2} && Status::no_right == Status{3});
 static_assert(sizeof(CoreArea) == CORE_AREA_BYTES && offsetof(CoreArea, core) == CORE_OFFSET);
 static_assert(offsetof(FpState, fpcr) == 512);
 } // namespace bulkhead

@@ -10,8 +10,5 @@
 #define SLOT_SHIFT 7
 #define SLOT_TYPE 4
 #define HYPERCALLS 23
-#define BAD_HANDLE 1
-#define BAD_TYPE 2
-#define NO_RIGHT 3
 #define CORE_AREA_BYTES 16384
 #define CORE_OFFSET 14336

@@ -124,13 +124,13 @@ other_than_call:
     b enter
 
 bad_handle:
-    mov x0, #BAD_HANDLE
+    mov x0, #1
     b refused
 bad_type:
-    mov x0, #BAD_TYPE
+    mov x0, #2
     b refused
 no_right:
-    mov x0, #NO_RIGHT
+    mov x0, #3
 refused:
     ldr x1, [sp, #8]
     registers ldp, x, 8, sp, 9, 18

@@ -34,16 +34,10 @@ inline void load_place(const Context& context, uint64_t pstate) {
     asm volatile("mov sp, %0\n b enter_at_sp" : : "r"(&context) : "memory");
     __builtin_unreachable();
 }
+#define IN_PLACE(n) register uint64_t x##n asm("x" #n) = message[n];
+#define MESSAGE_IN_PLACE IN_PLACE(0) IN_PLACE(1) IN_PLACE(2) IN_PLACE(3) IN_PLACE(4) IN_PLACE(5) IN_PLACE(6) IN_PLACE(7) IN_PLACE(8)
 [[gnu::always_inline]] inline void enter_with_message(Context& context, const uint64_t (&message)[9]) {
-    register uint64_t x0 asm("x0") = message[0];
-    register uint64_t x1 asm("x1") = message[1];
-    register uint64_t x2 asm("x2") = message[2];
-    register uint64_t x3 asm("x3") = message[3];
-    register uint64_t x4 asm("x4") = message[4];
-    register uint64_t x5 asm("x5") = message[5];
-    register uint64_t x6 asm("x6") = message[6];
-    register uint64_t x7 asm("x7") = message[7];
-    register uint64_t x8 asm("x8") = message[8];
+    MESSAGE_IN_PLACE
     asm volatile("mov sp, %0\n b enter_with_message"
                  :
                  : "r"(&context), "r"(x0), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5), "r"(x6), "r"(x7), "r"(x8)
