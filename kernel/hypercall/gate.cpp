@@ -14,7 +14,7 @@ const Gate hypercall_gates[] = {
     {partition, true, right::delegate}, {none, true, 0}, {memory, true, right::derive}, {memory, true, right::derive},
     {partition, true, right::map_into}, {memory, true, right::map_memory}, {partition, true, right::map_into},
     {none, true, 0}, {none, true, 0}, {endpoint, true, right::serve},
-    {vcpu, true, right::control}, {vcpu, false, right::inspect}, {vcpu, false, 0}, {vcpu, false, right::control},
+    {vcpu, true, right::control}, {vcpu, false, right::inspect}, {vcpu, false, 0}, {vcpu, true, right::control},
     {partition, false, 0}, {partition, false, right::configure_interrupts},
     {interrupt, true, right::bind}, {interrupt, false, right::acknowledge}, {}, {partition, true, right::map_into}};
 // clang-format on

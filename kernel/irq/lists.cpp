@@ -170,12 +170,11 @@ bool deliverable(const Vcpu& vcpu) {
     if (own.used && own.is_dirty()) { return true; } // its line rose again: what is due shows when it runs
     const bool listed = own.used && ~hw::read<hw::IchElrsr>().bits & ((1u << own.used) - 1);
     if (!listed && own.queue.empty()) { return false; }
-    uint64_t urgent = group1_enabled(vcpu) && !own.queue.empty() ? own.queue.level() * priority_step : 0x100;
+    uint64_t urgent = group1_enabled(vcpu) && !own.queue.empty() ? own.queue.level() * priority_step : 0x100; // none
     for (unsigned n = 0; n < own.used; ++n) {
         Value<IchLr> lr{hw::read_lr(n)};
         if (lr.get(IchLr::state) & IchLr::pending) { urgent = std::min(urgent, lr.get(IchLr::priority)); }
     }
-    if (urgent == 0x100) { return false; }
     uint64_t vmcr = Core::self().resident == &vcpu ? hw::read<hw::IchVmcr>().bits : vcpu.lazy.ich_vmcr;
     return vmcr & veng1 && urgent < (vmcr >> vpmr_shift & 0xff);
 }

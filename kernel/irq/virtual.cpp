@@ -38,7 +38,7 @@ Vcpu* InterruptUpdate::destination(Vcpu* own, unsigned intid, Word w) const {
     uint64_t target = w.get(VI::target);
     if (target != any_vcpu) { return target < max_vcpus_per_partition ? vcpu(target) : nullptr; }
     for (unsigned i = 0; i < max_vcpus_per_partition; ++i) {
-        if (vcpu(i) && vcpu(i)->state != VcpuState::off) { return vcpu(i); }
+        if (Vcpu* one = vcpu(i); one && one->state != VcpuState::off) { return one; } // read once: another core may take it away
     }
     return vcpu(0);
 }

@@ -17,9 +17,9 @@ std::atomic<uint64_t> tickets{0};
 void stop(Core& core, Vcpu& vcpu) {
     if (core.current == &vcpu) { leave(core); }
     core.timers.cancel(vcpu);
-    vcpu.state = VcpuState::off;
-    vcpu.paused = vcpu.throttled = vcpu.signals_due = false;
     make_unready(core, vcpu);
+    __atomic_store_n(&vcpu.state, VcpuState::off, __ATOMIC_RELEASE); // for who sees it at rest, it is in no queue
+    vcpu.paused = vcpu.throttled = vcpu.signals_due = false;
     if (core.account == &vcpu) { end_account(core); } // its memory may go before this core schedules
     abandon_requests(core, vcpu);
     vcpu.may_repeat = false;
@@ -30,6 +30,7 @@ void stop(Core& core, Vcpu& vcpu) {
 
 void pause(Core& core, Vcpu& vcpu) {
     if (core.current == &vcpu) { leave(core); }
+    if (core.account == &vcpu) { end_account(core); } // another core may move it before this one schedules
     vcpu.paused = true;
     if (vcpu.parked) { unpark_all(core); } // the others wait again
     make_unready(core, vcpu);

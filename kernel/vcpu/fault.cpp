@@ -28,10 +28,10 @@ void fault(Core& core, Vcpu& vcpu, FaultReason reason, uint64_t detail) {
     if (core.current == &vcpu) { leave(core); }
     bool address = reason == FaultReason::exception;
     vcpu.fault = {reason, {vcpu.esr, address ? vcpu.eager.elr_el1 : vcpu.ipa, detail}};
-    vcpu.state = VcpuState::faulted;
     core.timers.cancel(vcpu);
     vcpu.throttled = false;
     make_unready(core, vcpu);
+    __atomic_store_n(&vcpu.state, VcpuState::faulted, __ATOMIC_RELEASE); // for who sees it at rest, it is in no queue
     abandon_requests(core, vcpu);
     const Partition& partition = *vcpu.partition;
     if (!partition.supervisor) { end_machine(vcpu); }

@@ -48,12 +48,21 @@ static void set_fp_trap(Vcpu& vcpu, bool trap) {
     return switch_to(core, &next);
 }
 
+/// From here on it runs. Who changes its interrupts now asks for a look at them next, which comes as soon as it has begun.
+[[gnu::always_inline]] static inline Vcpu* enter_vm(Core& core, Vcpu& next) {
+    core.current = &next;
+    hw::load_controls(next);
+    hw::load_place(next.context, next.context.pstate);
+    hw::load_el1(next);
+    return &next;
+}
+
 /// Something of it was written while it did not run, or its list registers are to be filled.
 [[gnu::noipa]] static Vcpu* renew(Core& core, Vcpu& next) {
     hw::write<hw::VmpidrEl2>({next.controls.vmpidr});
     hw::write<hw::CntvoffEl2>({next.controls.cntvoff});
     before_guest(core, next);
-    return switch_to(core, &next);
+    return enter_vm(core, next);
 }
 
 Vcpu* switch_to(Core& core, Vcpu* next) {
@@ -88,11 +97,7 @@ Vcpu* switch_to(Core& core, Vcpu* next) {
         core.loaded = next;
     }
     if (next->interrupts.is_dirty()) [[unlikely]] { return renew(core, *next); }
-    core.current = next;
-    hw::load_controls(*next);
-    hw::load_place(next->context, next->context.pstate);
-    hw::load_el1(*next);
-    return next;
+    return enter_vm(core, *next);
 }
 
 [[gnu::cold]] void write_back(Core& core, Vcpu& vcpu) {

@@ -276,6 +276,19 @@ TEST_CASE("a new budget is not held up by the old one's period", "[sched][budget
     CHECK(m.running() == &a);
 }
 
+TEST_CASE("scheduling parameters change while nobody pauses or resumes", "[sched]") {
+    Spinners m;
+    Vcpu &a = m.spinner("a", 20), &b = m.spinner("b");
+    const uint64_t other = m.grant(*a.partition, m.name_of(b));
+    REQUIRE(m.go() == &a);
+    mutation = true; // another core is at it
+    m.hvc(Hypercall::vcpu_schedule, {other, 30, 0, 0});
+    CHECK(b.priority == 10);
+    mutation = false;
+    CHECK(m.hvc(Hypercall::vcpu_schedule, {other, 30, 0, 0}) == &b);
+    CHECK(b.priority == 30);
+}
+
 TEST_CASE("a server that waits on its caller's time does not change whose turn it is among its own", "[sched]") {
     Machine m;
     Vcpu& server = m.vcpu(m.native("server"));
