@@ -18,7 +18,7 @@ void stop(Core& core, Vcpu& vcpu) {
     if (core.current == &vcpu) { leave(core); }
     core.timers.cancel(vcpu);
     make_unready(core, vcpu);
-    __atomic_store_n(&vcpu.state, VcpuState::off, __ATOMIC_RELEASE); // for who sees it at rest, it is in no queue
+    std::atomic_ref(vcpu.state).store(VcpuState::off, std::memory_order_release); // who sees it at rest sees it in no queue
     vcpu.paused = vcpu.throttled = vcpu.signals_due = false;
     if (core.account == &vcpu) { end_account(core); } // its memory may go before this core schedules
     abandon_requests(core, vcpu);

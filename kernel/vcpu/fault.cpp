@@ -31,7 +31,7 @@ void fault(Core& core, Vcpu& vcpu, FaultReason reason, uint64_t detail) {
     core.timers.cancel(vcpu);
     vcpu.throttled = false;
     make_unready(core, vcpu);
-    __atomic_store_n(&vcpu.state, VcpuState::faulted, __ATOMIC_RELEASE); // for who sees it at rest, it is in no queue
+    std::atomic_ref(vcpu.state).store(VcpuState::faulted, std::memory_order_release); // who sees it at rest sees it in no queue
     abandon_requests(core, vcpu);
     const Partition& partition = *vcpu.partition;
     if (!partition.supervisor) { end_machine(vcpu); }
