@@ -24,7 +24,7 @@ struct TrapRoute {
 struct VirtualInterrupts; // irq/virtual.hpp
 constexpr unsigned max_vcpus_per_partition = 8;
 
-/// What a handle names. Nobody else gets the capability's place before every core has left EL2 (Partition::drop_ticket), so that its
+/// What a handle names. Nobody else gets the capability's place before every core has left EL2 (Partition::drop_ticket), so its
 /// rights and badge stay. Its object does under `mutation`; else a drop on another core makes it none.
 struct Target {
     Slot* slot;
@@ -52,7 +52,7 @@ struct Partition {
     uint64_t drop_ticket;                       ///< quiescence since a capability was cleared last
     char name[24];
 
-    /// The object behind `handle`: alive, of this type (none: of any), and its capability, which has all of `rights`. Takes no lock.
+    /// The object behind `handle`: alive, of this type (none: of any); its capability has all of `rights`. Takes no lock.
     Result<Target> find(abi::Handle handle, ObjectType type, unsigned rights) const;
     template <class T> Result<Target> lookup(abi::Handle handle, unsigned rights) const { return find(handle, T::type, rights); }
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a hypercall needs of the object that x0 names. entry/vectors.S looks there before anything else: a bad handle is the first error
-// of every hypercall, and costs the least.
+// What a hypercall needs of the object that x0 names. entry/vectors.S looks there before anything else: a bad handle is the first
+// error of every hypercall, and costs the least.
 #pragma once
 #include "cap/partition.hpp"
 
@@ -8,7 +8,7 @@ namespace bulkhead {
 
 struct Gate {
     ObjectType type; ///< none: x0 is no handle, or the handler's own business
-    bool mutates;    ///< changes objects, mappings or capability tables: one at a time, and nobody waits for its turn at EL2
+    bool mutates;    ///< changes objects, mappings, capability tables, or who may run: one at a time, and nobody waits at EL2
     uint32_t rights;
 };
 static_assert(sizeof(Gate) == 8 && offsetof(Gate, type) == 0 && offsetof(Gate, rights) == 4);

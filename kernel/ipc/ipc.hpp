@@ -33,7 +33,7 @@ void abandon_requests(Core& core, Vcpu& vcpu);
 /// An endpoint or a server is gone: those that wait for it look again.
 void recheck(Core& core);
 
-// The two hypercalls of requests, from entry/vectors.S: the words are still in their registers, x2 to x7, and stay there, as whoever
+// The two hypercalls of requests, from entry/vectors.S: the words still are in their registers, x2 to x7, and stay, as whoever
 // passes them on has the same arguments.
 #define WORDS uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3, uint64_t w4, uint64_t w5
 /// Hypercall::call, past its gate. Of the caller, x9..x30 are saved, and where its request goes is noted.

@@ -141,6 +141,16 @@ private:
     uint64_t last_mark_ = 0x1'0000;
 };
 
+/// Programs that only compute.
+struct Spinners : Machine {
+    explicit Spinners(unsigned cores = 1) : Machine(cores) {}
+    Vcpu& spinner(const char* name, unsigned priority = 10, unsigned core = 0) {
+        Vcpu& made = vcpu(native(name), core, priority);
+        start(made);
+        return made;
+    }
+};
+
 /// What the core has written to the PL011 since hw::log was cleared.
 std::string printed();
 
