@@ -77,7 +77,7 @@ struct Message {
     uint64_t badge;
     Tag tag;
     uint64_t words[message_words];
-    uint64_t sequence; ///< per calling vCPU, one more for each new request; the same when repeated
+    uint64_t sequence; ///< per calling vCPU, from 1, one more for each new request; the same when repeated
 };
 
 } // namespace abi

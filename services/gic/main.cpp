@@ -69,13 +69,12 @@ struct Service {
     }
 
     /// ICC_SGI1R_EL1, which all guests use: with the message still in registers.
-    bool quick(service::SysregWrite const& m, Answer& answer) const {
+    bool quick(service::SysregWrite const& m) const {
         auto* client = client_of(m);
-        if (!client || m.reg != icc_sgi1r || m.repeated) { return false; }
+        if (!client || m.reg != icc_sgi1r) { return false; }
         VmState& state = *client->state;
         client->controller().send_sgi(1, m.vcpu, m.value);
         state.note_done(m.vcpu, m.sequence);
-        answer = Answer::advance();
         return true;
     }
 

@@ -17,10 +17,10 @@
 namespace service {
 
 struct JournalEntry {
-    uint64_t sequence; ///< of the last request begun, plus one; 0: none
     uint64_t answer;
-    uint32_t before; ///< the position before it
-    uint32_t point;  ///< which position: the service's own numbering
+    uint32_t before;   ///< the position before the last request begun
+    uint32_t point;    ///< which position: the service's own numbering
+    uint64_t sequence; ///< that request's; 0: none, as the first one is 1
     uint64_t reserved;
 };
 
@@ -31,17 +31,22 @@ public:
     /// `repeated`.
     JournalEntry const* done(Request const& request) const {
         auto const& entry = entries_[request.vcpu];
-        return entry.sequence == request.sequence + 1 ? &entry : nullptr;
+        return entry.sequence == request.sequence ? &entry : nullptr;
     }
 
-    [[gnu::always_inline]] void begin(Request const& request, uint32_t point, uint32_t before, uint64_t answer = 0) {
+    /// The committing store comes next.
+    [[gnu::always_inline]] void begin(Request const& request, uint32_t point, uint32_t before) {
         auto& entry = entries_[request.vcpu];
         entry.before = before;
         entry.point = point;
         __atomic_signal_fence(__ATOMIC_SEQ_CST);
-        entry.sequence = request.sequence + 1;
-        entry.answer = answer;
+        entry.sequence = request.sequence;
         __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    }
+    /// The same for a request whose answer says more than that it was done.
+    void begin(Request const& request, uint32_t point, uint32_t before, uint64_t answer) {
+        entries_[request.vcpu].answer = answer;
+        begin(request, point, before);
     }
 
     /// `position_of(point)` gives a position as it is now. Only the operation in progress can have

@@ -12,7 +12,7 @@ struct Request {
     uint64_t badge;    ///< whom from: a client's index, or what the capability was minted with
     unsigned vcpu;     ///< the sender's vCPU index in its partition
     bool repeated;     ///< delivered before: this service was killed before it answered
-    uint64_t sequence; ///< per sending vCPU; the same when repeated
+    uint64_t sequence; ///< per sending vCPU, from 1; the same when repeated
 };
 
 struct MmioRead : Request {

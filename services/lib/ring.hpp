@@ -47,7 +47,8 @@ enum class Wake : bool { no = false, yes = true };
 
 class RingProducer : public Ring {
 public:
-    using Ring::Ring;
+    constexpr RingProducer() = default;
+    RingProducer(void* memory, uint64_t size) : Ring(memory, size), tail_(&header_->tail) {}
 
     /// The producer's own position.
     uint32_t own_head() const { return header_->head; }
@@ -62,11 +63,14 @@ public:
     Wake publish(uint32_t head) { return publish(header_->head, head); }
     /// The same by a producer that knows its own position.
     Wake publish(uint32_t before, uint32_t head) {
-        auto* const header = header_;
-        __atomic_store_n(&header->head, head, __ATOMIC_RELEASE);
-        __atomic_thread_fence(__ATOMIC_SEQ_CST); // the consumer stores its tail, then looks at the head
-        return Wake{load_once(header->tail) == before};
+        // Sequentially consistent, both: the consumer stores its tail, then looks at the head.
+        __atomic_store_n(&header_->head, head, __ATOMIC_SEQ_CST);
+        return Wake{__atomic_load_n(tail_, __ATOMIC_SEQ_CST) == before};
     }
+
+    /// How far bytes are stored one by one without a look at the room: the producer has seen it, and it can only grow.
+    void set_limit(uint32_t position) { limit_ = position; }
+    bool at_limit(uint32_t position) const { return position == limit_; }
 
     /// Writes all of `bytes` or nothing.
     bool write(std::span<uint8_t const> bytes, Wake& wake) {
@@ -85,6 +89,10 @@ public:
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
     }
     bool asked_for_room() const { return __atomic_load_n(&header_->waiting, __ATOMIC_RELAXED) != 0; }
+
+private:
+    uint32_t limit_ = 0;
+    uint32_t const* tail_ = nullptr; ///< the header's: an LDAR takes no offset
 };
 
 class RingConsumer : public Ring {

@@ -23,74 +23,26 @@ template <typename T> constinit inline T* served = nullptr;
 
 inline Request request(abi::Message const& m) { return {m.badge, m.tag.vcpu(), m.tag.repeated(), m.sequence}; }
 
+/// Answers a guest's read that was not delivered before, with the message still in registers: a register's value, or x0 of a
+/// firmware call, whose other registers stay the guest's. False: on() must take it.
 template <typename T, typename Message>
-concept HandlesQuickly = requires(T& object, Message const& message, Answer& answer) {
-    { object.quick(message, answer) } -> std::same_as<bool>;
+concept ReadsQuickly = requires(T& object, Message const& message, uint64_t& value) {
+    { object.quick(message, value) } -> std::same_as<bool>;
 };
 
-/// The frequent kinds, with the message still in registers. False: dispatch() must take it.
+/// The same for a write: true says that it is done.
 template <typename T, typename Message>
-[[gnu::always_inline]] inline bool try_quickly(T& object, Message const& message, Answer& answer) {
-    if constexpr (HandlesQuickly<T, Message>) {
-        return object.quick(message, answer);
-    } else {
-        answer = object.on(message);
-        return true;
-    }
-}
-
-/// Answers a guest's call to its firmware with x0 alone: the other registers stay the guest's.
-template <typename T>
-concept AnswersFirmwareQuickly = requires(T& object, Smccc const& message, uint64_t& x0) {
-    { object.quick(message, x0) } -> std::same_as<bool>;
+concept WritesQuickly = requires(T& object, Message const& message) {
+    { object.quick(message) } -> std::same_as<bool>;
 };
 
-template <typename T, typename Message>
-concept Frequent = HandlesQuickly<T, Message> || Handles<T, Message>;
-
-template <typename T> [[gnu::always_inline]] inline bool quick(T& object, abi::Message const& m, Answer& answer) {
-    auto const kind = m.tag.kind();
-    auto const* w = m.words;
-    if constexpr (Frequent<T, MmioRead>) {
-        if (kind == abi::Kind::mmio_read) [[likely]] {
-            return try_quickly(object, MmioRead{request(m), w[0], m.tag.size()}, answer);
-        }
-    }
-    if constexpr (Frequent<T, MmioWrite>) {
-        if (kind == abi::Kind::mmio_write) [[likely]] {
-            return try_quickly(object, MmioWrite{request(m), w[0], m.tag.size(), w[1]}, answer);
-        }
-    }
-    if constexpr (Frequent<T, SysregRead>) {
-        if (kind == abi::Kind::sysreg_read) {
-            return try_quickly(object, SysregRead{request(m), static_cast<uint32_t>(w[0])}, answer);
-        }
-    }
-    if constexpr (Frequent<T, SysregWrite>) {
-        if (kind == abi::Kind::sysreg_write) {
-            auto const reg = static_cast<uint32_t>(w[0]);
-            return try_quickly(object, SysregWrite{request(m), reg, w[1]}, answer);
-        }
-    }
-    if constexpr (Frequent<T, Wait>) {
-        if (kind == abi::Kind::wfx) { return try_quickly(object, Wait{request(m), w[0], m.tag.label()}, answer); }
-    }
-    return false;
+/// An access of this kind which was not delivered before: its label is 0. The tag's upper half says how large it is, and whose.
+inline bool is_first(abi::Message const& m, abi::Kind kind) {
+    return static_cast<uint32_t>(m.tag.bits) == static_cast<uint32_t>(abi::Tag::make(kind, 0, 0, 0).bits);
 }
+inline Request first_request(abi::Message const& m) { return {m.badge, m.tag.vcpu(), false, m.sequence}; }
 
-/// The same for a firmware call.
-template <typename T> [[gnu::always_inline]] inline bool quick_firmware(T& object, abi::Message const& m, uint64_t& x0) {
-    if constexpr (AnswersFirmwareQuickly<T>) {
-        auto const* w = m.words;
-        bool const by_smc = m.tag.label() == 1;
-        return m.tag.kind() == abi::Kind::smccc &&
-               object.quick(Smccc{request(m), {w[0], w[1], w[2], w[3], w[4], w[5]}, by_smc}, x0);
-    } else {
-        return false;
-    }
-}
-
-/// Every other message, what quick() did not do, and what nobody handles.
+/// Every other message, what was not answered quickly, and what nobody handles.
 template <typename T> [[gnu::noinline]] LongAnswer dispatch(T& object, abi::Message const& m) {
     auto const* w = m.words;
     auto const reg = static_cast<uint32_t>(w[0]);
@@ -151,37 +103,27 @@ template <typename T> [[gnu::always_inline]] inline uint64_t deadline(T& object,
     }
 }
 
-/// reply_recv with an answer of two words; the message in its place. The vCPU is entered behind the
-/// instruction with nothing but SP kept, so the compiler is told that every register is lost. The
-/// words that are not given are not read by the core.
-[[gnu::always_inline]] inline void reply_and_receive(abi::Message& m, uint64_t deadline, Answer answer) {
-    register uint64_t x0 asm("x0") = deadline;
-    register uint64_t x1 asm("x1") = answer.tag.bits;
-    register uint64_t x2 asm("x2") = answer.value; // word 0: what a read gives
-    register uint64_t x3 asm("x3") = answer.value; // word 1: until when Action::wait waits
-    register uint64_t x4 asm("x4");
-    register uint64_t x5 asm("x5");
-    register uint64_t x6 asm("x6");
-    register uint64_t x7 asm("x7");
-    register uint64_t x8 asm("x8");
-    asm volatile("hvc %9"
-                 : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), "=r"(x4), "=r"(x5), "=r"(x6), "=r"(x7), "=r"(x8)
-                 : "i"(static_cast<unsigned>(Hypercall::reply_recv))
-                 : "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17", "x18", "x19", "x20", "x21", "x22", "x23", "x24",
-                   "x25", "x26", "x27", "x28", "x29", "x30", "cc", "memory");
-    m = {x0, {x1}, {x2, x3, x4, x5, x6, x7}, x8};
+/// What a register holds by chance.
+[[gnu::always_inline]] inline uint64_t anything() {
+    uint64_t value;
+    asm volatile("" : "=r"(value));
+    return value;
 }
 
-/// The same with all six words, none of which may hold anything by chance.
-[[gnu::always_inline]] inline void reply_and_receive(abi::Message& m, uint64_t deadline, LongAnswer const& answer) {
+/// reply_recv, the next message in the place of the last one. The vCPU is entered behind the instruction with nothing but SP kept, so
+/// the compiler is told that every register is lost. Words that are not given are not read by the core.
+template <typename... Words>
+[[gnu::always_inline]] inline void reply_and_receive(abi::Message& m, uint64_t deadline, abi::ReplyTag tag, Words... words) {
+    constexpr unsigned count = sizeof...(Words);
+    uint64_t const given[] = {words..., 0};
     register uint64_t x0 asm("x0") = deadline;
-    register uint64_t x1 asm("x1") = answer.tag.bits;
-    register uint64_t x2 asm("x2") = answer.words[0];
-    register uint64_t x3 asm("x3") = answer.words[1];
-    register uint64_t x4 asm("x4") = answer.words[2];
-    register uint64_t x5 asm("x5") = answer.words[3];
-    register uint64_t x6 asm("x6") = answer.words[4];
-    register uint64_t x7 asm("x7") = answer.words[5];
+    register uint64_t x1 asm("x1") = tag.bits;
+    register uint64_t x2 asm("x2") = count > 0 ? given[0] : anything();
+    register uint64_t x3 asm("x3") = count > 1 ? given[1] : anything();
+    register uint64_t x4 asm("x4") = count > 2 ? given[2] : anything();
+    register uint64_t x5 asm("x5") = count > 3 ? given[3] : anything();
+    register uint64_t x6 asm("x6") = count > 4 ? given[4] : anything();
+    register uint64_t x7 asm("x7") = count > 5 ? given[5] : anything();
     register uint64_t x8 asm("x8");
     asm volatile("hvc %9"
                  : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), "+r"(x4), "+r"(x5), "+r"(x6), "+r"(x7), "=r"(x8)
@@ -191,23 +133,98 @@ template <typename T> [[gnu::always_inline]] inline uint64_t deadline(T& object,
     m = {x0, {x1}, {x2, x3, x4, x5, x6, x7}, x8};
 }
 
+/// The same with a handler's answer: what a read gives, which is also until when Action::wait waits.
+[[gnu::always_inline]] inline void reply_and_receive(abi::Message& m, uint64_t deadline, Answer answer) {
+    reply_and_receive(m, deadline, answer.tag, answer.value, answer.value);
+}
+
+/// The same with all six words, none of which may hold anything by chance.
+[[gnu::always_inline]] inline void reply_and_receive(abi::Message& m, uint64_t deadline, LongAnswer const& answer) {
+    auto const* w = answer.words;
+    reply_and_receive(m, deadline, answer.tag, w[0], w[1], w[2], w[3], w[4], w[5]);
+}
+
+/// Between storing a message and a call: without it the compiler would load the call's arguments first, for which x0, x1 and x8
+/// would have to be moved out of the way as every message comes.
+[[gnu::always_inline]] inline void keep_order() { asm volatile("" ::: "memory"); }
+
+constexpr auto done = Answer::advance().tag;
+
+/// Answers a frequent request; `m` is then the next message. False: dispatch() must take it.
+template <typename T, typename Read>
+[[gnu::always_inline]] inline bool serve_read(T& object, abi::Message& m, uint64_t const* kept, Read const& read) {
+    if constexpr (ReadsQuickly<T, Read>) {
+        uint64_t value = 0;
+        if (!object.quick(read, value)) { return false; }
+        reply_and_receive(m, deadline(object, kept), done, value);
+    } else {
+        keep_order();
+        Answer const answer = object.on(read);
+        reply_and_receive(m, deadline(object, kept), answer);
+    }
+    return true;
+}
+template <typename T, typename Write>
+[[gnu::always_inline]] inline bool serve_write(T& object, abi::Message& m, uint64_t const* kept, Write const& write) {
+    if constexpr (WritesQuickly<T, Write>) {
+        if (!object.quick(write)) { return false; }
+        reply_and_receive(m, deadline(object, kept), done);
+    } else {
+        keep_order();
+        Answer const answer = object.on(write);
+        reply_and_receive(m, deadline(object, kept), answer);
+    }
+    return true;
+}
+
+/// Writes come first: a device that has both answers them less quickly.
+template <typename T> [[gnu::always_inline]] inline bool serve_quickly(T& object, abi::Message& m, uint64_t const* kept) {
+    auto const* w = m.words;
+    if constexpr (ReadsQuickly<T, Smccc>) {
+        uint64_t x0 = 0;
+        if (m.tag.kind() == abi::Kind::smccc &&
+            object.quick(Smccc{request(m), {w[0], w[1], w[2], w[3], w[4], w[5]}, m.tag.label() == 1}, x0)) {
+            reply_and_receive(m, deadline(object, kept), done, x0, w[1], w[2], w[3]);
+            return true;
+        }
+    }
+    if constexpr (WritesQuickly<T, MmioWrite> || Handles<T, MmioWrite>) {
+        if (is_first(m, abi::Kind::mmio_write)) {
+            return serve_write(object, m, kept, MmioWrite{first_request(m), w[0], m.tag.size(), w[1]});
+        }
+    }
+    if constexpr (ReadsQuickly<T, MmioRead> || Handles<T, MmioRead>) {
+        if (is_first(m, abi::Kind::mmio_read)) {
+            return serve_read(object, m, kept, MmioRead{first_request(m), w[0], m.tag.size()});
+        }
+    }
+    if constexpr (ReadsQuickly<T, SysregRead> || Handles<T, SysregRead>) {
+        if (is_first(m, abi::Kind::sysreg_read)) {
+            return serve_read(object, m, kept, SysregRead{first_request(m), static_cast<uint32_t>(w[0])});
+        }
+    }
+    if constexpr (WritesQuickly<T, SysregWrite> || Handles<T, SysregWrite>) {
+        if (is_first(m, abi::Kind::sysreg_write)) {
+            return serve_write(object, m, kept, SysregWrite{first_request(m), static_cast<uint32_t>(w[0]), w[1]});
+        }
+    }
+    if constexpr (Handles<T, Wait>) {
+        if (m.tag.kind() == abi::Kind::wfx) { return serve_read(object, m, kept, Wait{request(m), w[0], m.tag.label()}); }
+    }
+    return false;
+}
+
 template <typename T> void loop() {
     abi::Message m;
     T& object = *served<T>;
     uint64_t const* const kept = deadline_of(object, vcpu_index());
     reply_and_receive(m, deadline(object, kept), LongAnswer{});
     for (;;) {
-        Answer answer;
-        if (uint64_t x0 = 0; quick_firmware(object, m, x0)) {
-            auto const* w = m.words;
-            reply_and_receive(m, deadline(object, kept), LongAnswer::smccc(x0, w[1], w[2], w[3]));
-        } else if (quick(object, m, answer)) [[likely]] {
-            reply_and_receive(m, deadline(object, kept), answer);
-        } else {
-            abi::Message const copy = m; // so that only this path needs the message in memory
-            LongAnswer const reply = dispatch(object, copy);
-            reply_and_receive(m, deadline(object, kept), reply);
-        }
+        if (serve_quickly(object, m, kept)) [[likely]] { continue; }
+        abi::Message const copy = m; // so that only this path needs the message in memory
+        keep_order();
+        LongAnswer const reply = dispatch(object, copy);
+        reply_and_receive(m, deadline(object, kept), reply);
     }
 }
 

@@ -14,7 +14,7 @@ uint32_t level_of(uint32_t field) {
 } // namespace
 
 Pl011::Pl011(State& state, service::RingProducer tx, service::RingConsumer rx, uint64_t hertz)
-    : state_(&state), tx_(tx), rx_(rx), hertz_(hertz) {
+    : state_(&state), tx_(tx), journal_(&state.journal), rx_(rx), hertz_(hertz) {
     if (state.magic == State::ready) {
         recover();
     } else {
@@ -34,7 +34,7 @@ void Pl011::start_afresh() {
     state_->tx_above = 0;
     state_->tx_seen = tx_.own_head();
     state_->rx_deadline = 0;
-    state_->journal.clear();
+    journal_->clear();
     refresh();
     state_->magic = State::ready;
 }
@@ -51,7 +51,7 @@ uint32_t Pl011::position(uint32_t point) const {
 }
 
 void Pl011::recover() {
-    state_->journal.recover([this](uint32_t point) { return position(point); });
+    journal_->recover([this](uint32_t point) { return position(point); });
     if (rx_level() < rx_trigger()) { lower(interrupt::rx); }
     if (rx_level() == 0) { lower(interrupt::rx_timeout); }
     refresh();
@@ -72,7 +72,7 @@ void Pl011::choose_path() {
     uint32_t const free = tx_.free();
     uint32_t count = quick && free > fifo_depth ? free - fifo_depth : 0;
     if (!by_interrupt() && !tx_burst() && count > fifo_depth) { count = fifo_depth; }
-    quick_to_ = tx_.own_head() + count;
+    tx_.set_limit(tx_.own_head() + count);
 }
 
 uint32_t Pl011::rx_trigger() const { return depth() == 1 ? 1 : level_of(reg(Register::ifls) >> 3); }
@@ -239,7 +239,7 @@ void Pl011::note_errors(uint32_t character) {
 
 service::Answer Pl011::read_data(Request const& request, uint64_t now) {
     if (request.repeated) {
-        if (auto const* done = state_->journal.done(request)) {
+        if (auto const* done = journal_->done(request)) {
             note_errors(static_cast<uint32_t>(done->answer));
             return Answer::advance(done->answer);
         }
@@ -248,7 +248,7 @@ service::Answer Pl011::read_data(Request const& request, uint64_t now) {
     if (rx_in_fifo() > 0) {
         uint32_t const tail = rx_.own_tail();
         character = rx_.at(tail);
-        state_->journal.begin(request, static_cast<uint32_t>(Point::receive), tail, character);
+        journal_->begin(request, static_cast<uint32_t>(Point::receive), tail, character);
         if (probe_ != nullptr) { probe_(Point::receive, false); }
         rx_.set_tail(tail + 1);
         if (probe_ != nullptr) { probe_(Point::receive, true); }
@@ -256,7 +256,7 @@ service::Answer Pl011::read_data(Request const& request, uint64_t now) {
     } else if (loop_level() > 0) {
         uint32_t const out = state_->loop_out;
         character = state_->loop[out % State::loop_size];
-        state_->journal.begin(request, static_cast<uint32_t>(Point::loop_out), out, character);
+        journal_->begin(request, static_cast<uint32_t>(Point::loop_out), out, character);
         __atomic_store_n(&state_->loop_out, out + 1, __ATOMIC_RELAXED);
     } else {
         return Answer::advance(0);

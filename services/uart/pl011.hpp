@@ -25,6 +25,8 @@ namespace pl011 {
 /// Journal points: which position an operation's committing store changes.
 enum class Point : uint32_t { transmit, receive, loop_in, loop_out, interrupts };
 
+using Journal = service::Journal<16>;
+
 struct State {
     static constexpr uint32_t ready = 0x1130'11d0;
     static constexpr uint32_t loop_size = 32;
@@ -40,7 +42,7 @@ struct State {
     uint32_t reserved;
     uint64_t rx_deadline; ///< when the receive time-out, or (FIFO empty) more input is due, in ticks; 0: never
     uint16_t loop[loop_size];
-    service::Journal<16> journal;
+    Journal journal;
 };
 
 /// What the owner must do after an operation.
@@ -77,11 +79,13 @@ public:
     enum class Sent : uint8_t { not_done, done, done_wake_console };
     /// The frequent write, to DR with room in the ring. Sent::not_done: use write().
     [[gnu::always_inline]] Sent send(Request const& request, uint32_t byte) {
-        uint32_t const head = tx_.own_head();
-        if (static_cast<int32_t>(quick_to_ - head) <= 0 || request.repeated) { return Sent::not_done; }
-        state_->journal.begin(request, static_cast<uint32_t>(Point::transmit), head);
-        tx_.store(head, static_cast<uint8_t>(byte));
-        return tx_.publish(head, head + 1) == service::Wake::yes ? Sent::done_wake_console : Sent::done;
+        auto tx = tx_; // all members at once, before the first store
+        auto* const journal = journal_;
+        uint32_t const head = tx.own_head();
+        if (tx.at_limit(head) || request.repeated) { return Sent::not_done; }
+        journal->begin(request, static_cast<uint32_t>(Point::transmit), head);
+        tx.store(head, static_cast<uint8_t>(byte));
+        return tx.publish(head, head + 1) == service::Wake::yes ? Sent::done_wake_console : Sent::done;
     }
     Answer write(Request const& request, uint32_t offset, uint32_t value, uint64_t now);
 
@@ -151,10 +155,10 @@ private:
     void clear_interrupts(Request const& request, uint32_t bits);
 
     State* state_ = nullptr;
-    service::RingProducer tx_;
+    service::RingProducer tx_; ///< its limit: how far send() goes
+    Journal* journal_ = nullptr;
     service::RingConsumer rx_;
     uint64_t hertz_ = 0;
-    uint32_t quick_to_ = 0; ///< send() works up to this position of the tx ring
     uint32_t effects_ = 0;
     Probe probe_ = nullptr;
 };

@@ -27,10 +27,10 @@ service::Answer Pl011::write(Request const& request, uint32_t offset, uint32_t v
 }
 
 service::Answer Pl011::write_data(Request const& request, uint32_t value, uint64_t now) {
-    if (request.repeated && state_->journal.done(request) != nullptr) { return Answer::advance(); }
+    if (request.repeated && journal_->done(request) != nullptr) { return Answer::advance(); }
     auto const byte = static_cast<uint8_t>(value);
     if (loopback()) {
-        state_->journal.begin(request, static_cast<uint32_t>(Point::loop_in), state_->loop_in);
+        journal_->begin(request, static_cast<uint32_t>(Point::loop_in), state_->loop_in);
         loop_back(byte, now);
         refresh();
         return Answer::advance();
@@ -40,7 +40,7 @@ service::Answer Pl011::write_data(Request const& request, uint32_t value, uint64
         if (tx_.free() == 0) { return Answer::retry(); }
     }
     uint32_t const head = tx_.own_head();
-    state_->journal.begin(request, static_cast<uint32_t>(Point::transmit), head);
+    journal_->begin(request, static_cast<uint32_t>(Point::transmit), head);
     tx_.store(head, byte);
     // The byte leaves at once, past the level; unless the ring is so full that the FIFO stays above
     // it.
@@ -101,8 +101,8 @@ void Pl011::write_control(uint32_t value, uint64_t now) {
 }
 
 void Pl011::clear_interrupts(Request const& request, uint32_t bits) {
-    if ((bits & ris()) == 0 || (request.repeated && state_->journal.done(request) != nullptr)) { return; }
-    state_->journal.begin(request, static_cast<uint32_t>(Point::interrupts), ris_changes());
+    if ((bits & ris()) == 0 || (request.repeated && journal_->done(request) != nullptr)) { return; }
+    journal_->begin(request, static_cast<uint32_t>(Point::interrupts), ris_changes());
     lower(bits); // the committing store
     refresh_transmit();
 }

@@ -29,6 +29,7 @@ Uart::Uart(service::Environment const& environment) {
         add_client(environment, i, {state.as<void>(sizeof(StateHeader) + i * sizeof(pl011::State)), sizeof(pl011::State)});
         if (probe != nullptr) { clients_[i].device.set_probe(probe); }
     }
+    for (uint64_t i = count; i < max_clients; ++i) { clients_[i].lock.try_once(); } // for ever: quick() compares with nothing else
     count_ = count;
 }
 

@@ -26,7 +26,7 @@ struct Device {
         effects = model.take_effects();
     }
 
-    service::Request next(unsigned vcpu = 0) { return {0, vcpu, false, sequence[vcpu]++}; }
+    service::Request next(unsigned vcpu = 0) { return {0, vcpu, false, ++sequence[vcpu]}; }
     static service::Request again(service::Request request) {
         request.repeated = true;
         return request;
