@@ -11,7 +11,8 @@ from bulkhead.machine import Machine
 from bulkhead.stretches import Watch, longest
 
 NOT_ICOUNT, ICOUNT = qemu.Options(), qemu.Options(icount=True)
-# Two exits from EL1, the second a longer one; what is before the first exit does not count, nor what EL1 does.
+# Three exits from EL1; what is before the first one does not count, nor what EL1 does. The second is the longest to the look, the last one
+# to the ERET: it waits in a short loop around a YIELD, of which one turn counts, and is in a longer one, which is no wait for a lock.
 PROGRAM = """
     .globl _start, vectors
 _start: adr x0, vectors
@@ -24,6 +25,8 @@ _start: adr x0, vectors
     msr spsr_el2, x0
     mov x3, #30
     mov x4, #100
+    mov x5, #1
+    mov x6, #1
     .rept 400
     nop
     .endr
@@ -36,6 +39,9 @@ guest: hvc #0
     nop
     .endr
     mov x4, #1
+    mov x3, #1
+    mov x5, #700
+    mov x6, #20
     hvc #0
     mov w0, #8
     movk w0, #0x8400, lsl #16
@@ -51,9 +57,23 @@ handler: mov x1, x3
     mov x1, x4
 2:  subs x1, x1, #1
     b.ne 2b
+    mov x1, x5
+3:  yield
+    subs x1, x1, #1
+    b.ne 3b
+    mov x1, x6
+4:  yield
+    .rept 15
+    nop
+    .endr
+    subs x1, x1, #1
+    b.ne 4b
     eret
 """
-TO_LOOK, TO_ERET = 1 + 1 + 2 * 50 + 1, 1 + 2 * 100 + 1
+TO_LOOK = 1 + 1 + 2 * 50 + 1
+TURN, LONG_TURN, TURNS, LONG_TURNS = 3, 18, 700, 20
+TO_ERET = 1 + 2 * 1 + 1 + TURN + 1 + LONG_TURNS * LONG_TURN + 1  # of the last exit
+WAITED = (TURNS - 1) * TURN
 
 
 @pytest.fixture
@@ -92,6 +112,8 @@ def test_stretches_end_at_looks_and_returns(program, tmp_path, options):
     found = run(program, program, tmp_path / "found", options)
     assert [stretch.count for stretch in found] == [TO_ERET, TO_LOOK]
     to_eret, to_look = found
+    assert (to_eret.waited, to_look.waited) == (WAITED, 0)
+    assert len(to_eret.way) == TO_ERET, "a turn that does not count is not in the way"
     assert to_eret.start == to_look.end, "the instruction that looks"
     assert len(to_look.way) == TO_LOOK and to_look.way[0] == to_look.start
     assert to_look.start % 0x800 == 0x400, "the vector of exceptions from EL1"

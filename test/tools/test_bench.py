@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bulkhead import stretches
+from bulkhead import stretches, testcommand
 from bulkhead.bench import figures, operations, page, report, scaling
 from bulkhead.bench.figures import Figure, Results, Tree
 from bulkhead.bench.measure import BenchError, figures_of
+from bulkhead.bench.operations import BY_NAME
 from bulkhead.errors import UserError
 from bulkhead.paths import CHECKOUT, core_elf
 
@@ -222,23 +223,43 @@ def test_the_table_says_what_is_met():
 # Stretches (what QEMU's plugin counts is in test/system/test_stretch.py)
 
 
-def record(count, start, end, way):
+def record(count, start, end, way, waited=0):
     """As the plugin writes it."""
-    words = [count, start, end, len(way), *way]
+    words = [count, start, end, len(way), waited, *way]
     return struct.pack("<8192I", *words, *[0] * (8192 - len(words)))
 
 
 def test_the_longest_of_all_machines_is_found(tmp_path):
     watch = stretches.Watch(tmp_path, core_elf())
     for name, records in (
-        ("one", [record(5, 0x100, 0x204, [1, 2]), record(7, 0x108, 0x204, [])]),
-        ("two", [record(6, 0x100, 0x204, [3])]),
+        ("one", [record(5, 0x100, 0x204, [1, 2], waited=900), record(7, 0x108, 0x204, [])]),
+        ("two", [record(6, 0x100, 0x204, [3], waited=30)]),
     ):
         out = watch.arguments(name)[1].partition("out=")[2]
         Path(out).write_bytes(b"".join(records))
     assert watch.arguments("three")  # one that has not begun
     found = stretches.longest(tmp_path)
     assert [(s.count, s.where, s.way) for s in found] == [(7, "one", ()), (6, "two", (3,))]
+    assert [s.waited for s in found] == [0, 900], "the most of those with this start and end"
+
+
+@pytest.mark.parametrize(("count", "failed"), [(2000, 0), (2001, 1)])
+def test_a_stretch_beyond_the_bar_is_a_failure(tmp_path, capsys, count, failed):
+    assert BY_NAME["stretch"].bar == 2000
+    start = struct.unpack_from("<I", stretches.text_of(core_elf()))[0]
+    out = stretches.Watch(tmp_path, core_elf()).arguments("one")[1].partition("out=")[2]
+    Path(out).write_bytes(record(count, start, start + 4, [start] * 3, waited=12345))
+    tally = testcommand.judge_longest(tmp_path)
+    assert tally.failed == len(tally.failures) == failed
+    said = capsys.readouterr().out
+    assert f"the longest stretch at EL2 has {count:,} instructions; the bar is 2,000" in said
+    assert "waits for another core's lock, at most 12,345 instructions" in said
+
+
+def test_stretches_need_a_machine(tmp_path):
+    stretches.Watch(tmp_path, core_elf()).arguments("one")  # which never came back from EL2
+    tally = testcommand.judge_longest(tmp_path)
+    assert tally.failed == 1 and "no test has booted a machine" in tally.failures[0]
 
 
 def test_the_core_is_given_to_the_plugin_with_its_vectors(tmp_path):

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 // A plugin for QEMU's TCG: counts the instructions that the core executes at EL2 between two looks for an interrupt, and writes the
-// longest such stretches, with the way they took, to a file that is right at any moment (docs/benchmark.md).
+// longest such stretches, with the way they took, to a file that is right at any moment (docs/benchmark.md). What a CPU executes while
+// it waits for another one, in a short loop around a YIELD, is counted apart: how long that is, is the host's choice.
 //
 //     -plugin stretch.so,core=FILE,out=FILE
 //
 // `core`: little-endian words: the address of the core's .text, that of its vectors, and .text itself.
+#include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -41,20 +44,31 @@ uint64_t qemu_plugin_insn_vaddr(const qemu_plugin_insn*);
 namespace {
 
 constexpr unsigned max_cpus = 8;
-constexpr uint32_t way_length = 8188; ///< of a longer stretch only the first instructions are written
+constexpr uint32_t way_length = 8187; ///< of a longer stretch only the first instructions are written
 
-/// What an instruction means for a stretch. Kept in the low bits of its address.
-enum Kind : uintptr_t { plain, look, leave, enter, kinds };
+constexpr uint32_t longest_turn = 16; ///< from a YIELD to itself, if that is all that a loop does
+
+/// What an instruction means for a stretch. Kept below its address.
+enum Kind : uintptr_t { plain, look, leave, enter, wait };
+constexpr unsigned kind_bits = 3;
 
 struct Record { ///< as in the file
     uint32_t count, start, end, known;
+    uint32_t waited; ///< beside `count`; the most of all stretches with this start and end
     std::array<uint32_t, way_length> way;
+};
+
+struct Longest {
+    uint32_t count, waited;
+    unsigned record;
 };
 
 struct Cpu {
     bool inside = false; ///< at EL2, since an exception from below
     Record now{};
-    std::map<std::pair<uint32_t, uint32_t>, std::pair<uint32_t, unsigned>> longest; ///< by start and end: instructions, record
+    uint32_t yield = 0;                                       ///< where the stretch's last YIELD was; 0: there was none
+    uint32_t yield_count = 0;                                 ///< the stretch's count then
+    std::map<std::pair<uint32_t, uint32_t>, Longest> longest; ///< by start and end
 };
 
 std::array<Cpu, max_cpus> cpus;
@@ -68,36 +82,67 @@ void end_stretch(Cpu& cpu, uint32_t pc) {
     Record& now = cpu.now;
     now.end = pc;
     now.known = now.count < way_length ? now.count : way_length;
-    const auto [at, added] = cpu.longest.try_emplace({now.start, pc}, 0, 0);
-    auto& [count, place] = at->second;
-    if (now.count <= count) { return; }
+    const auto [at, added] = cpu.longest.try_emplace({now.start, pc});
+    Longest& most = at->second;
+    if (now.count <= most.count && now.waited <= most.waited) { return; }
     const std::scoped_lock lock(mutex);
-    if (added) { place = records++; }
-    count = now.count;
-    if (pwrite(file, &now, sizeof(now), static_cast<off_t>(place * sizeof(now))) != sizeof(now)) { std::abort(); }
+    if (added) { most.record = records++; }
+    now.waited = most.waited = std::max(now.waited, most.waited);
+    const auto place = static_cast<off_t>(most.record * sizeof(now));
+    bool good = false;
+    if (now.count > most.count) {
+        most.count = now.count;
+        good = pwrite(file, &now, sizeof(now), place) == sizeof(now);
+    } else {
+        good = pwrite(file, &now.waited, sizeof(now.waited), place + offsetof(Record, waited)) == sizeof(now.waited);
+    }
+    if (!good) { std::abort(); }
+}
+
+void begin_stretch(Cpu& cpu, uint32_t pc) {
+    cpu.now.count = cpu.now.waited = 0;
+    cpu.now.start = pc;
+    cpu.yield = 0;
+}
+
+/// After a YIELD: the way from itself to here is not counted if it is short.
+void end_turn(Cpu& cpu, uint32_t pc) {
+    const uint32_t turn = cpu.now.count - cpu.yield_count;
+    if (cpu.yield == pc && turn <= longest_turn) {
+        cpu.now.waited += turn;
+        cpu.now.count -= turn;
+    }
+    cpu.yield = pc;
+    cpu.yield_count = cpu.now.count;
 }
 
 void execute(unsigned number, void* data) {
     const auto tagged = reinterpret_cast<uintptr_t>(data);
-    const auto kind = static_cast<Kind>(tagged % kinds);
-    const auto pc = static_cast<uint32_t>(tagged - kind);
+    const auto kind = static_cast<Kind>(tagged & ((1u << kind_bits) - 1));
+    const auto pc = static_cast<uint32_t>(tagged >> kind_bits);
     Cpu& cpu = cpus[number];
     Record& now = cpu.now;
-    if (kind == enter) { cpu.inside = true, now.count = 0, now.start = pc; }
+    if (kind == enter) {
+        cpu.inside = true;
+        begin_stretch(cpu, pc);
+    }
     if (!cpu.inside) { return; }
     if (now.count < way_length) { now.way[now.count] = pc; }
     ++now.count;
+    if (kind == wait) { end_turn(cpu, pc); }
     if (kind != look && kind != leave) { return; }
     end_stretch(cpu, pc);
     cpu.inside = kind == look;
-    now.count = 0, now.start = pc;
+    begin_stretch(cpu, pc);
 }
 
 /// An exception from a lower exception level begins a stretch; a read of ISR_EL1, and a WFI, which a pending interrupt ends, are looks.
 Kind kind_of(uint32_t pc, uint32_t instruction) {
-    constexpr uint32_t eret = 0xd69f'03e0, wfi = 0xd503'207f, mrs_isr_el1 = 0xd538'c100, rt = 31, from_below = 0x400, size = 0x800;
+    constexpr uint32_t eret = 0xd69f'03e0, yield = 0xd503'203f, wfi = 0xd503'207f, mrs_isr_el1 = 0xd538'c100, rt = 31,
+                       from_below = 0x400, size = 0x800;
     if (pc - vectors >= from_below && pc - vectors < size && pc % 0x80 == 0) { return enter; }
     if (instruction == eret) { return leave; }
+    if (instruction == yield) { return wait; }
     return instruction == wfi || (instruction & ~rt) == mrs_isr_el1 ? look : plain;
 }
 
@@ -116,7 +161,7 @@ void translate(qemu_plugin_id_t, qemu_plugin_tb* block) {
     for (size_t n = 0; n < count; ++n) {
         auto* instruction = qemu_plugin_tb_get_insn(block, n);
         const auto pc = static_cast<uint32_t>(qemu_plugin_insn_vaddr(instruction));
-        const uintptr_t tagged = pc | kind_of(pc, text[(pc - base) / 4]);
+        const uintptr_t tagged = uintptr_t{pc} << kind_bits | kind_of(pc, text[(pc - base) / 4]);
         qemu_plugin_register_vcpu_insn_exec_cb(instruction, execute, QEMU_PLUGIN_CB_NO_REGS, reinterpret_cast<void*>(tagged));
     }
 }

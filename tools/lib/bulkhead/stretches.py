@@ -9,7 +9,7 @@ import tempfile
 from array import array
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from elftools.elf.elffile import ELFFile
@@ -17,8 +17,8 @@ from elftools.elf.elffile import ELFFile
 from bulkhead.paths import build_folder
 from bulkhead.symbols import Symbols
 
-_WORDS = 8192  # of a record: count, start, end, length of the known way, the way
-_HEAD = 4
+_WORDS = 8192  # of a record: count, start, end, length of the known way, waited, the way
+_HEAD = 5
 _NAMED = 4
 _SUFFIX = ".stretches"
 _CORE = "core.text"
@@ -26,12 +26,16 @@ _CORE = "core.text"
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Instructions from `start` (the entry to EL2, or a look) to `end` (a look, or the ERET), and the way's first thousands."""
+    """Instructions from `start` (the entry to EL2, or a look) to `end` (a look, or the ERET), and the way's first thousands.
+
+    What a CPU executes while it waits for another one's lock is not among them: `waited`, the most for this start and end.
+    """
 
     count: int
     start: int
     end: int
     way: tuple[int, ...]
+    waited: int
     where: str  # the machine that took it
 
     def describe(self, symbols: Symbols) -> str:
@@ -80,14 +84,15 @@ def longest(folder: Path) -> list[Stretch]:
     for file in sorted(folder.glob(f"*{_SUFFIX}")):
         for stretch in _read(file):
             key = (stretch.start, stretch.end)
-            if key not in best or stretch.count > best[key].count:
-                best[key] = stretch
+            known = best.get(key, stretch)
+            waited = max(known.waited, stretch.waited)
+            best[key] = replace(max(known, stretch, key=lambda one: one.count), waited=waited)
     return sorted(best.values(), key=lambda stretch: -stretch.count)
 
 
 def _read(file: Path) -> Iterable[Stretch]:
     words = array("I", file.read_bytes())
     for at in range(0, len(words), _WORDS):
-        count, start, end, known = words[at : at + _HEAD]
+        count, start, end, known, waited = words[at : at + _HEAD]
         way = tuple(words[at + _HEAD : at + _HEAD + known])
-        yield Stretch(count, start, end, way, file.name.rpartition("@")[0])
+        yield Stretch(count, start, end, way, waited, file.name.rpartition("@")[0])

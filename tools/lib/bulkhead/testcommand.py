@@ -14,6 +14,7 @@ from pathlib import Path
 
 from elftools.elf.elffile import ELFFile
 
+from bulkhead.bench.operations import BY_NAME
 from bulkhead.build import FRESH, build
 from bulkhead.errors import UserError
 from bulkhead.hosttests import Tally, run_host_tests
@@ -96,14 +97,24 @@ def count_results(results: dict[str, str]) -> Tally:
     return Tally(outcomes.count("passed"), len(failures), outcomes.count("skipped"), failures)
 
 
-def say_longest(folder: Path) -> None:
-    """Prints the longest stretches that the machines have left in `folder`."""
+def judge_longest(folder: Path) -> Tally:
+    """Prints the longest stretches that the machines have left in `folder`; one beyond the benchmark's bar is a failure."""
     found = longest(folder)
+    if not found:
+        return Tally(
+            failed=1, failures=["no test has booted a machine whose stretches are counted"]
+        )
     with core_elf().open("rb") as file:
         symbols = Symbols(ELFFile(file))
     print(f"stretches at EL2 without a look for an interrupt, the longest of {len(found)}:")
     for stretch in found[:_SAID]:
         print(f"  {stretch.count:,} instructions {stretch.describe(symbols)}")
+    waited = max(stretch.waited for stretch in found)
+    print(f"  not counted: waits for another core's lock, at most {waited:,} instructions")
+    bar = BY_NAME["stretch"].bar or 0
+    most = f"the longest stretch at EL2 has {found[0].count:,} instructions; the bar is {bar:,}"
+    print(most)
+    return Tally(failed=1, failures=[most]) if found[0].count > bar else Tally()
 
 
 def summarize(tally: Tally) -> None:
