@@ -120,7 +120,7 @@ void secondary_main(uint64_t index) {
     Core& core = *cores[index];
     init_controls(core);
     gic::init_core(core);
-    begin_scheduling(core, {}, {});
+    begin_scheduling(core, at(image_start), at(init_end));
 }
 
 } // namespace bulkhead

@@ -13,18 +13,20 @@ namespace bulkhead {
 namespace {
 
 std::atomic<uint64_t> tickets{0};
+std::atomic<uint32_t> online{0}; ///< cores that have left the boot
 
 void stop(Core& core, Vcpu& vcpu) {
     if (core.current == &vcpu) { leave(core); }
+    write_back(core, vcpu);
     core.timers.cancel(vcpu);
     make_unready(core, vcpu);
-    std::atomic_ref(vcpu.state).store(VcpuState::off, std::memory_order_release); // who sees it at rest sees it in no queue
+    // Who sees it off sees nothing of it in its core's hardware and queues.
+    std::atomic_ref(vcpu.state).store(VcpuState::off, std::memory_order_release);
     vcpu.paused = vcpu.throttled = vcpu.signals_due = false;
     if (core.account == &vcpu) { end_account(core); } // its memory may go before this core schedules
     abandon_requests(core, vcpu);
     vcpu.may_repeat = false;
     if (!vcpu.native) { reset_interrupts(core, vcpu); }
-    write_back(core, vcpu);
     unpark_all(core); // who waited for it while it was paused
 }
 
@@ -48,17 +50,12 @@ void resume(Core& core, Vcpu& vcpu) {
 }
 
 void start(Core& core, Vcpu& vcpu) {
-    hw::ic_ialluis(); // code may be new where it starts
-    hw::dsb_ish();
-    hw::isb();
-    reset_vcpu(vcpu, vcpu.start_entry, vcpu.start_x0, vcpu.start_x1, vcpu.start_stack);
     vcpu.state = VcpuState::ready;
     make_ready(core, vcpu);
     unpark_all(core);
 }
 
-} // namespace
-
+/// Nothing of the vCPU, which is at rest, is in this core's hardware or queues any more.
 void leave_core(Core& core, Vcpu& vcpu) {
     write_back(core, vcpu);
     lift_throttle(core, vcpu);
@@ -68,6 +65,8 @@ void leave_core(Core& core, Vcpu& vcpu) {
     vcpu.state = VcpuState::ready;
     if (vcpu.native) { deliver_deadline(vcpu); }
 }
+
+} // namespace
 
 void serve_requests(Core& core, Vcpu& vcpu, uint32_t requests) {
     if (requests & request::stop) { stop(core, vcpu); }
@@ -91,7 +90,7 @@ void ask(Core& core, Vcpu& vcpu, uint32_t requests) {
     if (vcpu.requests.fetch_or(requests, std::memory_order_acq_rel) != 0) { return; }
     Vcpu* head = target->inbox.load(std::memory_order_relaxed);
     do { vcpu.inbox_next = head; } while (!target->inbox.compare_exchange_weak(head, &vcpu, std::memory_order_release));
-    if (target->online.load(std::memory_order_acquire)) { gic::send_ipi(static_cast<unsigned>(target->index)); }
+    gic::send_ipi(static_cast<unsigned>(target->index));
 }
 
 void serve_inbox(Core& core) {
@@ -119,22 +118,18 @@ void serve_inbox(Core& core) {
 
 void kick_others(Core& core) {
     for (uint32_t i = 0; i < core_count; ++i) {
-        if (cores[i] != &core && cores[i]->online.load(std::memory_order_acquire)) { gic::send_ipi(i); }
+        if (cores[i] != &core) { gic::send_ipi(i); }
     }
 }
 
 bool stopped(Core& core, Vcpu& vcpu) {
-    if (vcpu.core == core.index) {
-        if (vcpu.state != VcpuState::off || core.current == &vcpu || core.resident == &vcpu || core.fp_owner == &vcpu) {
-            stop(core, vcpu);
-        }
-        return vcpu.requests.load(std::memory_order_acquire) == 0; // else it is still in the inbox
-    }
-    VcpuState state{};
-    __atomic_load(&vcpu.state, &state, __ATOMIC_ACQUIRE);
-    if (state == VcpuState::off && vcpu.requests.load(std::memory_order_acquire) == 0) { return true; }
+    const auto done = [&] {
+        return std::atomic_ref(vcpu.state).load(std::memory_order_acquire) == VcpuState::off &&
+               vcpu.requests.load(std::memory_order_acquire) == 0; // else it is still in an inbox
+    };
+    if (done()) { return true; }
     ask(core, vcpu, request::stop);
-    return false;
+    return done();
 }
 
 bool quiescent(Core& core, uint64_t& ticket) {
@@ -143,9 +138,7 @@ bool quiescent(Core& core, uint64_t& ticket) {
         kick_others(core);
     }
     for (uint32_t i = 0; i < core_count; ++i) {
-        Core* other = cores[i];
-        if (other == &core || !other->online.load(std::memory_order_acquire)) { continue; }
-        if (other->quiescent.load(std::memory_order_acquire) < ticket) { return false; }
+        if (cores[i] != &core && cores[i]->quiescent.load(std::memory_order_acquire) < ticket) { return false; }
     }
     return true;
 }
@@ -153,12 +146,9 @@ bool quiescent(Core& core, uint64_t& ticket) {
 extern "C" [[noreturn]] void enter(Vcpu* vcpu); // entry/vectors.S
 
 void begin_scheduling(Core& core, PhysAddr init, PhysAddr init_end) {
-    core.online.store(true, std::memory_order_release);
-    for (uint32_t i = 0; i < core_count && init < init_end; ++i) {
-        while (!cores[i]->online.load(std::memory_order_acquire)) { hw::yield(); }
-    }
-    for (; init < init_end; init = init + page_size) { el2_map::unmap(init); }
-    serve_inbox(core); // requests made before this core was online sent no interrupt
+    const bool last = online.fetch_add(1, std::memory_order_acq_rel) + 1 == core_count; // nobody executes the boot's code any more
+    for (; last && init < init_end; init = init + page_size) { el2_map::unmap(init); }
+    serve_inbox(core); // an interrupt for requests made before this core was online may be lost
     enter(schedule(core));
 }
 

@@ -17,13 +17,10 @@ bool quiescent(Core& core, uint64_t& ticket);
 void kick_others(Core& core);
 /// What the inter-processor interrupt does: quiescence, parked accounts, one vCPU of the inbox. For the next one it interrupts itself.
 void serve_inbox(Core& core);
-/// Nothing of the vCPU, which is at rest, is in this core's hardware or queues any more.
-void leave_core(Core& core, Vcpu& vcpu);
 /// Does `requests` to a vCPU of this core.
 void serve_requests(Core& core, Vcpu& vcpu, uint32_t requests);
 
-/// The end of the boot on every core. The boot core waits for the others, and then takes the boot code [init, init_end) out of
-/// EL2's address space.
+/// The end of the boot on every core. The last one takes the boot code [init, init_end) out of EL2's address space.
 [[noreturn]] void begin_scheduling(Core& core, PhysAddr init, PhysAddr init_end);
 
 } // namespace bulkhead

@@ -161,12 +161,7 @@ void take_fp(Core& core, Vcpu& vcpu) {
 }
 
 [[gnu::cold]] void reset_vcpu(Vcpu& vcpu, uint64_t entry, uint64_t x0, uint64_t x1, uint64_t stack) {
-    for (auto& x : vcpu.context.x) { x = 0; }
-    vcpu.context.x[0] = x0;
-    vcpu.context.x[1] = x1;
-    vcpu.context.pc = entry;
-    vcpu.context.pstate = native_pstate;
-    vcpu.context.sp = stack;
+    vcpu.context = {.x = {x0, x1}, .pc = entry, .sp = stack, .pstate = native_pstate};
     vcpu.eager = {};
     vcpu.eager.sctlr_el1 = native_sctlr;
     vcpu.lazy = {};

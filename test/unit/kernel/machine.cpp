@@ -199,7 +199,7 @@ Vcpu* Machine::go() {
 Vcpu* Machine::control(Vcpu& vcpu, uint32_t requests) {
     save_registers();
     if (requests & request::start) {
-        vcpu.start_entry = start_address;
+        reset_vcpu(vcpu, start_address, 0, 0, 0);
         forget(vcpu);
     }
     ask(core(), vcpu, requests);

@@ -125,6 +125,30 @@ TEST_CASE("a native partition keeps its traps when the VM behind it is stopped",
     CHECK(hw::read<IchHcrEl2>().bits == m.boss.controls.ich_hcr);
 }
 
+TEST_CASE("who is off is in no core's hardware", "[switching]") {
+    constexpr uint64_t nothing_there = 0x5000;
+    Moving m;
+    Vcpu& far = m.vcpu(m.vm("far"), 1);
+    const uint64_t boss_to_far = m.grant(*m.boss.partition, m.name_of(far));
+    m.on(1);
+    m.start(far);
+    REQUIRE(m.go() == &far);
+    m.sync(ec::fp << 26 | il);
+    if (GENERATE(false, true)) { m.load(nothing_there); } // a fault leaves its registers where they are
+    REQUIRE((m.core().resident == &far && m.core().fp_owner == &far));
+    m.on(0);
+    m.start(m.boss);
+    REQUIRE(m.go() == &m.boss);
+    m.hvc(Hypercall::vcpu_control, {boss_to_far, static_cast<uint64_t>(abi::VcpuOperation::stop)});
+    CHECK(far.state != VcpuState::off); // the other core has yet to do it
+    m.settle();
+    m.on(0);
+    m.control(boss_to_far, abi::VcpuOperation::stop);
+    CHECK(far.state == VcpuState::off);
+    CHECK(cores[1]->resident == nullptr);
+    CHECK(cores[1]->fp_owner == nullptr);
+}
+
 TEST_CASE("a call keeps its caller's PSTATE, and gives nothing of it to the server", "[switching]") {
     constexpr uint64_t dit_and_carry = 1u << 24 | 1u << 29;
     Machine m;
