@@ -12,30 +12,15 @@ namespace bulkhead {
 namespace {
 
 constexpr uint64_t scan_slots = 16;
-constexpr uint8_t stage_unlink = 0, stage_release = 1, stage_settle = 2, stage_return = 3;
+constexpr uint8_t stage_unlink = 0, stage_settle = 1, stage_return = 2;
 
 Notification no_signals{}; ///< what a vCPU whose notification is gone takes its signals from
 
-void retire_vcpu(Slot& slot) {
-    if (slot.dying) { return; }
-    slot.vcpu->partition->leaving[slot.vcpu->index] = objects.ref(slot);
-    objects.retire(slot);
-}
-
-/// Calls `visit` for every slot, a bounded number at a time; slot.cursor says how far.
+/// Calls `visit` for every slot, a bounded number at a time, again for one that it is not done with; slot.cursor says how far.
 template <class Visit> Status scan(Slot& slot, Visit visit) {
     const uint64_t end = std::min<uint64_t>(slot.cursor + scan_slots, objects.count());
-    for (; slot.cursor < end; ++slot.cursor) { visit(objects.at(static_cast<uint16_t>(slot.cursor))); }
+    for (; slot.cursor < end; ++slot.cursor) { TRY(visit(objects.at(static_cast<uint16_t>(slot.cursor)))); }
     return slot.cursor < objects.count() ? more : Status::ok;
-}
-
-/// The vCPU is off, and nothing of it is in its core's hardware or queues.
-bool settled(Core& core, Vcpu& vcpu) {
-    if (!stopped(core, vcpu)) { return false; }
-    const Core& owner = *cores[vcpu.core];
-    if (owner.resident != &vcpu && owner.fp_owner != &vcpu && !vcpu.timer_armed()) { return true; }
-    ask(core, vcpu, request::stop); // off by its own wish, or by a fault
-    return false;
 }
 
 /// The last stage: pages go back to the memory object they are of, and with the last one the slot
@@ -46,35 +31,31 @@ Status return_pages(Core& core, Vcpu& self, Slot& slot) {
         return Status::ok;
     }
     Slot& donor = objects.at(slot.donor);
-    if (donor.memory.state == Memory::State::donated) { begin_return(donor.memory); }
+    donor.memory.state = Memory::State::returning;
     return free_step(core, self, donor);
-}
-
-void unlink(Slot& other, const Vcpu& vcpu) {
-    if (other.type == ObjectType::endpoint) {
-        for (Vcpu*& server : other.endpoint.server) {
-            if (server == &vcpu) { __atomic_store_n(&server, nullptr, __ATOMIC_RELEASE); }
-        }
-    } else if (other.type == ObjectType::notification && other.notification.target == &vcpu) {
-        __atomic_store_n(&other.notification.target, nullptr, __ATOMIC_RELEASE);
-    }
 }
 
 Status destroy_vcpu(Core& core, Vcpu& self, Slot& slot) {
     Vcpu& vcpu = *slot.vcpu;
     if (&vcpu == &self) { return Status::bad_state; }
-    retire_vcpu(slot);
+    objects.retire(slot);
     Partition& partition = *vcpu.partition;
     if (slot.stage == stage_unlink) {
-        if (!settled(core, vcpu)) { return restart; }
-        TRY(scan(slot, [&](Slot& other) { unlink(other, vcpu); }));
+        if (!stopped(core, vcpu)) { return restart; }
+        TRY(scan(slot, [&](Slot& other) {
+            if (other.type != ObjectType::endpoint) { return Status::ok; }
+            Vcpu*& server = other.endpoint.server[vcpu.core];
+            if (server == &vcpu) { __atomic_store_n(&server, nullptr, __ATOMIC_RELEASE); }
+            return Status::ok;
+        }));
+        if (vcpu.notification) { __atomic_store_n(&vcpu.notification->target, nullptr, __ATOMIC_RELEASE); }
         recheck(core); // who waits for it as a server
         partition.vcpus[vcpu.index] = nullptr;
         slot.stage = stage_settle;
         return more;
     }
     // Nobody asks it for anything after the first, and what was asked before is done after the second.
-    if (!quiescent(core, slot.ticket) || !settled(core, vcpu)) { return restart; }
+    if (!quiescent(core, slot.ticket) || !stopped(core, vcpu)) { return restart; }
     partition.stage2.invalidate(); // a later vCPU in the same place must not meet this one's translations
     for (Vcpu*& last : partition.last_vcpu) {
         if (last == &vcpu) { last = nullptr; }
@@ -95,26 +76,14 @@ void destroy_notification(Slot& slot) {
     finish(slot);
 }
 
-/// Endpoints and notifications that a partition made go with it; memory that it derived goes by revocation.
-void destroy_made_by(Core& core, ObjectRef creator, Slot& other) {
-    if (other.dying || other.creator != creator) { return; }
-    if (other.type == ObjectType::endpoint) { destroy_endpoint(core, other); }
-    if (other.type == ObjectType::notification) { destroy_notification(other); }
-}
-
-Status destroy_vcpus(Core& core, Vcpu& self, const Partition& partition) {
-    bool off = true;
-    Slot* next = nullptr;
-    for (const ObjectRef name : partition.leaving) {
-        Slot* slot = objects.find_dying(name);
-        if (!slot) { continue; }
-        next = slot;
-        if (slot->stage != stage_return && !settled(core, *slot->vcpu)) { off = false; }
-    }
-    if (!off) { return restart; } // all of them stop at the same time
-    if (!next) { return Status::ok; }
-    TRY(destroy_step(core, self, *next));
-    return more;
+/// With a partition go its vCPUs, and the endpoints and notifications that it made; memory that it derived goes by revocation.
+Status destroy_along(Core& core, Vcpu& self, const Slot& slot, Slot& other) {
+    const uint32_t retired = slot.generation.load(std::memory_order_relaxed);
+    const bool made = other.creator == ObjectRef::make(objects.index(slot), retired - 1); // its name before that
+    const bool passive = other.type == ObjectType::endpoint || other.type == ObjectType::notification;
+    const bool returning = other.stage == stage_return; // nothing of it may be looked at, whosever it was
+    const bool own = other.type == ObjectType::vcpu && other.dying && (returning || other.vcpu->partition == slot.partition);
+    return own || (made && passive && !other.dying) ? destroy_step(core, self, other) : Status::ok;
 }
 
 Status destroy_partition(Core& core, Vcpu& self, Slot& slot) {
@@ -122,20 +91,14 @@ Status destroy_partition(Core& core, Vcpu& self, Slot& slot) {
     if (&partition == self.partition) { return Status::bad_state; }
     if (!slot.dying) {
         objects.retire(slot);
-        partition.dying = true;
         for (Vcpu* vcpu : partition.vcpus) {
-            if (vcpu) { retire_vcpu(objects.at(vcpu->object_index)); }
+            if (!vcpu) { continue; }
+            objects.retire(objects.at(vcpu->object_index));
+            ask(core, *vcpu, request::stop); // all of them stop at the same time
         }
     }
     if (slot.stage == stage_unlink) {
-        TRY(destroy_vcpus(core, self, partition));
-        const uint32_t retired = slot.generation.load(std::memory_order_relaxed);
-        const ObjectRef name = ObjectRef::make(objects.index(slot), retired - 1); // before that
-        TRY(scan(slot, [&](Slot& other) { destroy_made_by(core, name, other); }));
-        slot.stage = stage_release;
-        return more;
-    }
-    if (slot.stage == stage_release) {
+        TRY(scan(slot, [&](Slot& other) { return destroy_along(core, self, slot, other); }));
         if (partition.interrupts) { release_interrupts(core, partition); }
         slot.stage = stage_settle;
         return more;
@@ -149,7 +112,7 @@ Status destroy_partition(Core& core, Vcpu& self, Slot& slot) {
 
 Status destroy_memory(Core& core, Vcpu& self, Slot& slot) {
     if (slot.memory.parent == 0) { return Status::bad_state; }
-    if (!slot.dying) { objects.retire(slot); }
+    objects.retire(slot);
     TRY(revoke_step(core, self, slot));
     remove(slot);
     return Status::ok;
@@ -175,7 +138,7 @@ Status publish(Partition& creator, Slot& slot, Capability& destination, uint64_t
 
 void finish(Slot& slot) {
     Slot* creator = objects.find(slot.creator);
-    if (creator && slot.creator) { ++creator->partition->object_quota; }
+    if (creator) { ++creator->partition->object_quota; }
     objects.release(slot);
 }
 

@@ -175,21 +175,17 @@ Status donate_step(Core& core, Vcpu& self, Slot& slot) {
     return more;
 }
 
-void finish_donation(Memory& memory, uint16_t index) {
-    memory.state = State::donated;
-    memory.donated_to = index;
-}
-
-void begin_return(Memory& memory) {
-    memory.state = State::returning;
-    memory.progress = memory.size;
+void finish_donation(Slot& donor, Slot& slot) {
+    donor.memory.state = State::donated;
+    donor.memory.donated_to = objects.index(slot);
+    slot.donor = objects.index(donor);
 }
 
 Status revoke_step(Core& core, Vcpu& self, Slot& slot) {
     Slot* node = &slot;
     while (node->memory.first_child) {
         node = &objects.at(node->memory.first_child);
-        if (!node->dying) { objects.retire(*node); }
+        objects.retire(*node);
     }
     TRY(free_step(core, self, *node));
     if (node == &slot) { return Status::ok; }

@@ -46,10 +46,9 @@ Status free_step(Core& core, Vcpu& self, Slot& slot);
 /// Towards `donating` with all of it zeroed and mapped at EL2: unmaps it first. bad_state: somebody
 /// else can reach its pages.
 Status donate_step(Core& core, Vcpu& self, Slot& slot);
-/// The object at `index` now lives in it.
-void finish_donation(Memory& memory, uint16_t index);
-/// Its object is gone: free_step brings the pages back and releases the object's slot.
-void begin_return(Memory& memory);
+/// The object of `slot` now lives in it. When that is gone and its state `returning`, free_step brings the pages back and releases
+/// the slot.
+void finish_donation(Slot& donor, Slot& slot);
 
 /// Destroys everything derived from it, then frees it.
 Status revoke_step(Core& core, Vcpu& self, Slot& slot);

@@ -65,6 +65,7 @@ bool ObjectTable::reclaim(Core& core) {
 void ObjectTable::publish(Slot& slot) { slot.generation.fetch_add(1, std::memory_order_release); }
 
 void ObjectTable::retire(Slot& slot) {
+    if (slot.dying) { return; }
     slot.dying = true;
     slot.generation.fetch_add(1, std::memory_order_release);
 }

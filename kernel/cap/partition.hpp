@@ -39,17 +39,15 @@ struct Partition {
     uint32_t slots;
     abi::PartitionKind kind;
     bool may_control_machine;
-    bool dying;
     uint16_t object_index;
     uint32_t object_quota; ///< objects that it may still create
     ObjectRef supervisor;  ///< notification
     uint8_t supervisor_signal;
     TrapRoute traps[static_cast<unsigned>(abi::Trap::count)];
     Vcpu* vcpus[max_vcpus_per_partition];
-    ObjectRef leaving[max_vcpus_per_partition]; ///< vCPUs that are being destroyed
-    Vcpu* last_vcpu[abi::max_cores];            ///< whose translations the core's TLB may hold under this VMID
-    VirtualInterrupts* interrupts;              ///< VMs only
-    uint64_t drop_ticket;                       ///< quiescence since a capability was cleared last
+    Vcpu* last_vcpu[abi::max_cores]; ///< whose translations the core's TLB may hold under this VMID
+    VirtualInterrupts* interrupts;   ///< VMs only
+    uint64_t drop_ticket;            ///< quiescence since a capability was cleared last
     char name[24];
 
     /// The object behind `handle`: alive, of this type (none: of any); its capability has all of `rights`. Takes no lock.

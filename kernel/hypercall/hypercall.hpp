@@ -33,7 +33,8 @@ HypercallHandler machine;                                                       
 inline Status mutate(HypercallHandler* handler, Core& core, Vcpu& self, const Arguments& arguments, Target target) {
     if (mutation.exchange(true, std::memory_order_acquire)) { return restart; }
     const bool stale = target.slot && objects.find(target.capability->object) != target.slot;
-    Status status = self.partition->dying || stale ? restart : handler(core, self, arguments, target);
+    const bool dying = objects.at(self.partition->object_index).dying;
+    Status status = dying || stale ? restart : handler(core, self, arguments, target);
     mutation.store(false, std::memory_order_release);
     return status;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Hypercalls that make, destroy and bind objects.
 #include "cap/destroy.hpp"
+#include "sched/scheduler.hpp"
 #include "vcpu/switching.hpp"
 #include <iterator>
 
@@ -53,9 +54,8 @@ Result<Slot*> make_partition(Core& core, Vcpu& self, const Arguments& arguments)
     slot.partition = &init_partition(memory.base, memory.size / page_size, {index, vmid, kind, count, run_time_spis});
     slot.partition->supervisor = supervisor.object;
     slot.partition->supervisor_signal = static_cast<uint8_t>(signal);
-    slot.donor = objects.index(*donor);
     name_run_time(*slot.partition);
-    finish_donation(donor->memory, index);
+    finish_donation(*donor, slot);
     return &slot;
 }
 
@@ -63,16 +63,14 @@ Result<Slot*> make_vcpu(Core& core, Vcpu& self, const Arguments& arguments) {
     const uint64_t* x = arguments.x;
     Partition& partition = TRY(self.partition->lookup<Partition>(x[3], right::create_vcpu)).as<Partition>();
     if (x[4] >= max_vcpus_per_partition || x[5] >= core_count || x[6] >= abi::priorities) { return Status::bad_argument; }
-    const bool leaving = objects.find_dying(partition.leaving[x[4]]) != nullptr;
-    if (partition.vcpus[x[4]] || leaving) { return Status::no_slot; }
+    if (partition.vcpus[x[4]]) { return Status::no_slot; }
     Slot* donor = TRY(donated(core, self, arguments, 1));
     Slot& slot = *objects.take(ObjectType::vcpu);
     Vcpu& vcpu = *hw::pointer<Vcpu>(donor->memory.base);
     vcpu.object_index = objects.index(slot);
     init_vcpu(vcpu, partition, static_cast<unsigned>(x[4]), static_cast<unsigned>(x[5]), static_cast<unsigned>(x[6]));
     slot.vcpu = &vcpu;
-    slot.donor = objects.index(*donor);
-    finish_donation(donor->memory, vcpu.object_index);
+    finish_donation(*donor, slot);
     return &slot;
 }
 
@@ -80,7 +78,7 @@ Result<Slot*> make_endpoint(Core&, Vcpu&, const Arguments& arguments) {
     const uint64_t max_us = arguments.x[3];
     if (max_us >> 32 != 0) { return Status::bad_argument; }
     Slot& slot = *objects.take(ObjectType::endpoint);
-    slot.endpoint.max_ticks = max_us * hw::read<hw::Cntfrq>().bits / 1'000'000;
+    slot.endpoint.max_ticks = ticks_from_us(max_us);
     return &slot;
 }
 
@@ -102,7 +100,7 @@ Result<Slot*> condemned(const Partition& own, abi::Handle handle) {
     if (handle >= own.slots) { return Status::bad_handle; }
     const Capability& capability = own.table[handle];
     Slot* slot = objects.find(capability.object);
-    if (!slot && capability.object) { slot = objects.find_dying(capability.object); }
+    if (!slot) { slot = objects.find_dying(capability.object); }
     if (!slot) { return Status::bad_handle; }
     if (!(capability.rights & right::destroy)) { return Status::no_right; }
     return slot;

@@ -32,10 +32,10 @@ bool stopped(Core&, Vcpu& vcpu) {
     return true;
 }
 
-void ask(Core&, Vcpu& vcpu, uint32_t) {
-    Core& owner = *cores[vcpu.core];
-    if (owner.resident == &vcpu) { owner.resident = nullptr; }
+void ask(Core&, Vcpu& vcpu, uint32_t requests) {
+    if (requests & request::stop) { fake::asked_to_stop.push_back(&vcpu); }
 }
+uint64_t ticks_from_us(uint64_t us) { return us * hw::read<hw::Cntfrq>().bits / 1'000'000; }
 
 bool quiescent(Core&, uint64_t& ticket) {
     if (ticket == 0) { ticket = ++tickets; }

@@ -126,10 +126,10 @@ TEST_CASE("who finds the mutation lock taken, or is being destroyed, comes again
     mutation = true;
     CHECK(delegate() == restart);
     mutation = false;
-    w.root->dying = true;
+    objects.at(w.root->object_index).dying = true;
     CHECK(delegate() == restart);
     CHECK_FALSE(mutation);
-    w.root->dying = false;
+    objects.at(w.root->object_index).dying = false;
     CHECK(delegate() == Status::ok);
     CHECK_FALSE(mutation);
 }
