@@ -85,8 +85,9 @@ void init_controls(const Core& core) {
 
 /// The other cores start when everything that they can see is in place.
 void start_secondaries(const abi::BootHeader& header) {
+    constexpr uint64_t psci_cpu_on = 0xc400'0003;
     for (uint64_t i = 1; i < header.cores; ++i) {
-        if (start_cpu(i, hw::physical(reinterpret_cast<const void*>(secondary_start)).value, i) != 0) {
+        if (hw::smc(psci_cpu_on, i, hw::physical(reinterpret_cast<const void*>(secondary_start)).value, i) != 0) {
             refuse("\"fewer CPUs than the system was packed for\"", "cores", header.cores, "\"raise -smp, or pack for fewer\"");
         }
     }
@@ -101,7 +102,7 @@ void boot_main(uint64_t device_tree) {
     if (!hw::has_gic()) { refuse("\"no GICv3\"", "gicd", header.gicd_base, "\"start QEMU with -M ...,gic-version=3\""); }
     settle_features();
     core_count = header.cores;
-    core_pool.init({header.pool_base}, header.pool_size);
+    core_pool.init({header.pool_base}, header.pool_size / page_size);
     map_core(header);
     boot_table::prepare(header, device_tree);
     el2_map::enable();

@@ -5,7 +5,7 @@
 
 namespace bulkhead {
 
-constexpr uint64_t psci_system_off = 0x8400'0008, psci_system_reset = 0x8400'0009, psci_cpu_on = 0xc400'0003;
+constexpr uint64_t psci_system_off = 0x8400'0008, psci_system_reset = 0x8400'0009;
 
 [[noreturn]] static void firmware(uint64_t function) {
     hw::smc(function, 0, 0, 0);
@@ -14,10 +14,6 @@ constexpr uint64_t psci_system_off = 0x8400'0008, psci_system_reset = 0x8400'000
 
 void power_off() { firmware(psci_system_off); }
 void reset() { firmware(psci_system_reset); }
-
-[[gnu::section(".text.boot")]] int64_t start_cpu(uint64_t mpidr, uint64_t entry, uint64_t context) {
-    return static_cast<int32_t>(hw::smc(psci_cpu_on, mpidr, entry, context));
-}
 
 void refuse(const char* what, const char* name, uint64_t value, const char* mend) {
     LogLine("core", "error").field("what", what).field("name", name).hex("value", value).field("mend", mend);

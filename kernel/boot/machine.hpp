@@ -9,7 +9,5 @@ namespace bulkhead {
 [[noreturn]] void reset();
 /// The image or the machine is not what the core needs: says so on the PL011 (`what`, `mend`: quoted) and powers off.
 [[noreturn]] void refuse(const char* what, const char* name, uint64_t value, const char* mend = "\"pack the image again\"");
-/// PSCI CPU_ON; the firmware's status.
-int64_t start_cpu(uint64_t mpidr, uint64_t entry, uint64_t context);
 
 } // namespace bulkhead

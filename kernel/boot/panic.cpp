@@ -24,7 +24,7 @@ static void begin() {
     if (panicked.exchange(true)) { // a second core, or a panic in the panic
         for (;;) { hw::wfi(); }
     }
-    log::leave_console();
+    LogLine::leave_console();
 }
 
 /// The first words of the line that says what was violated.

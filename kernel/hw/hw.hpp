@@ -43,18 +43,10 @@ SYSTEM_REGISTER(CtrEl0, ctr_el0) SYSTEM_REGISTER(DczidEl0, dczid_el0) SYSTEM_REG
 SYSTEM_REGISTER(IdAa64Isar0, id_aa64isar0_el1) SYSTEM_REGISTER(IdAa64Isar1, id_aa64isar1_el1)
 SYSTEM_REGISTER(IdAa64Isar2, s3_0_c0_c6_2) SYSTEM_REGISTER(IdAa64Pfr0, id_aa64pfr0_el1) SYSTEM_REGISTER(IdAa64Pfr1, id_aa64pfr1_el1)
 SYSTEM_REGISTER(IdAa64Mmfr0, id_aa64mmfr0_el1) SYSTEM_REGISTER(IdAa64Mmfr1, id_aa64mmfr1_el1)
-// clang-format on
 #undef SYSTEM_REGISTER
 
-    /// Changes places with `value`.
-    template <class R>
-    void exchange(uint64_t& value) {
-    uint64_t old = read<R>().bits;
-    write<R>({value});
-    value = old;
-}
-
 inline void isb() { asm volatile("isb" ::: "memory"); }
+// clang-format on
 inline void dsb_ish() { asm volatile("dsb ish" ::: "memory"); }
 inline void dsb_ishst() { asm volatile("dsb ishst" ::: "memory"); }
 inline void dsb_nsh() { asm volatile("dsb nsh" ::: "memory"); }

@@ -53,9 +53,7 @@ Status map(Core& core, Vcpu& self, const Arguments& arguments, Target target) {
     const Memory& memory = named.as<Memory>();
     const bool device = memory.memory_type == abi::MemoryType::device;
     if (device && access & abi::access::execute) { return Status::bad_argument; }
-    const GuestAddr ipa{arguments.x[2]};
-    if (!in_range(ipa, memory.size)) { return Status::bad_argument; }
-    const Mapping mapping{target.capability->object, ipa, access};
+    const Mapping mapping{target.capability->object, {arguments.x[2]}, access};
     return run([&] { return map_step(core, self, *named.slot, target.as<Partition>(), mapping); });
 }
 
@@ -67,7 +65,6 @@ Status unmap(Core& core, Vcpu& self, const Arguments&, Target target) {
 Status map_device(Core&, Vcpu& self, const Arguments& arguments, Target target) {
     const GuestAddr ipa{arguments.x[1]};
     const uint64_t pages = arguments.x[2], badge = arguments.x[4];
-    if (pages == 0 || pages > ipa_limit / page_size || !in_range(ipa, pages * page_size)) { return Status::bad_argument; }
     DevicePage page;
     if (arguments.x[3] != ~uint64_t{0}) {
         const Target endpoint = TRY(self.partition->lookup<Endpoint>(arguments.x[3], right::serve));

@@ -7,6 +7,7 @@
 #include "irq/virtual.hpp"
 #include "sched/cross.hpp"
 #include "switch.hpp"
+#include <utility>
 
 namespace bulkhead {
 
@@ -295,7 +296,10 @@ void inject_serror(Vcpu& vcpu, uint64_t syndrome) {
 }
 
 void exchange_extra(Core& core, Vcpu& vcpu) {
-    if (hw::has_sme()) { hw::exchange<hw::Tpidr2El0>(vcpu.extra.tpidr2_el0); }
+    if (hw::has_sme()) {
+        const auto old = hw::read<hw::Tpidr2El0>();
+        hw::write<hw::Tpidr2El0>({std::exchange(vcpu.extra.tpidr2_el0, old.bits)});
+    }
     if (vcpu.controls.hcr & HcrEl2::pauth.mask) { hw::exchange_keys(vcpu.extra.keys); }
     if (vcpu.own_pmu) {
         settle_pmu_interrupt(core, vcpu);
@@ -319,8 +323,6 @@ bool up_to_date(Core& core, Vcpu& self, Partition& vm, Vcpu* own, unsigned first
     if (asking) {
         wait = {&vm, 0};
         InterruptUpdate update(core, vm);
-        Vcpu* here = core.resident;
-        if (here && here->partition == &vm && here->interrupts.used) { empty(update, *here); }
         for (unsigned i = first; i < first + count; ++i) {
             Word w = update.word(own, i);
             if (is(w, VI::listed)) { wait.asked |= 1u << w.get(VI::holder); }
@@ -331,9 +333,8 @@ bool up_to_date(Core& core, Vcpu& self, Partition& vm, Vcpu* own, unsigned first
         if (vcpu && asking) {
             vcpu->interrupts.fold_wanted.store(true, std::memory_order_release);
             ask(core, *vcpu, request::interrupts);
-        } else if (!vcpu || !vcpu->interrupts.fold_wanted.load(std::memory_order_acquire)) {
-            wait.asked &= ~(left & -left);
         }
+        if (!vcpu || !vcpu->interrupts.fold_wanted.load(std::memory_order_acquire)) { wait.asked &= ~(left & -left); }
     }
     return wait.asked == 0;
 }

@@ -15,7 +15,7 @@ static void transmit(char c) {
     hw::store32(pl011, static_cast<uint8_t>(c));
 }
 
-void log::leave_console() {
+void LogLine::leave_console() {
     for (unsigned n = 0; n < 300; ++n) { transmit('\0'); } // ends a frame that console may have begun
     transmit('\n');
 }

@@ -11,6 +11,8 @@ class LogLine {
 public:
     LogLine(const char* source, const char* event, const char* suffix = "");
     ~LogLine() { put("\n"); }
+    /// Ends what console may be in the middle of: it does not go on.
+    static void leave_console();
     LogLine(const LogLine&) = delete;
     LogLine& operator=(const LogLine&) = delete;
     LogLine& field(const char* key, const char* value) { return name(key).put(value); }
@@ -23,10 +25,5 @@ private:
     LogLine& digits(uint64_t value, unsigned base, unsigned least = 1);
     LogLine& name(const char* key) { return put(" ").put(key).put("="); }
 };
-
-namespace log {
-/// Ends what console may be in the middle of: it does not go on.
-void leave_console();
-} // namespace log
 
 } // namespace bulkhead

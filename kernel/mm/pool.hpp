@@ -31,7 +31,6 @@ void clean_page(PhysAddr page);
 
 /// For the boot.
 struct CorePool : PagePool {
-    void init(PhysAddr base, uint64_t size) { PagePool::init(base, size / page_size); }
     /// Contiguous zeroed pages; no_memory when used up. Works with the MMU off as well.
     Result<PhysAddr> take(uint64_t pages);
 };

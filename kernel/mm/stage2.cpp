@@ -94,7 +94,7 @@ uint64_t Stage2::unmap(GuestAddr ipa, uint64_t size) {
 }
 
 Result<uint64_t> Stage2::set_device(GuestAddr ipa, uint64_t pages, DevicePage page) {
-    if (pages > ipa_limit / page_size || !in_range(ipa, pages * page_size)) { return Status::bad_argument; }
+    if (pages - 1 >= ipa_limit / page_size || !in_range(ipa, pages * page_size)) { return Status::bad_argument; }
     const Place place = find(ipa);
     if (!place.last_level()) {
         if (place.entry != 0) { return Status::overlap; }
@@ -103,7 +103,7 @@ Result<uint64_t> Stage2::set_device(GuestAddr ipa, uint64_t pages, DevicePage pa
     }
     const auto admitted = [&](uint64_t old) { return page.bits ? !old || old == page.bits : !(old & 1); };
     const uint64_t done = rewrite(place.table, place.index, pages, admitted, [&](uint64_t) { return page.bits; });
-    return done || !pages ? Result<uint64_t>(done) : Result<uint64_t>(Status::overlap);
+    return done ? Result<uint64_t>(done) : Result<uint64_t>(Status::overlap);
 }
 
 void Stage2::invalidate() const {

@@ -11,7 +11,7 @@ namespace bulkhead {
 
 /// Without a supervisor nobody else can say it.
 [[noreturn]] static void end_machine(const Vcpu& vcpu) {
-    log::leave_console(); // which may be the one that faulted
+    LogLine::leave_console(); // which may be the one that faulted
     const char* name = vcpu.partition->name;
     LogLine("core", "fault.", abi::name(vcpu.fault.reason))
         .field("partition", name)

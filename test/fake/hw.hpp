@@ -115,7 +115,6 @@ inline bool ras() { return has_ras(); }
 inline bool has_sme() { return (read<IdAa64Pfr1>().bits >> 24 & 15) != 0; }
 inline bool has_pauth() { return (read<IdAa64Isar1>().bits & 0xff0) | (read<IdAa64Isar2>().bits & 0xf000); }
 inline bool has_pmu() { return (read<IdAa64Dfr0>().bits >> 8 & 15) % 15 != 0; }
-template <class R> void exchange(uint64_t& value) { std::swap(Cell<R>::of[this_core].bits, value); }
 inline bool has_pan() { return (read<IdAa64Mmfr1>().bits >> 20 & 15) != 0; }
 
 inline void note(Op op, uint64_t address = 0, uint64_t value = 0) { log.push_back({op, address, value, 0}); }

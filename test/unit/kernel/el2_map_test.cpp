@@ -27,7 +27,7 @@ void forget_tables() { __builtin_memset(reinterpret_cast<void*>(el2_map::root())
 
 TEST_CASE("nothing that EL2 maps is both writable and executable", "[mm][el2]") {
     forget_tables();
-    core_pool.init({hw::arena_base}, mib);
+    core_pool.init({hw::arena_base}, mib / page_size);
     using enum el2_map::Permission;
     el2_map::add({0x4020'0000}, 2 * page_size, text);
     el2_map::add({0x4020'2000}, page_size, rodata);
@@ -50,7 +50,7 @@ TEST_CASE("nothing that EL2 maps is both writable and executable", "[mm][el2]") 
 
 TEST_CASE("a donated page is mapped for a while", "[mm][el2]") {
     forget_tables();
-    core_pool.init({hw::arena_base}, mib);
+    core_pool.init({hw::arena_base}, mib / page_size);
     el2_map::prepare({0x4100'0000 - page_size}, 2 * page_size); // touches two level-3 tables
     CHECK(lookup(0x4100'0000) == 0);
     el2_map::map_donated({0x4100'0000});

@@ -29,7 +29,7 @@ TEST_CASE("times and numbers may be long", "[log]") {
 TEST_CASE("before the core speaks for a console that cannot go on, it ends the console's frame and line", "[log]") {
     Machine m;
     hw::log.clear();
-    log::leave_console();
+    LogLine::leave_console();
     CHECK(printed() == std::string(300, '\0') + "\r\n");
 }
 

@@ -56,7 +56,7 @@ Machine::Machine(unsigned count) {
     mutation = false;
     for (unsigned vmid = 1; vmid < 256; ++vmid) { release_vmid(static_cast<uint16_t>(vmid)); }
     gic::init_distributor({gicd}, {gicr}, gicr_stride);
-    core_pool.init({hw::arena_base}, hw::arena_size);
+    core_pool.init({hw::arena_base}, hw::arena_size / page_size);
     objects.init(hw::pointer<Slot>(core_pool.take(2).value()), object_count);
     for (unsigned n = count; n-- > 0;) { reset_hardware(n); }
     supervisor_ = next_object_++;

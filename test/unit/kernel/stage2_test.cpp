@@ -17,7 +17,7 @@ struct Tables {
     explicit Tables(uint64_t table_pages = 64) {
         hw::log.clear();
         hw::Cell<hw::VttbrEl2>::of[0] = {0xabc};
-        core_pool.init({hw::arena_base}, 8 * mib);
+        core_pool.init({hw::arena_base}, 8 * mib / page_size);
         stage2.init(core_pool.take(1).value(), 7);
         stage2.pool().init(core_pool.take(table_pages).value(), table_pages);
     }

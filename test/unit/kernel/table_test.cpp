@@ -33,7 +33,7 @@ struct Table : Machine {
     Table() : Machine(2) {
         hw::crc32_instructions = GENERATE(false, true);
         for (unsigned vmid = 1; vmid < 256; ++vmid) { release_vmid(static_cast<uint16_t>(vmid)); }
-        core_pool.init({pool_at}, 1 << 20);
+        core_pool.init({pool_at}, (1 << 20) / page_size);
         std::memset(reinterpret_cast<void*>(el2_map::root()), 0, page_size); // none of another test's tables
         header.magic = boot_magic;
         header.version = boot_version;

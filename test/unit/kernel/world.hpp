@@ -50,7 +50,7 @@ struct World {
         for (unsigned vmid = 1; vmid < 256; ++vmid) { release_vmid(static_cast<uint16_t>(vmid)); }
         __builtin_memset(hw::arena(), 0xa5, hw::arena_size);
         __builtin_memset(reinterpret_cast<void*>(el2_map::root()), 0, page_size);
-        core_pool.init({hw::arena_base}, 8 * mib);
+        core_pool.init({hw::arena_base}, 8 * mib / page_size);
         auto slots = core_pool.take((object_count * sizeof(Slot) + page_mask) / page_size);
         objects.init(hw::pointer<Slot>(slots.value()), object_count);
         el2_map::prepare(donatable, donatable_size);
