@@ -47,8 +47,7 @@ enum class Wake : bool { no = false, yes = true };
 
 class RingProducer : public Ring {
 public:
-    constexpr RingProducer() = default;
-    RingProducer(void* memory, uint64_t size) : Ring(memory, size), tail_(&header_->tail) {}
+    using Ring::Ring;
 
     /// The producer's own position.
     uint32_t own_head() const { return header_->head; }
@@ -63,9 +62,11 @@ public:
     Wake publish(uint32_t head) { return publish(header_->head, head); }
     /// The same by a producer that knows its own position.
     Wake publish(uint32_t before, uint32_t head) {
-        // Sequentially consistent, both: the consumer stores its tail, then looks at the head.
-        __atomic_store_n(&header_->head, head, __ATOMIC_SEQ_CST);
-        return Wake{__atomic_load_n(tail_, __ATOMIC_SEQ_CST) == before};
+        auto* const header = header_;
+        __atomic_store_n(&header->head, head, __ATOMIC_RELEASE);
+        // The consumer stores its tail, then looks at the head. (STLR and LDAR would do by the architecture, but not in QEMU 7.2 on x86.)
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        return Wake{load_once(header->tail) == before};
     }
 
     /// How far bytes are stored one by one without a look at the room: the producer has seen it, and it can only grow.
@@ -92,7 +93,6 @@ public:
 
 private:
     uint32_t limit_ = 0;
-    uint32_t const* tail_ = nullptr; ///< the header's: an LDAR takes no offset
 };
 
 class RingConsumer : public Ring {

@@ -148,6 +148,13 @@ template <typename... Words>
 /// would have to be moved out of the way as every message comes.
 [[gnu::always_inline]] inline void keep_order() { asm volatile("" ::: "memory"); }
 
+/// The object by a pointer in a register. (Its own one is on the stack, as nothing else outlives an answer, and would be loaded for each use.)
+template <typename T> [[gnu::always_inline]] inline T& loaded(T& object) {
+    T* here = &object;
+    asm volatile("" : "+r"(here));
+    return *here;
+}
+
 constexpr auto done = Answer::advance().tag;
 
 /// Answers a frequent request; `m` is then the next message. False: dispatch() must take it.
@@ -155,8 +162,9 @@ template <typename T, typename Read>
 [[gnu::always_inline]] inline bool serve_read(T& object, abi::Message& m, uint64_t const* kept, Read const& read) {
     if constexpr (ReadsQuickly<T, Read>) {
         uint64_t value = 0;
-        if (!object.quick(read, value)) { return false; }
-        reply_and_receive(m, deadline(object, kept), done, value);
+        T& here = loaded(object);
+        if (!here.quick(read, value)) { return false; }
+        reply_and_receive(m, deadline(here, kept), done, value);
     } else {
         keep_order();
         Answer const answer = object.on(read);
@@ -167,8 +175,9 @@ template <typename T, typename Read>
 template <typename T, typename Write>
 [[gnu::always_inline]] inline bool serve_write(T& object, abi::Message& m, uint64_t const* kept, Write const& write) {
     if constexpr (WritesQuickly<T, Write>) {
-        if (!object.quick(write)) { return false; }
-        reply_and_receive(m, deadline(object, kept), done);
+        T& here = loaded(object);
+        if (!here.quick(write)) { return false; }
+        reply_and_receive(m, deadline(here, kept), done);
     } else {
         keep_order();
         Answer const answer = object.on(write);

@@ -45,7 +45,7 @@ public:
     service::LongAnswer on(service::Call const& m);
     void on(service::Signals signals);
     void on(service::Deadline);
-    uint64_t const& deadline(unsigned) const { return deadline_; }
+    uint64_t deadline() const { return service::load_once(deadline_); }
 
 private:
     static uint32_t offset(uint64_t address) { return address & 0xfff; }
