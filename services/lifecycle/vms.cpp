@@ -42,6 +42,7 @@ bool Vms::start_underway(Vm const& vm) {
 
 /// Carries out the task unless a vCPU is just being started: then work() tries again.
 void Vms::settle(Vm& vm) {
+    std::atomic_thread_fence(std::memory_order_seq_cst); // behind the store of `state`, also where an LDAR passes an STLR: QEMU 7.2
     if (vm.starting.load() != 0) { return; }
     const auto task = vm.task;
     if (task == Task::pause && start_underway(vm)) { return; } // it could not be paused
