@@ -11,7 +11,7 @@ namespace {
 constexpr uint64_t igroupr = 0x80, isenabler = 0x100, icenabler = 0x180, icpendr = 0x280, isactiver = 0x300, icactiver = 0x380,
                    ipriorityr = 0x400, icfgr = 0xc00;
 constexpr uint64_t gicd_ctlr = 0, gicd_typer = 4, gicd_irouter = 0x6000;
-constexpr uint64_t gicr_typer_affinity = 0xc, gicr_waker = 0x14, gicr_sgi = 0x1'0000;
+constexpr uint64_t gicr_waker = 0x14, gicr_sgi = 0x1'0000;
 /// EnableGrp1 with one Security state, EnableGrp1A as the Non-secure state of two; ARE likewise.
 constexpr uint32_t ctlr_enable = 1u << 1 | 1u << 4;
 constexpr uint32_t ctlr_pending_write = 1u << 31;
@@ -21,16 +21,13 @@ constexpr uint32_t priority = 0xa0a0'a0a0;
 PhysAddr distributor;
 PhysAddr redistributors;
 uint64_t stride;
-uint64_t ipis[abi::max_cores]; ///< what ICC_SGI1R_EL1 takes, of the cores that are online
-uint32_t spi_end;              ///< INTIDs 32..spi_end-1 exist
+uint32_t spi_end; ///< INTIDs 32..spi_end-1 exist
 
 void wait_for_writes() {
     while (hw::load32(distributor + gicd_ctlr) & ctlr_pending_write) { hw::yield(); }
 }
 
 PhysAddr redistributor(uint64_t core) { return redistributors + core * stride; }
-
-uint32_t affinity(uint64_t core) { return hw::load32(redistributor(core) + gicr_typer_affinity); }
 
 /// The 32-bit register that has one bit per INTID, and that bit.
 void store_bit(uint64_t bank, uint32_t intid) { hw::store32(distributor + (bank + intid / 32 * 4ull), 1u << intid % 32); }
@@ -74,9 +71,6 @@ void store_bit(uint64_t bank, uint32_t intid) { hw::store32(distributor + (bank 
     hw::write<hw::IccSreEl2>({sre_enable});
     hw::isb(); // the other registers exist from here on
     init_redistributor(core);
-    uint64_t self = affinity(core.index), aff0 = self & 0xff, aff1 = self >> 8 & 0xff, aff2 = self >> 16 & 0xff;
-    ipis[core.index] =
-        (self >> 24) << 48 | (aff0 / 16) << 44 | aff2 << 32 | static_cast<uint64_t>(ipi) << 24 | aff1 << 16 | 1ull << aff0 % 16;
     auto implemented = static_cast<uint32_t>(hw::read<hw::IchVtr>().bits & 0x1f) + 1;
     core.list_registers = std::min(implemented, max_list_registers);
     ASSERT(core.list_registers > 1); // one for what is active, one for what is pending
@@ -97,8 +91,7 @@ void store_bit(uint64_t bank, uint32_t intid) { hw::store32(distributor + (bank 
     uint32_t bit = 2u << intid % 16 * 2;
     uint32_t others = hw::load32(trigger) & ~bit;
     hw::store32(trigger, edge ? others | bit : others);
-    uint64_t target = affinity(core);
-    hw::store64(distributor + (gicd_irouter + 8ull * intid), (target & 0xff00'0000) << 8 | (target & 0xff'ffff));
+    hw::store64(distributor + (gicd_irouter + 8ull * intid), core); // its affinity
 }
 
 void mask(uint32_t intid) {
@@ -110,7 +103,7 @@ void unmask(uint32_t intid) { store_bit(isenabler, intid); }
 
 void send_ipi(unsigned core) {
     hw::dsb_ishst(); // what the other core is to see, before it is told to look
-    hw::write<hw::IccSgi1r>({ipis[core]});
+    hw::write<hw::IccSgi1r>({1ull << core | static_cast<uint64_t>(ipi) << 24}); // its affinity is its number
     hw::isb();
 }
 

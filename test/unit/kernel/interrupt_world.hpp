@@ -45,7 +45,6 @@ struct World {
         std::memset(hw::list_registers, 0, sizeof hw::list_registers);
         hw::device[gicd + 4] = 3; // 128 INTIDs
         for (unsigned n = 0; n < 2; ++n) {
-            hw::device[gicr + n * gicr_stride + 0xc] = n;
             hw::Cell<hw::TpidrEl2>::of[n] = {reinterpret_cast<uint64_t>(cores[n])};
             hw::Cell<hw::IchVtr>::of[n] = {3}; // 4 list registers
             hw::Cell<hw::IccDir>::of[n] = {spurious};

@@ -36,7 +36,6 @@ void reset_hardware(unsigned core) {
     hw::write<hw::CntvCtl>({});
     hw::write<hw::IsrEl1>({});
     hw::write<HcrEl2>({});
-    hw::device[gicr + core * gicr_stride + 0xc] = core;
     gic::init_core(*cores[core]);
 }
 
