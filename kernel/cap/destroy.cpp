@@ -137,8 +137,7 @@ Status publish(Partition& creator, Slot& slot, Capability& destination, uint64_t
 }
 
 void finish(Slot& slot) {
-    Slot* creator = objects.find(slot.creator);
-    if (creator) { ++creator->partition->object_quota; }
+    if (Slot* creator = objects.find(slot.creator)) { ++creator->partition->object_quota; }
     objects.release(slot);
 }
 

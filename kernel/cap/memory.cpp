@@ -59,20 +59,16 @@ void become_free(Memory& memory) {
 }
 
 Status unmap_step(Core& core, Vcpu& self, Memory& memory) {
-    Slot* partition = objects.find(memory.mapped_in);
-    if (!partition) {
-        if (Slot* dying = objects.find_dying(memory.mapped_in)) {
-            TRY(destroy_step(core, self, *dying));
-            return more;
-        }
-        become_free(memory); // its tables and translations went with the partition
-        return Status::ok;
+    if (Slot* dying = objects.find_dying(memory.mapped_in)) {
+        TRY(destroy_step(core, self, *dying));
+        return more;
     }
-    memory.state = State::unmapping;
-    if (memory.progress == memory.mapped_size) {
+    Slot* partition = objects.find(memory.mapped_in); // none: tables and translations went with it
+    if (!partition || memory.progress == memory.mapped_size) {
         become_free(memory);
         return Status::ok;
     }
+    memory.state = State::unmapping;
     memory.progress += partition->partition->stage2.unmap(memory.ipa + memory.progress, memory.mapped_size - memory.progress);
     return more;
 }

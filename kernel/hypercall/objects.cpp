@@ -49,9 +49,8 @@ Result<Slot*> make_partition(Core& core, Vcpu& self, const Arguments& arguments)
     Slot* donor = TRY(donated(core, self, arguments, partition_pages(kind, count) + least_tables));
     reserve_vmid(vmid); // still free: the mutation lock is held
     Slot& slot = *objects.take(ObjectType::partition);
-    const uint16_t index = objects.index(slot);
     const Memory& memory = donor->memory;
-    slot.partition = &init_partition(memory.base, memory.size / page_size, {index, vmid, kind, count, run_time_spis});
+    slot.partition = &init_partition(memory.base, memory.size / page_size, {objects.index(slot), vmid, kind, count, run_time_spis});
     slot.partition->supervisor = supervisor.object;
     slot.partition->supervisor_signal = static_cast<uint8_t>(signal);
     name_run_time(*slot.partition);

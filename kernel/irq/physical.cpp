@@ -15,8 +15,7 @@ static ObjectRef owners[gic::last_intid + 1]; ///< Interrupt objects, by INTID
 /// over.
 static void unbind(Core& core, Interrupt& interrupt) {
     gic::mask(interrupt.intid);
-    Slot* vm = objects.find(interrupt.vm);
-    if (vm) {
+    if (Slot* vm = objects.find(interrupt.vm)) {
         constexpr Word gone = VI::latch(1) | VI::active(1) | VI::linked(1);
         InterruptUpdate(core, *vm->partition).change(nullptr, interrupt.signal, gone, {});
     }
@@ -24,20 +23,16 @@ static void unbind(Core& core, Interrupt& interrupt) {
     interrupt.vm = interrupt.notification = {};
 }
 
-/// Fires for a notification: stays active, and so silent, until it is acknowledged.
-static bool signal(Core& core, Interrupt& interrupt) {
-    Slot* slot = objects.find(interrupt.notification);
-    if (!slot) { return false; }
-    __atomic_store_n(&interrupt.active, true, __ATOMIC_RELEASE);
-    notify(core, slot->notification, 1ull << interrupt.signal);
-    return true;
-}
-
-/// Fires for a VM: stays active until the guest ends the virtual one.
-static bool raise(Core& core, Interrupt& interrupt) {
-    Slot* slot = objects.find(interrupt.vm);
-    if (!slot) { return false; }
-    InterruptUpdate(core, *slot->partition).change(nullptr, interrupt.signal, {}, VI::latch(1) | VI::held(1));
+/// Fires: stays active, and so silent, until it is acknowledged or the guest ends the virtual one. False: nobody is bound to it.
+static bool deliver(Core& core, Interrupt& interrupt) {
+    if (Slot* bell = objects.find(interrupt.notification)) {
+        __atomic_store_n(&interrupt.active, true, __ATOMIC_RELEASE);
+        notify(core, bell->notification, 1ull << interrupt.signal);
+    } else if (Slot* vm = objects.find(interrupt.vm)) {
+        InterruptUpdate(core, *vm->partition).change(nullptr, interrupt.signal, {}, VI::latch(1) | VI::held(1));
+    } else {
+        return false;
+    }
     return true;
 }
 
@@ -79,8 +74,7 @@ Status bind_to_vm(Core& core, Interrupt& interrupt, ObjectRef vm, uint64_t intid
 void physical(Core& core, uint32_t intid) {
     gic::drop_priority(intid);
     Slot* slot = intid >= gic::first_spi && intid <= gic::last_intid ? objects.find(owners[intid]) : nullptr;
-    bool taken = slot && (signal(core, slot->interrupt) || raise(core, slot->interrupt));
-    if (taken) { return; }
+    if (slot && deliver(core, slot->interrupt)) { return; }
     if (Vcpu* vcpu = core.current; intid == gic::pmu && vcpu && vcpu->own_pmu) {
         return InterruptUpdate(core, *vcpu).change(vcpu, intid, {}, VI::latch(1) | VI::held(1));
     }

@@ -35,8 +35,9 @@ void fault(Core& core, Vcpu& vcpu, FaultReason reason, uint64_t detail) {
     abandon_requests(core, vcpu);
     const Partition& partition = *vcpu.partition;
     if (!partition.supervisor) { end_machine(vcpu); }
-    Slot* supervisor = objects.find(partition.supervisor); // none: its creator has given up being told
-    if (supervisor) { notify(core, supervisor->notification, 1ull << partition.supervisor_signal); }
+    if (Slot* supervisor = objects.find(partition.supervisor)) { // none: its creator has given up being told
+        notify(core, supervisor->notification, 1ull << partition.supervisor_signal);
+    }
 }
 
 SerrorScope serror_scope(uint64_t esr, bool has_ras) {
