@@ -2,7 +2,7 @@
 // The hypercalls: numbers, arguments and results, stated once. `hvc #number`, arguments in x0.., status in x0, results in x1..
 // Only native partitions may make them; a VM's `hvc #n` with n != 0 is an undefined instruction there.
 // What x0 names is looked up before anything else: bad_handle, bad_type and no_right of it are the first errors of every hypercall.
-// All registers but x0..x8 are preserved, except by reply_recv, after which a server starts afresh (see reply_recv).
+// All registers but x0..x8 are preserved, except by reply_recv and signal_recv, after which a server starts afresh (see there).
 // A long operation may be interrupted; it goes on by itself, and is complete when the call returns.
 #pragma once
 #include <cstdint>
@@ -94,9 +94,15 @@ enum class Hypercall : uint16_t {
     /// x0 partition (right: map), x1 trap (abi::Trap), x2 endpoint (right: serve), x3 badge (32 bits): these traps of the VM
     /// become messages to the endpoint. wfe: before the vCPUs are made.
     route = 23,
+
+    /// signal and then reply_recv, without an answer: x0 notification (right: signal), x1 a tag of Kind::refused, x2 set of signals,
+    /// x3 deadline. Whoever waits for the signals on this core, with the caller's priority, runs next if nobody else of it is ready.
+    /// The vCPU is entered with a message, as by reply_recv; if nothing was done, with the tag of x1, and the status in x0. bad_state: a
+    /// request is in hand.
+    signal_recv = 24,
 };
 constexpr uint64_t read_only = 1ull << 63; ///< interrupt_state
-constexpr unsigned hypercall_count = 23;   ///< smccc not counted; the bound is 24
+constexpr unsigned hypercall_count = 24;   ///< smccc not counted; the bound is 24
 
 enum class ObjectType : uint8_t { none = 0, memory, partition, vcpu, endpoint, notification, interrupt };
 

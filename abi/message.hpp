@@ -23,6 +23,7 @@ enum class Kind : uint8_t {
                       ///< Label: 0 WFI, 1 WFE, 2 WFIT, 3 WFET
     signals = 7,      ///< not a request: word 0: the set of signals that were pending, now taken. The answer is ignored
     deadline = 8,     ///< not a request: the deadline given to `reply_recv` passed. The answer is ignored
+    refused = 9,      ///< no message: what signal_recv leaves as the tag if it cannot be done; x0 is the status then
 };
 
 /// The tag of a received message.

@@ -15,6 +15,9 @@ static_assert(offsetof(Partition, table) == PARTITION_TABLE && offsetof(Partitio
 static_assert(sizeof(Slot) == 1 << SLOT_SHIFT && offsetof(Slot, generation) == 0 && offsetof(Slot, type) == SLOT_TYPE);
 static_assert(std::is_standard_layout_v<ObjectTable>); // the slots come first
 static_assert(abi::hypercall_count == HYPERCALLS && static_cast<unsigned>(abi::Hypercall::call) == 1);
+static_assert(TYPE_ENDPOINT == static_cast<int>(ObjectType::endpoint) &&
+              TYPE_NOTIFICATION == static_cast<int>(ObjectType::notification));
+static_assert(abi::right::call == 2 && abi::right::signal == 2);
 static_assert(Status::bad_handle == Status{1} && Status::bad_type == Status{2} && Status::no_right == Status{3});
 static_assert(sizeof(CoreArea) == CORE_AREA_BYTES && offsetof(CoreArea, core) == CORE_OFFSET);
 static_assert(offsetof(FpState, fpcr) == 512);

@@ -64,24 +64,16 @@ vectors:
 .endr
 .balign 128
 
-// Of a native partition. x0 and x1 are saved; w1: the number, if it is a hypercall. What x0 names is looked up here, as
-// Partition::find does, and refused if its gate (hypercall/gate.hpp) says so.
-hypercall:
-    cmp w1, #HYPERCALLS
-    b.hi sync
-    registers stp, x, 8, sp, 9, 30
-    adr x9, hypercall_gates
-    ldr x9, [x9, x1, lsl #3]
-    tst w9, #0xff
-    b.eq no_target
+// What x0 names is looked up, as Partition::find does. x10: its slot, w13: its type; x11: the capability, x12: object and rights.
+.macro look_up
     ldr x0, [sp]
     ldr x10, [sp, #VCPU_PARTITION]
     ldr w11, [x10, #PARTITION_SLOTS]
     cmp x0, x11
     b.hs bad_handle
     ldr x11, [x10, #PARTITION_TABLE]
-    add x11, x11, x0, lsl #4        // the capability:
-    ldr x12, [x11]                  // object, rights
+    add x11, x11, x0, lsl #4
+    ldr x12, [x11]
     adrp x10, _ZN8bulkhead7objectsE
     ldr x10, [x10, :lo12:_ZN8bulkhead7objectsE]
     and x13, x12, #0x7fff
@@ -91,27 +83,62 @@ hypercall:
     cmp w13, w14
     b.ne bad_handle
     ldrb w13, [x10, #SLOT_TYPE]
+.endm
+
+// The core's stack, and \function with the slot as its first argument.
+.macro go_to function
+    mov x0, x10
+    mrs x8, tpidr_el2
+    mov sp, x8
+    bl \function
+    b enter
+.endm
+
+// Of a native partition. x0 and x1 are saved; w1: the number, if it is a hypercall, compared with 2.
+hypercall:
+    b.lo call_or_none
+    cmp w1, #HYPERCALLS
+    b.hs last_or_none
+checked:                            // by its gate (hypercall/gate.hpp)
+    registers stp, x, 8, sp, 9, 30
+    adr x9, hypercall_gates
+    ldr x9, [x9, x1, lsl #3]
+    tst w9, #0xff
+    b.eq no_target
+    look_up
     cmp w13, w9, uxtb
     b.ne bad_type
     lsr x9, x9, #32
     bics xzr, x9, x12, lsr #32
     b.ne no_right
-    cmp w1, #1
-    b.ne other_than_call
+    b by_table
+
+call_or_none:
+    cbz w1, checked
+    registers stp, x, 8, sp, 9, 30
+    look_up
+    cmp w13, #TYPE_ENDPOINT
+    b.ne bad_type
+    tbz x12, #33, no_right
     str w12, [sp, #VCPU_ENDPOINT]
     ldr x12, [x11, #8]
     str x12, [sp, #VCPU_BADGE]
-    mov x0, x10
     ldr x1, [sp, #8]
-    mrs x8, tpidr_el2
-    mov sp, x8
-    bl call
-    b enter
+    go_to call
+
+last_or_none:
+    b.hi sync
+    look_up                         // nothing of a server is saved
+    cmp w13, #TYPE_NOTIFICATION
+    b.ne bad_type
+    tbz x12, #33, no_right
+    ldr x1, [x11, #8]
+    go_to signal_recv
 
 no_target:
     mov x10, #0
     mov x11, #0
-other_than_call:
+by_table:
     registers stp, x, 8, sp, 2, 7
     str x8, [sp, #64]
     mov w2, w1

@@ -16,10 +16,11 @@ constexpr HypercallHandler* handlers[] = {
     nullptr, nullptr, nullptr, signal,
     delegate, drop, derive, revoke, map, unmap, map_device, create, destroy, bind,
     vcpu_control, vcpu_read, vcpu_write, vcpu_schedule,
-    interrupt_line, interrupt_state, interrupt_bind, interrupt_control, machine, route};
+    interrupt_line, interrupt_state, interrupt_bind, interrupt_control, machine, route,
+    nullptr};
 // clang-format on
 static_assert(sizeof(handlers) / sizeof(handlers[0]) == abi::hypercall_count + 1);
-static_assert(static_cast<unsigned>(abi::Hypercall::route) == abi::hypercall_count);
+static_assert(static_cast<unsigned>(abi::Hypercall::signal_recv) == abi::hypercall_count);
 
 } // namespace hypercall
 

@@ -16,7 +16,8 @@ const Gate hypercall_gates[] = {
     {none, true, 0}, {none, true, 0}, {endpoint, true, right::serve},
     {vcpu, true, right::control}, {vcpu, false, right::inspect}, {vcpu, false, 0}, {vcpu, true, right::control},
     {partition, false, 0}, {partition, false, right::configure_interrupts},
-    {interrupt, true, right::bind}, {interrupt, false, right::acknowledge}, {}, {partition, true, right::map_into}};
+    {interrupt, true, right::bind}, {interrupt, false, right::acknowledge}, {}, {partition, true, right::map_into},
+    {notification, false, right::signal}};
 // clang-format on
 
 } // namespace bulkhead

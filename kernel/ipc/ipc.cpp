@@ -236,6 +236,43 @@ void signals_arrived(Core& core, Vcpu& server) {
     if ((standing & Vcpu::may_be_enqueued) == Vcpu::just_waiting) { enqueue(core, server); }
 }
 
+[[gnu::noipa]] static Vcpu* signal_generally(Slot* slot, uint64_t badge, uint64_t set, uint64_t deadline) {
+    Core& core = Core::self();
+    Vcpu& server = *core.current;
+    Status status = badge != 0 && set & ~badge ? Status::no_right : server.caller ? Status::bad_state : Status::ok;
+    if (status != Status::ok) {
+        server.context.x[0] = static_cast<uint64_t>(status);
+        return &server;
+    }
+    notify(core, slot->notification, set);
+    return reply_generally(deadline, 0, 0, 0, 0, 0, 0, 0);
+}
+
+extern "C" Vcpu* signal_recv(Slot* slot, uint64_t badge, uint64_t set, uint64_t deadline) {
+    uint64_t runs = Vcpu::just_queued | Vcpu::took, waits = Vcpu::just_waiting | Vcpu::took;
+    asm("" : "+r"(runs), "+r"(waits)); // made once
+    Core& core = Core::self();
+    Vcpu& self = *core.current;
+    Vcpu* target = slot->notification.target;
+    const bool outside = badge != 0 && set & ~badge;
+    // `runs`: with no request in hand, and no signals. Those that another core sends now come with its request.
+    if (outside || set == 0 || core.reschedule || core.account != &self || !target || target->core != self.core ||
+        target->priority != self.priority || (self.budget_ticks | target->budget_ticks) != 0 ||
+        !hw::both_equal(self.ready_next, &self, self.timer_at, deadline) ||
+        !hw::both_equal(self.standing, runs, target->standing, waits)) [[unlikely]] {
+        return signal_generally(slot, badge, set, deadline);
+    }
+    hw::save_place(self.context);
+    self.watch_used = 0;
+    self.standing = waits;
+    target->standing = runs;
+    core.ready.replace(self, *target);
+    pass_turn(core, self, *target);
+    enter_from_native(core, *target, native_pstate);
+    hw::enter_with_message(target->context, {0, Tag::make(Kind::signals, 0, 0, 0).bits, set});
+    return target;
+}
+
 void notify(Core& core, Notification& notification, uint64_t bits) {
     uint64_t before = notification.pending.fetch_or(bits, std::memory_order_release);
     Vcpu* target = notification.target;

@@ -40,5 +40,7 @@ void recheck(Core& core);
 extern "C" Vcpu* call(const Slot* endpoint, uint64_t tag, WORDS);
 /// Of the server, nothing is.
 extern "C" Vcpu* reply_recv(uint64_t deadline, uint64_t tag, WORDS);
+/// Likewise; x0 and x1 are saved.
+extern "C" Vcpu* signal_recv(Slot* notification, uint64_t badge, uint64_t set, uint64_t deadline);
 
 } // namespace bulkhead

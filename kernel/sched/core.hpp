@@ -12,6 +12,8 @@ public:
     void remove(Vcpu& vcpu);
     /// The first of its priority lets the others go first; returns who is next.
     Vcpu& to_back(const Vcpu& first) { return *(first_[first.priority] = first.ready_next); }
+    /// `next` takes the place of the only one of its priority.
+    void replace(const Vcpu& only, Vcpu& next) { first_[only.priority] = next.ready_next = next.ready_previous = &next; }
     Vcpu* best() const { return bitmap_ ? first_[63 - __builtin_clzll(bitmap_)] : nullptr; }
 
 private:

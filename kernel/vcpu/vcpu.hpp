@@ -80,8 +80,8 @@ struct Vcpu {
             bool throttled;    ///< its budget is used up
             bool parked;       ///< waits for a server that is stopped, paused or faulted; in the core's parked list
             bool queued;       ///< in a ready queue. A server is only while it runs on its own priority and budget
-            bool signals_due;  ///< its notification has pending signals
             bool took_signals; ///< the last delivery was of signals: calls go first now
+            bool signals_due;  ///< its notification has pending signals
         };
         uint64_t standing; ///< all of these, for the shortest way: a server that just waits, or just serves
     };
@@ -90,7 +90,7 @@ struct Vcpu {
     static constexpr uint64_t held_back = 0xffff'ff00;          ///< paused, throttled, parked
     static constexpr uint64_t may_be_enqueued = 0xff'ffff'ffff; ///< these, the state, and queued
     static constexpr uint64_t just_queued = static_cast<uint64_t>(VcpuState::ready) | 1ull << 32;
-    static constexpr uint64_t has_signals = 1ull << 40, took = 1ull << 48;
+    static constexpr uint64_t took = 1ull << 40, has_signals = 1ull << 48;
     Controls controls;
     EagerState eager;
 

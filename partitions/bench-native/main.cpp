@@ -63,10 +63,16 @@ template <typename Operation> void measure(std::string_view name, Operation oper
     }
 }
 
-[[noreturn]] void send_back(Handle notification, uint64_t bit) {
+[[noreturn]] void send_back(Handle notification, uint64_t set) {
+    abi::Message m;
+    receive();
+    for (;;) { signal_and_receive(m, notification, set, abi::no_deadline); }
+}
+
+[[noreturn]] void send_back_apart(Handle notification, uint64_t set) {
     for (;;) {
         receive();
-        signal(notification, 1ull << bit);
+        signal(notification, set);
     }
 }
 
@@ -82,9 +88,16 @@ void measure_all(Environment const& environment) {
     if (signal(nobody, 1) != Status::bad_handle) { say("error", {{"what", "the handle is good"}}); }
     measure("refused", [=] { signal(nobody, 1); });
     if (Handle const ponger = environment.handle_or_none("notify.ponger"); ponger != 0) {
-        uint64_t const bit = 1ull << environment.property("notify.ponger.signal");
+        uint64_t const set = 1ull << environment.property("notify.ponger.signal");
         measure("signals", [=] {
-            signal(ponger, bit);
+            abi::Message m;
+            signal_and_receive(m, ponger, set, abi::no_deadline);
+        });
+    }
+    if (Handle const ponger = environment.handle_or_none("notify.ponger-apart"); ponger != 0) {
+        uint64_t const set = 1ull << environment.property("notify.ponger-apart.signal");
+        measure("signals.apart", [=] {
+            signal(ponger, set);
             receive();
         });
     }
@@ -100,7 +113,11 @@ int main() {
     auto const& environment = Environment::get();
     auto const role = environment.string("property.role");
     if (role == "server") { echo(); }
-    if (role == "ponger") { send_back(environment.handle("notify.client"), environment.property("notify.client.signal")); }
+    if (role.starts_with("ponger")) {
+        Handle const client = environment.handle("notify.client");
+        uint64_t const set = 1ull << environment.property("notify.client.signal");
+        role == "ponger" ? send_back(client, set) : send_back_apart(client, set);
+    }
     if (role == "client") {
         say("hello", {{"entered_at", entered_at}});
         measure_all(environment);

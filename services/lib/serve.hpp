@@ -61,6 +61,7 @@ template <typename T> [[gnu::noinline]] LongAnswer dispatch(T& object, abi::Mess
     case abi::Kind::deadline:
         if constexpr (Handles<T, Deadline>) { object.on(Deadline{}); }
         return {};
+    case abi::Kind::refused: return {};
     case abi::Kind::sysreg_read:
         if constexpr (Handles<T, SysregRead>) { return object.on(SysregRead{request(m), reg}); }
         return Answer::undefined();
@@ -110,13 +111,13 @@ template <typename T> [[gnu::always_inline]] inline uint64_t deadline(T& object,
     return value;
 }
 
-/// reply_recv, the next message in the place of the last one. The vCPU is entered behind the instruction with nothing but SP kept, so
-/// the compiler is told that every register is lost. Words that are not given are not read by the core.
-template <typename... Words>
-[[gnu::always_inline]] inline void reply_and_receive(abi::Message& m, uint64_t deadline, abi::ReplyTag tag, Words... words) {
+/// reply_recv or signal_recv, the next message in the place of the last one. The vCPU is entered behind the instruction with nothing
+/// but SP kept, so the compiler is told that every register is lost. Words that are not given are not read by the core.
+template <Hypercall number, typename... Words>
+[[gnu::always_inline]] inline void receive_by(abi::Message& m, uint64_t first, abi::ReplyTag tag, Words... words) {
     constexpr unsigned count = sizeof...(Words);
     uint64_t const given[] = {words..., 0};
-    register uint64_t x0 asm("x0") = deadline;
+    register uint64_t x0 asm("x0") = first;
     register uint64_t x1 asm("x1") = tag.bits;
     register uint64_t x2 asm("x2") = count > 0 ? given[0] : anything();
     register uint64_t x3 asm("x3") = count > 1 ? given[1] : anything();
@@ -127,10 +128,15 @@ template <typename... Words>
     register uint64_t x8 asm("x8");
     asm volatile("hvc %9"
                  : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), "+r"(x4), "+r"(x5), "+r"(x6), "+r"(x7), "=r"(x8)
-                 : "i"(static_cast<unsigned>(Hypercall::reply_recv))
+                 : "i"(static_cast<unsigned>(number))
                  : "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17", "x18", "x19", "x20", "x21", "x22", "x23", "x24",
                    "x25", "x26", "x27", "x28", "x29", "x30", "cc", "memory");
     m = {x0, {x1}, {x2, x3, x4, x5, x6, x7}, x8};
+}
+
+template <typename... Words>
+[[gnu::always_inline]] inline void reply_and_receive(abi::Message& m, uint64_t deadline, abi::ReplyTag tag, Words... words) {
+    receive_by<Hypercall::reply_recv>(m, deadline, tag, words...);
 }
 
 /// The same with a handler's answer: what a read gives, which is also until when Action::wait waits.
@@ -238,6 +244,14 @@ template <typename T> void loop() {
 }
 
 } // namespace detail
+
+/// For a loop of one's own that hands work to and fro: signals, and waits for the next message, for less than half of what the two
+/// cost one after the other. No request may be in hand. If it cannot, `m` says so: its tag is of Kind::refused, its badge the
+/// abi::Status. Every register but SP is lost.
+[[gnu::always_inline]] inline void signal_and_receive(abi::Message& m, Handle notification, uint64_t set, uint64_t deadline) {
+    constexpr abi::ReplyTag refused{abi::Tag::make(abi::Kind::refused, 0, 0, 0).bits};
+    detail::receive_by<Hypercall::signal_recv>(m, notification, refused, set, deadline);
+}
 
 /// Serves with this object on every vCPU of the partition; does not return. Handlers run on several
 /// vCPUs at once.

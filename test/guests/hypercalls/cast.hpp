@@ -29,6 +29,12 @@ template <typename Operation> Status with_rights(Handle handle, uint16_t rights,
     return status;
 }
 
+/// signal_recv, whose deadline has passed.
+inline Status signal_now(Handle notification, uint64_t set) {
+    auto const m = signal_and_receive(notification, set, now());
+    return m.tag.kind() == abi::Kind::refused ? static_cast<Status>(m.badge) : Status::ok;
+}
+
 void check_good();
 void check_handles();
 void check_arguments();

@@ -111,6 +111,8 @@ void check_good() {
     check_interrupts();
     check("signal", Status::ok, signal(cast.notification, 5));
     check("signal.none", Status::ok, signal(cast.notification, 0));
+    check("signal_recv", Status::ok, signal_now(cast.notification, 5));
+    check("signal_recv.none", Status::ok, signal_now(cast.notification, 0));
     check("call.no_server", Status::no_server, call(cast.endpoint, 0).status);
     auto const statistics = machine_statistics(0);
     check("machine.statistics", Status::ok, statistics.status);

@@ -34,6 +34,8 @@ constexpr uint64_t somewhere = 0x1000'0000, free_slot = 200;
 constexpr Argument arguments[] = {
     {"call.endpoint", ObjectType::endpoint, &Cast::endpoint, right::call, [](Handle h) { return call(h, 0).status; }},
     {"signal.notification", ObjectType::notification, &Cast::notification, right::signal, [](Handle h) { return signal(h, 1); }},
+    {"signal_recv.notification", ObjectType::notification, &Cast::notification, right::signal,
+     [](Handle h) { return signal_now(h, 1); }},
     {"delegate.partition", ObjectType::partition, &Cast::partition, right::delegate,
      [](Handle h) { return delegate(h, 20, cast.endpoint, right::call); }},
     {"drop.partition", ObjectType::partition, &Cast::partition, right::delegate,

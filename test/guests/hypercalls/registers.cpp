@@ -58,7 +58,7 @@ void check_registers() {
     one<19>(Status::bad_handle);
     one<20>(Status::bad_handle);
     one<21>(Status::bad_handle);
-    one<24>(Status::unsupported);
+    one<25>(Status::unsupported);
     one<0x102>(Status::unsupported);
     one<0xffff>(Status::unsupported);
     auto const statistics = marked<22>(2);

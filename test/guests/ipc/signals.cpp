@@ -97,20 +97,68 @@ void pong(uint64_t) {
     }
 }
 
-void check_cores() {
+/// The same by signal_recv. Sums what comes: a signal that is lost, or comes twice, shows.
+void ping_by_one(uint64_t rounds) {
+    for (uint64_t i = 0; i < rounds; ++i) {
+        facts().count[10] += signal_and_receive(slot_signal + 1, 1, abi::no_deadline).words[0];
+    }
+    set_flag(4);
+}
+void ping_until(uint64_t n) {
+    while (flag(static_cast<unsigned>(n)) == 0) { ping_by_one(1); }
+    set_flag(8);
+}
+void pong_by_one(uint64_t) {
+    facts().count[11] += receive(abi::no_deadline).words[0];
+    for (;;) { facts().count[11] += signal_and_receive(slot_signal, 1, abi::no_deadline).words[0]; }
+}
+
+void check_rounds(std::string_view name, unsigned core, Body ping_body, Body pong_body) {
+    auto one = [&](std::string_view what, auto expected, auto got) {
+        Text<64> text;
+        check(text.put(name).put('.').put(what), expected, got);
+    };
     clear_facts();
-    crew.prepare(far, 1, 20);
+    crew.prepare(far, core, 30);
     Handle const there = take_slot();
-    check("cores.notification", Status::ok, create_notification(nothing_donated, there, crew.vcpu(far)));
+    one("notification", Status::ok, create_notification(nothing_donated, there, crew.vcpu(far)));
     crew.give(slot_signal + 1, there, right::signal);
-    crew.run(far, 1, 20, pong);
+    crew.run(far, core, 30, pong_body);
     sleep_us(1'000);
-    crew.run(server, 0, 30, ping, 500);
-    check("cores.done", wait_flag(4));
-    check("cores.there", 500, facts().count[11]);
-    check("cores.back", 500, facts().count[10]);
+    crew.run(server, 0, 30, ping_body, 500);
+    one("done", uint64_t{1}, uint64_t{wait_flag(4)});
+    one("there", uint64_t{500}, facts().count[11]);
+    one("back", uint64_t{500}, facts().count[10]);
     vcpu_control(crew.vcpu(far), abi::VcpuOperation::stop);
-    check("cores.destroy", Status::ok, destroy(there));
+    one("destroy", Status::ok, destroy(there));
+}
+
+/// Both with others of their priority that are ready, and without: all get their turns.
+void check_crowd() {
+    auto spin = [](uint64_t n) {
+        for (unsigned i = 0; i < 4; ++i) { spin_us(3'000), put_note(n); }
+        set_flag(static_cast<unsigned>(n));
+    };
+    clear_facts();
+    crew.prepare(far, 0, 30);
+    Handle const there = take_slot();
+    create_notification(nothing_donated, there, crew.vcpu(far));
+    crew.give(slot_signal + 1, there, right::signal);
+    crew.run(far, 0, 30, pong_by_one);
+    sleep_us(1'000);
+    crew.run(server, 0, 30, ping_until, 7);
+    sleep_us(500);
+    crew.run(3, 0, 30, spin, 5);
+    crew.run(5, 0, 30, spin, 6);
+    check("crowd.both", wait_flag(5) && wait_flag(6));
+    uint64_t const rounds = facts().count[10];
+    sleep_us(5'000);
+    check("crowd.rounds_go_on", facts().count[10] > rounds + 10);
+    set_flag(7);
+    check("crowd.ends", wait_flag(8));
+    check("crowd.in_step", facts().count[10], facts().count[11]);
+    vcpu_control(crew.vcpu(far), abi::VcpuOperation::stop);
+    check("crowd.destroy", Status::ok, destroy(there));
 }
 
 void take_deadline(uint64_t us) {
@@ -165,7 +213,10 @@ void check_signals() {
     check("signals.notification", Status::ok, create_notification(nothing_donated, notification, crew.vcpu(server)));
     crew.give(slot_signal, notification, right::signal);
     check_masks(notification);
-    check_cores();
+    check_rounds("cores", 1, ping, pong);
+    check_rounds("cores_by_one", 1, ping_by_one, pong_by_one);
+    check_rounds("core_by_one", 0, ping_by_one, pong_by_one);
+    check_crowd();
     check_deadline();
     crew.run(server, 0, 30, serve_script);
     check_busy_deadline();

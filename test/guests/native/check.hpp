@@ -24,6 +24,13 @@ inline abi::Message receive(uint64_t deadline, LongAnswer answer = {}) {
     return m;
 }
 
+/// Signals and takes the next message, in one; or a message of Kind::refused.
+inline abi::Message signal_and_receive(Handle notification, uint64_t set, uint64_t deadline) {
+    abi::Message m;
+    service::signal_and_receive(m, notification, set, deadline);
+    return m;
+}
+
 /// Gives the core away; returns the signals that came meanwhile, early if some did.
 inline uint64_t sleep_us(uint64_t us) {
     auto m = receive(now() + ticks(us));

@@ -280,6 +280,21 @@ Vcpu* Machine::reply(uint64_t tag, std::initializer_list<uint64_t> words, uint64
     return into_kernel([&] { return reply_recv(deadline, tag, w[0], w[1], w[2], w[3], w[4], w[5]); });
 }
 
+Vcpu* Machine::signal_recv(uint64_t handle, uint64_t set, uint64_t deadline) {
+    REQUIRE(running());
+    constexpr uint64_t tag = Tag::make(Kind::refused, 0, 0, 0).bits;
+    Vcpu& vcpu = *running();
+    hw::write<hw::ElrEl2>({pc() + instruction});
+    vcpu.context.x[0] = handle, vcpu.context.x[1] = tag; // as for reply
+    marks_[&vcpu].x19 = 0;
+    return into_kernel([&] {
+        auto target = fake::pass_gate(*vcpu.partition, handle, static_cast<uint64_t>(Hypercall::signal_recv));
+        if (target.ok()) { return bulkhead::signal_recv(target.value().slot, target.value().capability->badge, set, deadline); }
+        vcpu.context.x[0] = static_cast<uint64_t>(target.status());
+        return &vcpu;
+    });
+}
+
 Vcpu* Machine::sync(uint64_t esr, uint64_t far, uint64_t ipa) {
     REQUIRE(running());
     hw::write<EsrEl2>({esr});
@@ -338,6 +353,13 @@ bool reached(const Vcpu* vcpu) {
 } // namespace
 
 void Machine::check() {
+    for (unsigned n = 0; n < core_count; ++n) {
+        const Core& one = *cores[n];
+        if (!one.current || one.reschedule) { continue; }
+        const Vcpu* best = one.ready.best(); // nobody more urgent than the account waits
+        CHECK((one.account && leaf_of(*one.account).core == n));
+        CHECK((best && best->priority == one.account->priority));
+    }
     for (Vcpu* vcpu : vcpus) {
         const Vcpu& v = *vcpu;
         const Core& home = *cores[v.core];

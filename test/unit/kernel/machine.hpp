@@ -102,6 +102,7 @@ public:
     Vcpu* call(uint64_t handle, uint16_t label = 0, uint64_t word = 0) { return hvc(Hypercall::call, {handle, label, word}); }
     Vcpu* reply(uint64_t tag = 0, std::initializer_list<uint64_t> words = {}, uint64_t deadline = no_deadline);
     Vcpu* answer(Action action, std::initializer_list<uint64_t> words = {}) { return reply(ReplyTag::make(action).bits, words); }
+    Vcpu* signal_recv(uint64_t handle, uint64_t set, uint64_t deadline = no_deadline);
     Vcpu* sync(uint64_t esr, uint64_t far = 0, uint64_t ipa = 0);
     Vcpu* serror(uint64_t esr);
     Vcpu* load(uint64_t ipa, unsigned rt = 0, unsigned size = 4) { return sync(access_esr(size, false, rt), ipa, ipa); }

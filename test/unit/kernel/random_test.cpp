@@ -8,15 +8,17 @@ namespace bulkhead::test {
 
 namespace {
 
-/// Two services that both cores have, the second of which the first calls; per core two guests and a client; and a
-/// supervisor that stops, pauses and starts any of them.
+/// Two services that both cores have, the second of which the first calls, and which has a mate to exchange signals with; per core two
+/// guests and a client; and a supervisor that stops, pauses and starts any of them.
 struct World : Machine {
     std::mt19937_64 random;
     Vcpu* front[2];
     Vcpu* back[2];
+    Vcpu* mate[2];
     Vcpu* boss;
-    std::map<Vcpu*, uint64_t> to_front, to_back, to_notify, to_control;
+    std::map<Vcpu*, uint64_t> to_front, to_back, to_notify, to_mate, to_control;
     std::map<Vcpu*, uint64_t> last_sequence;
+    std::map<Vcpu*, ObjectRef> bell;
     ObjectRef front_door, back_door;
     static constexpr uint64_t front_ipa = 0x0900'0000, back_ipa = 0x0910'0000;
 
@@ -37,6 +39,10 @@ struct World : Machine {
             Vcpu& client = vcpu(native("client"), n, one_in(2) ? 10 : 25);
             if (one_in(2)) { budget(client, 700, 3'000); }
             grant_all(client, {&client});
+            mate[n] = &vcpu(native("mate"), n, 20);
+            to_notify[mate[n]] = grant(*mate[n]->partition, bell[mate[n]] = notification(*mate[n]));
+            to_mate[mate[n]] = grant(*mate[n]->partition, bell[front[n]]);
+            to_mate[front[n]] = grant(*front[n]->partition, bell[mate[n]]);
         }
         if (one_in(2)) { budget(*back[0], 400, 2'000); }
         boss = &vcpu(native("boss"), 0, 40);
@@ -63,7 +69,7 @@ struct World : Machine {
     void grant_all(Vcpu& first, std::initializer_list<Vcpu*> mine) {
         const uint64_t f = grant(*first.partition, front_door, 9), b = grant(*first.partition, back_door, 9);
         for (Vcpu* vcpu : mine) { to_front[vcpu] = f, to_back[vcpu] = b; }
-        for (Vcpu* vcpu : mine) { to_notify[vcpu] = grant(*first.partition, notification(*vcpu)); }
+        for (Vcpu* vcpu : mine) { to_notify[vcpu] = grant(*first.partition, bell[vcpu] = notification(*vcpu)); }
     }
 
     void guest_acts() {
@@ -81,25 +87,35 @@ struct World : Machine {
         const uint64_t until = one_in(3) ? no_deadline : hw::counter + below(4'000);
         reply(ReplyTag::make(action).bits, {until, until}, deadline);
     }
+    void mate_acts() {
+        if (one_in(3)) { return void(pass(below(500))); }
+        one_in(4) ? reply_somehow() : void(signal_recv(to_mate[running()], 1));
+    }
     void native_acts() {
         Vcpu* self = running();
+        if (self == mate[hw::this_core]) { return mate_acts(); }
         const bool serves = self == front[hw::this_core] || self == back[hw::this_core];
-        switch (below(serves ? 6 : 8)) {
+        switch (below(serves ? 7 : 9)) {
         case 0: pass(below(900)); break;
         case 1: hvc(Hypercall::signal, {to_notify[self], 1}); break;
+        case 3: {
+            const uint64_t whom = to_mate.contains(self) && !one_in(4) ? to_mate[self] : to_notify[self];
+            signal_recv(whom, below(4), one_in(8) ? hw::counter + below(2'000) : no_deadline);
+            break;
+        }
         case 2:
             if (self == front[hw::this_core] || !serves) {
                 call(to_back[self]);
                 break;
             }
             [[fallthrough]];
-        case 6:
+        case 7:
             if (!serves) {
                 call(to_front[self]);
                 break;
             }
             [[fallthrough]];
-        case 7:
+        case 8:
             if (!serves) {
                 sync(ec::wfx << 26 | il); // gives up its slice
                 break;

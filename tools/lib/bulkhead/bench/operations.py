@@ -85,6 +85,7 @@ OPERATIONS = (
         300,
         others="seL4 1,449 · NOVA 358 for its half",
     ),
+    Operation("signals.apart", "the same by two hypercalls each", "native", None),
     Operation(
         "timer.deadline",
         "CNTV deadline to the vector",
