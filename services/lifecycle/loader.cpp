@@ -12,7 +12,6 @@ void Loader::begin(Vm& vm) {
     payload_done_ = copied_ = 0;
     payload_ = service_ = tries_ = 0;
     checksum_ = 0;
-    filled_ = false;
     started_ = port_.ticks();
 }
 
@@ -27,7 +26,8 @@ void Loader::release() {
 }
 
 Loader::Progress Loader::step() {
-    if (filled_) { return reset_services(); }
+    // First of all: a device that a service emulates may write to the RAM until then.
+    if (const auto progress = reset_services(); progress != Progress::done) { return progress; }
     if (window_.empty() && !take_window()) { return Progress::failed; }
     uint64_t room = step_bytes;
     room -= zero(room);
@@ -42,8 +42,7 @@ Loader::Progress Loader::step() {
     if (room == 0 || payload_ < vm_->payload_count) { return Progress::more; }
     fill_seeds();
     release();
-    filled_ = true;
-    return reset_services();
+    return Progress::done;
 }
 
 bool Loader::payloads_fit() const {

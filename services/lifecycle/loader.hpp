@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Makes a VM pristine: zeroes its RAM, copies its payloads and checks them, resets its services; in steps, so that calls are
+// Makes a VM pristine: resets its services, zeroes its RAM, copies its payloads and checks them; in steps, so that calls are
 // served in between.
 #pragma once
 #include "services/lifecycle/port.hpp"
@@ -58,8 +58,7 @@ private:
     unsigned payload_ = 0;      ///< next to be copied
     uint64_t payload_done_ = 0; ///< bytes of it
     uint32_t checksum_ = 0;     ///< of them
-    bool filled_ = false;
-    unsigned service_ = 0; ///< next to be reset
+    unsigned service_ = 0;      ///< next to be reset
     unsigned tries_ = 0;
     uint64_t started_ = 0;
     uint64_t copied_ = 0;

@@ -36,6 +36,7 @@ struct FakePort final : Port {
         abi::client::Label label;
         uint32_t client;
         uint64_t word;
+        uint64_t cleaned; ///< before
     };
 
     std::map<abi::Handle, Vcpu> vcpus;
@@ -108,7 +109,7 @@ struct FakePort final : Port {
         return abi::crc32<no_instruction>(bytes.data(), bytes.size(), false, before);
     }
     Status tell(abi::Handle endpoint, abi::client::Label label, uint32_t client, uint64_t word) override {
-        told.push_back({endpoint, label, client, word});
+        told.push_back({endpoint, label, client, word, cleaned});
         return next(answers[endpoint]);
     }
     Status flush() override { return next(flushes); }

@@ -40,6 +40,7 @@ TEST_CASE("a VM starts with pristine memory and reset services", "[lifecycle]") 
     CHECK(machine.port.told[1].label == abi::client::Label::reset);
     CHECK(machine.port.told[1].client == 8);
     CHECK(machine.port.told[1].word == (zeroed != 0)); // has it run?
+    CHECK(machine.port.told[1].cleaned == 0);          // before the RAM is written to
     auto const& vcpu = machine.port.vcpus.at(machine.ticker.vcpus[0].handle);
     CHECK(vcpu.started.entry == guest_entry);
     CHECK(vcpu.started.x0 == guest_dtb);
