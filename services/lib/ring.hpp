@@ -37,6 +37,12 @@ public:
     uint8_t at(uint32_t position) const { return data_[position & mask_]; }
 
 protected:
+    /// Of `count` bytes from a position, those before the end of the data.
+    size_t in_one_piece(uint32_t position, size_t count) const {
+        size_t const to_end = capacity() - (position & mask_);
+        return count < to_end ? count : to_end;
+    }
+
     abi::RingHeader* header_ = nullptr;
     uint8_t* data_ = nullptr;
     uint32_t mask_ = 0;
@@ -56,6 +62,11 @@ public:
     /// Stores a byte ahead of the published ones, `ahead` bytes behind the head; publish() makes it
     /// visible.
     void store(uint32_t position, uint8_t byte) { data_[position & mask_] = byte; }
+    void store(uint32_t position, std::span<uint8_t const> bytes) {
+        size_t const first = in_one_piece(position, bytes.size());
+        __builtin_memcpy(data_ + (position & mask_), bytes.data(), first);
+        __builtin_memcpy(data_, bytes.data() + first, bytes.size() - first);
+    }
 
     /// Makes everything up to `head` visible: the one committing store. Wake::yes: the consumer had
     /// taken all that was there before and may sleep, so signal it.
@@ -78,7 +89,7 @@ public:
         wake = Wake::no;
         if (bytes.size() > free()) { return false; }
         uint32_t head = header_->head;
-        for (size_t i = 0; i < bytes.size(); ++i) { store(head + static_cast<uint32_t>(i), bytes[i]); }
+        store(head, bytes);
         if (!bytes.empty()) { wake = publish(head + static_cast<uint32_t>(bytes.size())); }
         return true;
     }
@@ -105,10 +116,14 @@ public:
 
     /// The bytes that lie in one piece at the tail (not all, if they wrap).
     std::span<uint8_t const> peek() const {
-        uint32_t tail_position = header_->tail;
-        uint32_t count = used(head(), tail_position);
-        uint32_t to_end = capacity() - (tail_position & mask_);
-        return {data_ + (tail_position & mask_), count < to_end ? count : to_end};
+        uint32_t const position = header_->tail;
+        return {data_ + (position & mask_), in_one_piece(position, used(head(), position))};
+    }
+    /// Copies bytes that are there.
+    void copy(uint32_t position, std::span<uint8_t> to) const {
+        size_t const first = in_one_piece(position, to.size());
+        __builtin_memcpy(to.data(), data_ + (position & mask_), first);
+        __builtin_memcpy(to.data() + first, data_, to.size() - first);
     }
 
     /// Gives `count` bytes back: the one committing store.

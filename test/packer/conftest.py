@@ -15,7 +15,18 @@ import pytest
 HERE = Path(__file__).parent
 CHECKOUT = HERE.parents[1]
 sys.path.insert(0, str(HERE))  # for boot_image
-SERVICES = ("console", "uart", "timer", "gic", "lifecycle", "block", "serial", "probe", "spy")
+SERVICES = (
+    "console",
+    "uart",
+    "virtio-console",
+    "timer",
+    "gic",
+    "lifecycle",
+    "block",
+    "serial",
+    "probe",
+    "spy",
+)
 _PARTITIONS = ("one", "two", "three", "guest")
 _FLAGS = ["-nostdlib", "-static", "-no-pie", "-fno-pie", "-Wl,--build-id=none"]
 _DEBUG = ["-g", "-fno-eliminate-unused-debug-symbols", "-fno-eliminate-unused-debug-types"]

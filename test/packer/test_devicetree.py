@@ -104,6 +104,17 @@ def test_bootargs_and_initrd(tree: Callable[..., libfdt.FdtRo]) -> None:
     assert cells(fdt, "/chosen", "linux,initrd-end") == [0, 0x4800_1000]
 
 
+def test_a_virtio_console_has_a_node(tree: Callable[..., libfdt.FdtRo]) -> None:
+    """As the transport's binding wants it; its memory is coherent."""
+    services = FIVE + "[service.virtio-console]\n"
+    fdt = tree(services + GUEST + "virtio_console = { address = 0x0a100000, intid = 50 }\n")
+    assert text(fdt, "/virtio@a100000", "compatible") == ["virtio,mmio"]
+    assert cells(fdt, "/virtio@a100000", "reg") == [0, 0x0A10_0000, 0, 0x1000]
+    assert cells(fdt, "/virtio@a100000", "interrupts") == [0, 18, 4]
+    assert cells(fdt, "/virtio@a100000", "dma-coherent") == []
+    assert tree(services + GUEST).path_offset("/virtio@a000000", [libfdt.NOTFOUND]) < 0
+
+
 def test_devices_with_a_compatible_have_nodes(tree: Callable[..., libfdt.FdtRo]) -> None:
     """Emulated ones and physical ones."""
     emulated = '{ service = "block", address = 0x0a000000, intid = 48, compatible = "virtio,mmio" }'

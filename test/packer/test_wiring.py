@@ -93,6 +93,40 @@ def test_guest_memory_is_seen_only_where_granted(pack: Callable[[str], Image]) -
     )
 
 
+VIRTIO = FIVE.replace("[service.console]", '[service.console]\nfocus = "guest.hvc0"')
+VIRTIO += "[service.virtio-console]\n"
+
+
+def test_a_virtio_console_sees_its_clients_ram_and_no_others(pack: Callable[[str], Image]) -> None:
+    """Device page, interrupt, rings under the stream's name, and the RAM of the VMs that have one."""
+    other = GUEST.replace("vm.guest", "vm.other")
+    image = pack(VIRTIO + other + GUEST + "virtio_console = true\n")
+    entries = image.environment("virtio-console")
+    assert (entries["clients"][1], entries["client.0.name"][3]) == (1, "guest")
+    assert (entries["client.0.base"][1], entries["client.0.intid"][1]) == (0x0A00_0000, 48)
+    maps = image.maps("virtio-console")
+    _, ipa, size, _ = entries["client.0.ram"]
+    ram = image.maps("guest")[0x4000_0000]
+    assert (maps[ipa]["base"], maps[ipa]["access"], size) == (ram["base"], 3, 16 * MIB)
+    assert entries["client.0.ram.base"][1] == 0x4000_0000
+    others = [image.maps("other")[0x4000_0000]["base"]]
+    assert not {one["base"] for one in maps.values()} & set(others)
+    for service in ("uart", "timer", "gic", "console"):
+        assert ram["base"] not in {one["base"] for one in image.maps(service).values()}
+    capability = image.capabilities("virtio-console")[entries["client.0.vm"][1]]
+    assert capability["head"]["object"] == image.partition("guest")
+    assert capability["head"]["flags"] == rights(image, "interrupt_line")
+    assert capability["badge"] == 48 | 48 << 16
+    console = image.environment("console")
+    number = entries["client.0.tx.signal"][1]
+    assert console[f"stream.{number}.name"][3] == "guest.hvc0"
+    assert console["focus"][1] == number
+    ring = maps[entries["client.0.rx"][1]]
+    assert image.maps("console")[console[f"stream.{number}.in"][1]]["base"] == ring["base"]
+    names = [name for name in image.environment("lifecycle") if name.startswith("vm.1.service")]
+    assert "vm.1.service.3" in names and "vm.0.service.3" not in image.environment("lifecycle")
+
+
 def test_a_device_brings_registers_and_interrupt(pack: Callable[[str], Image]) -> None:
     """Bound to the owner's notification on the core of its first vCPU."""
     image = pack(
@@ -304,6 +338,7 @@ def test_a_board_must_have_ram_where_the_core_lies(
 
 BOUNDS = """
 namespace uart { constexpr unsigned max_clients = 1, max_client_vcpus = 8; }
+namespace virtio_console { constexpr unsigned max_clients = 1; }
 namespace lifecycle { constexpr unsigned max_vms = 4, max_services = 2; }
 extern "C" void _start() { for (;;) {} }
 """
@@ -313,6 +348,10 @@ extern "C" void _start() { for (;;) {} }
     ("role", "message"),
     [
         ("uart", "the service 'uart' serves at most 1 VMs, and it has 2 of them"),
+        (
+            "virtio-console",
+            "the service 'virtio-console' serves at most 1 VMs, and it has 2 of them",
+        ),
         (
             "lifecycle",
             "the service 'lifecycle' looks after at most 2 services of a VM, and 'guest' has 3 of them",
@@ -325,10 +364,15 @@ def test_a_services_own_bounds_are_kept(
     """It states them as constants, which its debug information has."""
     (tmp_path / "bounds.cpp").write_text(BOUNDS)
     compile_native(tmp_path / "bounds.cpp", tmp_path / "bounds.elf")
-    services = FIVE.replace(f"[service.{role}]\n", f'[service.{role}]\nprogram = "bounds.elf"\n')
-    other = GUEST.replace("vm.guest", "vm.other")
+    services, guest = FIVE, GUEST
+    if role == "virtio-console":
+        services, guest = FIVE + "[service.virtio-console]\n", GUEST + "virtio_console = true\n"
+    services = services.replace(
+        f"[service.{role}]\n", f'[service.{role}]\nprogram = "bounds.elf"\n'
+    )
+    other = guest.replace("vm.guest", "vm.other")
     with pytest.raises(UserError) as caught:
-        plan_system(write(services + GUEST + other), build=build)
+        plan_system(write(services + guest + other), build=build)
     assert (caught.value.code, caught.value.message) == ("E034", message)
 
 

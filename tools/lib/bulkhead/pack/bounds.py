@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bulkhead.errors import UserError
 from bulkhead.pack.artifacts import Program
+from bulkhead.pack.description import role_key
 from bulkhead.pack.layout import read_constants
 from bulkhead.pack.plan import Partition, Plan
 
@@ -33,7 +34,7 @@ def check_bounds(plan: Plan, programs: dict[str, Program]) -> Iterator[UserError
 
 def _bounds(file: Path, role: str) -> Mapping[str, int]:
     try:
-        return read_constants(file, role, _NAMES)
+        return read_constants(file, role_key(role), _NAMES)
     except UserError:
         return {}  # a program without debug information says nothing
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from bulkhead.pack.source import Path_, Source
 
-ROLES = ("console", "uart", "timer", "gic", "lifecycle")
+ROLES = ("console", "uart", "virtio-console", "timer", "gic", "lifecycle")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +152,7 @@ class Vm:
     policy: str
     restarts: int
     uart: Emulated | None
+    virtio_console: Emulated | None
     gic: Gic | None
     timer: bool
     pmu: str
@@ -161,6 +162,21 @@ class Vm:
     devices: tuple[str, ...]
     trusted: bool
     emulated: tuple[Emulated, ...]
+
+    @property
+    def consoles(self) -> tuple[Emulated, ...]:
+        """Its devices with a stream; their kinds are the roles of the services that emulate them."""
+        return tuple(one for one in (self.uart, self.virtio_console) if one)
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The roles of the services that it needs for itself; each has a key here that asks for it."""
+        others = (("gic", self.gic), ("timer", self.timer))
+        return (*(one.kind for one in self.consoles), *(role for role, asked in others if asked))
+
+    def stream(self, kind: str) -> str:
+        """The name of a console's stream."""
+        return self.name if kind == "uart" else f"{self.name}.hvc0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +233,11 @@ class System:
         """A VM by its name."""
         return next((vm for vm in self.vms if vm.name == name), None)
 
-    def vms_with_uart(self) -> list[str]:
-        """The names of the VMs that have a stream."""
-        return [vm.name for vm in self.vms if vm.uart]
+    def vm_streams(self) -> list[str]:
+        """The names of the VMs' streams."""
+        return [vm.stream(one.kind) for vm in self.vms for one in vm.consoles]
+
+
+def role_key(role: str) -> str:
+    """The key of a VM that asks for a role's service."""
+    return role.replace("-", "_")

@@ -117,6 +117,11 @@ def _devices(tree: Any, system: System, vm: Vm) -> None:
             _strings(tree, "compatible", "arm,pl011", "arm,primecell")
             _place(tree, vm, vm.uart.address, 0x1000, vm.uart.intid)
             _clocks(tree)
+    if vm.virtio_console:
+        with tree.add_node(f"virtio@{vm.virtio_console.address:x}"):
+            _strings(tree, "compatible", "virtio,mmio")
+            _place(tree, vm, vm.virtio_console.address, 0x1000, vm.virtio_console.intid)
+            tree.property("dma-coherent", b"")
     for emulated in vm.emulated:
         if emulated.compatible:
             with tree.add_node(f"{emulated.service}@{emulated.address:x}"):

@@ -31,7 +31,14 @@ from bulkhead.paths import CHECKOUT
 
 BOARDS = CHECKOUT / "boards"
 MIB = 1 << 20
-_PRIORITIES = {"console": 40, "uart": 50, "timer": 52, "gic": 54, "lifecycle": 45}
+_PRIORITIES = {
+    "console": 40,
+    "uart": 50,
+    "virtio-console": 50,
+    "timer": 52,
+    "gic": 54,
+    "lifecycle": 45,
+}
 _KINDS = ("partition", "vcpu", "memory", "endpoint", "notification", "interrupt")
 
 
@@ -230,7 +237,14 @@ def _vm(path: Path_, item: dict[str, Any]) -> Vm:
         autostart=item.get("autostart", True),
         policy=item.get("policy", "stop"),
         restarts=item.get("restarts", 3),
-        uart=_uart((*path, "uart"), item.get("uart", True)),
+        uart=_console((*path, "uart"), item.get("uart", True), "uart", 0x0900_0000, 33),
+        virtio_console=_console(
+            (*path, "virtio_console"),
+            item.get("virtio_console", False),
+            "virtio-console",
+            0x0A00_0000,
+            48,
+        ),
         gic=_gic(item.get("gic", True)),
         timer=item.get("timer", True),
         pmu="own" if item.get("pmu") is True else item.get("pmu") or "",
@@ -257,12 +271,12 @@ def _vm(path: Path_, item: dict[str, Any]) -> Vm:
     )
 
 
-def _uart(path: Path_, item: Any) -> Emulated | None:
+def _console(path: Path_, item: Any, kind: str, address: int, intid: int) -> Emulated | None:
     if item is False:
         return None
     keys = item if isinstance(item, dict) else {}
     return Emulated(
-        path, "", "uart", keys.get("address", 0x0900_0000), 4096, keys.get("intid", 33), ""
+        path, "", kind, keys.get("address", address), 4096, keys.get("intid", intid), ""
     )
 
 

@@ -179,12 +179,13 @@ def _binds(plan: Plan) -> Iterator[Record]:
 
 def _starts(plan: Plan) -> Iterator[Record]:
     """Services first, and those that others call before their callers; lifecycle last, for it starts the VMs."""
-    ranks = {"console": 0, "uart": 1, "timer": 2, "gic": 3, "none": 4, "lifecycle": 6}
+    order = ("console", "uart", "virtio-console", "timer", "gic", "none", "", "lifecycle")
+    ranks = {role: rank for rank, role in enumerate(order)}
 
     def rank(partition: Partition) -> int:
         if partition.native is None:
-            return 7
-        return ranks[partition.native.role] if partition.native.service else 5
+            return len(order)
+        return ranks[partition.native.role if partition.native.service else ""]
 
     for partition in sorted(plan.partitions.values(), key=rank):
         for vcpu in partition.vcpus:

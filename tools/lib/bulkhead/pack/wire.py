@@ -23,7 +23,7 @@ def make_plan(system: System, abi: Abi, material: Material) -> Plan:
     for vm in system.vms:
         material.ram[vm.name] = make_vm(plan, vm, material.guests[vm.name], preload)
     consoles = wire_console(plan)
-    clients = wire_clients(plan, consoles)
+    clients = wire_clients(plan, consoles, material.ram)
     wire_lifecycle(plan, clients, material)
     if consoles:
         finish_console(plan, consoles)

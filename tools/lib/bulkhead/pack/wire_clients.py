@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bulkhead.pack.description import Emulated
-from bulkhead.pack.plan import DevicePages, Partition, Plan
+from bulkhead.pack.description import Emulated, Vm
+from bulkhead.pack.plan import DevicePages, Memory, Partition, Plan
 from bulkhead.pack.wire_console import (
     INPUT_RING,
     VM_RING,
@@ -35,20 +36,24 @@ class Clients:
         ]
 
 
-def wire_clients(plan: Plan, consoles: Consoles | None) -> Clients:
-    """All VMs at all services."""
+def wire_clients(plan: Plan, consoles: Consoles | None, ram: Mapping[str, Memory]) -> Clients:
+    """All VMs at all services; `ram` is theirs."""
     clients = Clients()
     for native in plan.natives():
         if native.native and native.native.serves:
             clients.by_service[native.name] = []
     for partition in plan.vms():
         assert partition.vm is not None
-        uart, gic, timer = (plan.role(role) for role in ("uart", "gic", "timer"))
-        if partition.vm.uart and uart:
-            index = _client(clients, uart, partition)
-            _wire_device(plan, uart, partition, index, (partition.vm.uart,))
-            if consoles:
-                _wire_stream(plan, consoles, uart, partition, index)
+        gic, timer = plan.role("gic"), plan.role("timer")
+        for device in partition.vm.consoles:
+            if server := plan.role(device.kind):
+                index = _client(clients, server, partition)
+                _wire_device(plan, server, partition, index, (device,))
+                if consoles:
+                    stream = partition.vm.stream(device.kind)
+                    _wire_stream(plan, consoles, server, stream, index)
+                if device.kind != "uart":
+                    _wire_ram(plan, server, device, index, partition.vm, ram[partition.name])
         if partition.vm.gic and gic:
             _wire_gic(plan, gic, partition, _client(clients, gic, partition))
         if partition.vm.timer and timer:
@@ -60,7 +65,7 @@ def wire_clients(plan: Plan, consoles: Consoles | None) -> Clients:
             _wire_device(plan, server, partition, index, devices)
     for name, served in clients.by_service.items():
         described = plan.system.native(name)
-        if served or (described and described.role in ("uart", "gic", "timer")):
+        if served or (described and described.role not in ("none", "console", "lifecycle")):
             plan.partitions[name].entries.number("clients", len(served))
     return clients
 
@@ -81,7 +86,8 @@ def _wire_device(
     assert server.endpoint is not None
     entries, prefix = server.entries, f"client.{index}"
     for number, device in enumerate(devices):
-        name = "pl011" if device.kind == "uart" else f"{server.name}.{number}"
+        names = {"uart": "pl011", "device": f"{server.name}.{number}"}
+        name = names.get(device.kind, device.kind)
         pages = DevicePages(name, server.endpoint, index, device.address, device.size)
         vm.pages.append(pages)
         entries.number(f"{prefix}.device.{number}", device.address)
@@ -99,18 +105,27 @@ def _wire_device(
 
 
 def _wire_stream(
-    plan: Plan, consoles: Consoles, uart: Partition, vm: Partition, index: int
+    plan: Plan, consoles: Consoles, server: Partition, stream: str, index: int
 ) -> None:
-    """The client's rings between uart and console."""
-    entries, prefix = uart.entries, f"client.{index}"
-    out = ring(plan, f"{vm.name}.tx", VM_RING)
-    keys = ring(plan, f"{vm.name}.rx", INPUT_RING)
-    entries.region(f"{prefix}.tx", share(plan, uart, out, "rw"), out.size)
-    entries.region(f"{prefix}.rx", share(plan, uart, keys, "rw"), keys.size)
-    bit = add_stream(plan, consoles, uart, vm.name, out)
+    """The client's rings between the server and the console."""
+    entries, prefix = server.entries, f"client.{index}"
+    out = ring(plan, f"{stream}.tx", VM_RING)
+    keys = ring(plan, f"{stream}.rx", INPUT_RING)
+    entries.region(f"{prefix}.tx", share(plan, server, out, "rw"), out.size)
+    entries.region(f"{prefix}.rx", share(plan, server, keys, "rw"), keys.size)
+    bit = add_stream(plan, consoles, server, stream, out)
     entries.number(f"{prefix}.tx.signal", bit)
-    signal = uart.signal(f"client {vm.name}", index)
-    add_input(plan, consoles, bit, uart, keys, signal)
+    signal = server.signal(f"client {stream}", index)
+    add_input(plan, consoles, bit, server, keys, signal)
+
+
+def _wire_ram(
+    plan: Plan, server: Partition, device: Emulated, index: int, vm: Vm, ram: Memory
+) -> None:
+    """A VirtIO device reads and writes the buffers that the client names; no other VM's."""
+    ipa = share(plan, server, ram, "rw", device.path)
+    server.entries.region(f"client.{index}.ram", ipa, ram.size)
+    server.entries.number(f"client.{index}.ram.base", vm.ram_base)
 
 
 def _wire_gic(plan: Plan, gic: Partition, vm: Partition, index: int) -> None:

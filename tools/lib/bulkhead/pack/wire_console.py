@@ -101,5 +101,5 @@ def finish_console(plan: Plan, wires: Consoles) -> None:
 def _focus(plan: Plan, native: Native) -> int:
     """The description's choice, the first VM with a stream, the prompt, or nobody."""
     lifecycle = plan.role("lifecycle")
-    names = [native.focus, *plan.system.vms_with_uart(), lifecycle.name if lifecycle else ""]
+    names = [native.focus, *plan.system.vm_streams(), lifecycle.name if lifecycle else ""]
     return next((plan.streams.index(name) + 1 for name in names if name in plan.streams), 0)

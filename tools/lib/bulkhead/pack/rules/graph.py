@@ -51,9 +51,9 @@ def trap_edges(system: System) -> Iterator[Edge]:
 
 
 def _services(system: System, vm: Vm) -> Iterator[tuple[str, Path_, str]]:
-    for role, wants in (("uart", vm.uart), ("gic", vm.gic), ("timer", vm.timer)):
+    for role in vm.roles:
         service = system.role(role)
-        if wants and service:
+        if service:
             yield service.name, vm.path, f"its {role} is emulated there"
     for device in vm.emulated:
         yield device.service, device.path, "it emulates a device of it"

@@ -26,8 +26,8 @@ def check(system: System) -> Iterator[UserError]:
 
 def _ranges(system: System, vm: Vm) -> Iterator[_Range]:
     yield "RAM", vm.ram_base, vm.ram_size, 2 << 20, (*vm.path, "ram_base")
-    if vm.uart:
-        yield "the uart", vm.uart.address, vm.uart.size, 4096, (*vm.path, "uart")
+    for one in vm.consoles:
+        yield f"the {one.kind}", one.address, one.size, 4096, one.path
     if vm.gic:
         path = (*vm.path, "gic")
         yield "the distributor", vm.gic.distributor, 0x1_0000, 0x1_0000, path
@@ -68,8 +68,9 @@ def _space(system: System, vm: Vm) -> Iterator[UserError]:
 
 
 def _lines(system: System, vm: Vm) -> Iterator[_Line]:
-    if vm.uart and vm.uart.intid is not None:
-        yield "the uart", "the uart", vm.uart.intid, (*vm.path, "uart")
+    for one in vm.consoles:
+        if one.intid is not None:
+            yield f"the {one.kind}", f"the {one.kind}", one.intid, one.path
     for one in vm.emulated:
         if one.intid is not None:
             yield one.service, f"'{one.service}'", one.intid, one.path

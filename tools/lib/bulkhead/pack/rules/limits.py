@@ -20,7 +20,7 @@ def check(system: System) -> Iterator[UserError]:
     natives, vms = len(system.natives), len(system.vms)
     counts = [("partitions", natives + vms, PARTITIONS)]
     if system.role("console"):
-        counts.append(("streams", 1 + natives + len(system.vms_with_uart()), STREAMS))
+        counts.append(("streams", 1 + natives + len(system.vm_streams()), STREAMS))
     if system.role("lifecycle"):
         counts.append(("VMs", vms, SUPERVISED_VMS))
         counts.append(("native partitions beside lifecycle", natives - 1, SUPERVISED_NATIVES))

@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Iterable, Iterator
 
 from bulkhead.errors import UserError
-from bulkhead.pack.description import Native, System, Vm
+from bulkhead.pack.description import Native, System, Vm, role_key
 from bulkhead.pack.rights import RIGHTS
 from bulkhead.pack.rules import grants
 from bulkhead.pack.source import Path_
@@ -89,11 +89,16 @@ def serves(system: System, client: str, name: str, path: Path_) -> Iterator[User
 
 
 def _vm(system: System, vm: Vm) -> Iterator[UserError]:
-    for role, wants in (("uart", vm.uart), ("gic", vm.gic), ("timer", vm.timer)):
-        if wants and not system.role(role):
+    for role in vm.roles:
+        if not system.role(role):
+            key = role_key(role)
             message = f"'{vm.name}' has a {role}, but the system has no service for it"
-            hint = f"add [service.{role}], or say `{role} = false` in '{vm.name}'"
-            yield system.source.error("E011", message, (*vm.path, role), hint)
+            hint = f"add [service.{role}], or say `{key} = false` in '{vm.name}'"
+            yield system.source.error("E011", message, (*vm.path, key), hint)
+    if vm.virtio_console and system.role("virtio-console") and not system.role("console"):
+        message = f"the virtio-console of '{vm.name}' has nowhere to write to"
+        hint = f"add [service.console], or say `virtio_console = false` in '{vm.name}'"
+        yield system.source.error("E011", message, vm.virtio_console.path, hint)
     for key, asked in (("pmu", vm.pmu), ("pac", vm.pac), ("trng", vm.trng)):
         if asked and not system.role("lifecycle"):
             message = f"'{vm.name}' has a key '{key}', but the system has no lifecycle service"
@@ -108,7 +113,7 @@ def _vm(system: System, vm: Vm) -> Iterator[UserError]:
         server = system.native(device.service)
         if server and server.role != "none":
             message = f"'{device.service}' has the role '{server.role}', which is wired by itself"
-            hint = f"use the VM's key `{server.role}`, or a service of your own"
+            hint = f"use the VM's key `{role_key(server.role)}`, or a service of your own"
             yield system.source.error("E017", message, path, hint)
     for name in vm.memory:
         yield from unknown(system, "memory", name, (*vm.path, "memory", name), system.memories)
@@ -123,7 +128,7 @@ def _console_keys(system: System, native: Native) -> Iterator[UserError]:
             message = f"only the console has a '{key}', and '{native.name}' is not it"
             yield system.source.error("E017", message, (*native.path, key))
     if native.role == "console" and native.focus:
-        typed = [one.name for one in system.natives if one.input] + system.vms_with_uart()
+        typed = [one.name for one in system.natives if one.input] + system.vm_streams()
         path = (*native.path, "focus")
         yield from unknown(system, "partition with input", native.focus, path, typed)
 
