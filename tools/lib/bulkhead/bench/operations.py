@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bulkhead.bench_linux import BARS, BOOT
+from bulkhead.bench_linux import BARS, BOOT, CONSOLE, PL011
 from bulkhead.errors import UserError
 from bulkhead.paths import SYSTEMS
 
@@ -42,7 +42,8 @@ _WORKLOADS = {
     "forks": "1,000 fork and exec",
     "faults": "page faults",
     "pipes": "pipe ping-pong",
-    "console": "6 KB to the console",
+    CONSOLE: "6 KB to the console (VirtIO)",
+    PL011: "6 KB to the emulated PL011",
 }
 
 OPERATIONS = (

@@ -23,7 +23,7 @@ from bulkhead.errors import UserError
 from bulkhead.paths import build_folder
 
 _LINUX = "linux."
-_CONSOLE, _BYTE = "console", "linux.byte"
+_BYTE = "linux.byte"
 _ONE_GUEST = ("exits", "timer")
 _WITH_TWO_CPUS = (
     "kvm",
@@ -69,7 +69,7 @@ def check(others: Sequence[str]) -> None:
 
 def linux(names: Sequence[str], cpu: str | None) -> list[Workload]:
     """Linux's workloads, in a VM and natively."""
-    wanted = {_CONSOLE if name == _BYTE else name.removeprefix(_LINUX) for name in names}
+    wanted = {bench_linux.PL011 if name == _BYTE else name.removeprefix(_LINUX) for name in names}
     return bench_linux.measure(sorted(wanted), cpu) if wanted else []
 
 
@@ -77,7 +77,7 @@ def _figures(works: Sequence[Workload], names: Sequence[str]) -> dict[str, Figur
     """Ratios, and what a byte costs above native, of what is in `names`."""
     found = {_LINUX + work.name: Figure(round(work.ratio, 5)) for work in works}
     for work in works:
-        if work.name == _CONSOLE:
+        if work.name == bench_linux.PL011:
             found[_BYTE] = Figure(round((work.vm - work.native) / work.rounds, 1))
     return {name: found[name] for name in names if name in found}
 
@@ -85,12 +85,13 @@ def _figures(works: Sequence[Workload], names: Sequence[str]) -> dict[str, Figur
 def peer_linux(
     peer: str, works: Sequence[Workload], names: Sequence[str], cpu: str | None, scratch: Path
 ) -> dict[str, Figure]:
-    """The same workloads under a peer, all but the boot, against the same native counts."""
-    words = [work.name for work in works if work.name != bench_linux.BOOT]
+    """The same workloads under a peer, against the same native counts: all but the boot and the VirtIO console."""
+    not_there = (bench_linux.BOOT, bench_linux.CONSOLE)
+    words = {work.name: bench_linux.word(work.name) for work in works if work.name not in not_there}
     if not words:
         return {}
-    counted = peers.workloads(peer, words, scratch, cpu)
-    there = [replace(work, vm=counted[work.name][1]) for work in works if work.name in counted]
+    counted = peers.workloads(peer, list(words.values()), scratch, cpu)
+    there = [replace(work, vm=counted[words[work.name]][1]) for work in works if work.name in words]
     return _figures(there, names)
 
 
