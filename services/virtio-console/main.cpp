@@ -13,9 +13,9 @@ constexpr unsigned max_clients = 16;
 
 struct alignas(128) Client {
     service::SpinLock lock;
+    uint32_t intid = 0;
     Console device;
     service::Handle vm = 0;
-    uint32_t intid = 0;
     uint64_t wake = 0; ///< its signal at the console
     std::string_view name;
 };

@@ -261,6 +261,7 @@ TEST_CASE("where a queue is does not change while it is ready", "[virtio]") {
     driver.put_address(Register::queue_driver, ~0ull);
     driver.put_address(Register::queue_device, 1);
     driver.write(Register::queue_size, 3);
+    driver.restart();
     driver.send("still here");
     CHECK(driver.take() == "still here");
 }
