@@ -6,6 +6,7 @@
 #include "irq/gic.hpp"
 #include "irq/virtual.hpp"
 #include "sched/cross.hpp"
+#include "sched/scheduler.hpp"
 #include "switch.hpp"
 #include <utility>
 
@@ -180,8 +181,7 @@ bool deliverable(const Vcpu& vcpu) {
     return vmcr & veng1 && urgent < (vmcr >> vpmr_shift & 0xff);
 }
 
-/// noinline: the short way needs no frame for it.
-[[gnu::noinline]] static Vcpu* fold_and_fill(Core& core, Vcpu& vcpu) {
+static void fill_anew(Core& core, Vcpu& vcpu) {
     InterruptUpdate update(core, vcpu);
     unsigned stale = fold(update, vcpu);
     withdraw_timer(update, vcpu);
@@ -192,7 +192,12 @@ bool deliverable(const Vcpu& vcpu) {
     hw::write<IchHcrEl2>(control);
     if (vcpu.controls.hcr & HcrEl2::vse.mask && hw::has_ras()) { hw::write<hw::VsesrEl2>({vcpu.interrupts.serror_syndrome}); }
     vcpu.interrupts.dirty.store(0, std::memory_order_relaxed);
-    return &vcpu;
+}
+
+/// noinline: the short way needs no frame for it. What a list register held may go to somebody more urgent.
+[[gnu::noinline]] static Vcpu* fold_and_fill(Core& core, Vcpu& vcpu) {
+    fill_anew(core, vcpu);
+    return core.reschedule ? schedule(core) : &vcpu;
 }
 
 /// An edge that is pending again, and still has its list register, goes back into it, if nothing else is to be done.

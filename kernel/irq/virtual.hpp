@@ -71,7 +71,7 @@ void init_interrupts(Vcpu& vcpu);
 /// Something would interrupt the vCPU if it ran unmasked: WFI must not block it.
 bool deliverable(const Vcpu& vcpu);
 /// Before a VM's vCPU runs with interrupts.dirty set, which it clears: fills the list registers; sets controls.ich_hcr and
-/// ICH_HCR_EL2. Returns it.
+/// ICH_HCR_EL2. Returns who goes on: somebody more urgent, if an interrupt that it had is theirs now.
 Vcpu* before_guest(Core& core, Vcpu& vcpu);
 /// Another core asked (request::interrupts): makes the words tell what the list registers hold, if
 /// it wants to know.

@@ -77,7 +77,6 @@ struct Core {
     std::atomic<Vcpu*> inbox{nullptr};
     Vcpu* asked = nullptr;              ///< taken out of the inbox, and not served yet
     std::atomic<uint64_t> quiescent{0}; ///< the last quiescence request that this core has answered
-    std::atomic<bool> online{false};
     uint64_t idle_ticks = 0, busy_ticks = 0, switches = 0;
     uint32_t list_registers = 0;
     bool open_pmu = false; ///< its PMU is everybody's: set before init_controls

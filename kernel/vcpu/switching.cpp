@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The slower parts of switching: another VM's registers, FP/SIMD on demand, reset.
 #include "vcpu/switching.hpp"
+#include "sched/scheduler.hpp"
 
 namespace bulkhead {
 
@@ -38,7 +39,7 @@ static void set_fp_trap(Vcpu& vcpu, bool trap) {
 
 [[gnu::noipa]] static Vcpu* evict_slowly(Core& core, Vcpu& next) {
     evict(core);
-    return switch_to(core, &next);
+    return core.reschedule ? schedule(core) : switch_to(core, &next);
 }
 
 [[gnu::noipa]] static Vcpu* load_slowly(Core& core, Vcpu& next) {
@@ -62,7 +63,7 @@ static void set_fp_trap(Vcpu& vcpu, bool trap) {
     hw::write<hw::VmpidrEl2>({next.controls.vmpidr});
     hw::write<hw::CntvoffEl2>({next.controls.cntvoff});
     before_guest(core, next);
-    return enter_vm(core, next);
+    return core.current ? core.current : enter_vm(core, next);
 }
 
 Vcpu* switch_to(Core& core, Vcpu* next) {

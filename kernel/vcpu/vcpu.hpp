@@ -136,8 +136,6 @@ struct Vcpu {
     uint64_t exits[6]; ///< others, -, system registers, SMCCC, WFx, interrupts
     uint64_t accesses() const { return sequence - exits[2] - exits[3] - exits[4]; } ///< MMIO: the other requests
 
-    uint64_t start_entry, start_x0, start_x1, start_stack; ///< arguments of a start made by another core
-
     LazyState lazy;
     ExtraState extra;
     VcpuInterrupts interrupts;

@@ -24,7 +24,6 @@ void reset_hardware(unsigned core) {
     hw::this_core = core;
     new (cores[core]) Core{};
     cores[core]->index = core;
-    cores[core]->online = true;
     hw::raised[core].clear(), hw::active[core].clear();
     std::memset(&hw::loaded[core], 0, sizeof(hw::loaded[core]));
     hw::write<hw::TpidrEl2>({reinterpret_cast<uint64_t>(cores[core])});

@@ -163,7 +163,9 @@ TEST_CASE("signal_recv does what signal and reply_recv do", "[ipc][signals]") {
     INFO(one.name);
     const auto by_two = story(one, false), by_one = story(one, true);
     CHECK(by_one == by_two);
-    if (std::string_view(one.name) == "the short way") { CHECK(by_one == std::vector<Told>{{"waiter", 7, bit, 70, 0}, {"budget", 100, 0, 0, 0}, {"budget", 100, 0, 0, 0}}); }
+    if (std::string_view(one.name) == "the short way") {
+        CHECK(by_one == std::vector<Told>{{"waiter", 7, bit, 70, 0}, {"budget", 100, 0, 0, 0}, {"budget", 100, 0, 0, 0}});
+    }
 }
 
 TEST_CASE("who is signalled, waits, and has the sender's priority runs in the same turn, with nothing of the sender's",

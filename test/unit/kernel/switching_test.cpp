@@ -205,6 +205,35 @@ TEST_CASE("a VM that loses its slice takes its list registers and its timer's in
     CHECK(m.core().switches >= 6);
 }
 
+TEST_CASE("an interrupt that goes to a more urgent vCPU when the list registers are looked at wakes it at once",
+          "[switching][irq]") {
+    constexpr unsigned spi = 40;
+    using VI = VirtualInterrupt;
+    enum Look { running, entered, left };
+    const auto look = GENERATE(running, entered, left);
+    Machine m;
+    Partition& vm = m.vm("vm");
+    Vcpu &calm = m.vcpu(vm), &urgent = m.vcpu(vm, 0, 20);
+    m.trap(vm, abi::Trap::wfi, m.endpoint({&m.vcpu(m.native("timer"), 0, 40)}), 0);
+    Vcpu& timer = *m.vcpus.back();
+    m.serve(timer);
+    m.start(urgent), m.start(calm);
+    REQUIRE(m.go() == &urgent);
+    hw::in_hardware().lazy.ich_vmcr = 0xf8u << 24 | 2; // group 1 on, every priority
+    hw::write<hw::IchVmcr>({0xf8u << 24 | 2});
+    REQUIRE(m.wfi() == &timer);
+    REQUIRE(m.answer(Action::wait, {0, no_deadline}) == &calm);
+    InterruptUpdate(m.core(), vm).change(nullptr, spi, {}, VI::enabled(1) | VI::group1(1) | VI::latch(1));
+    REQUIRE(m.go() == &calm);
+    REQUIRE(hw::read_lr(0) != 0);
+    if (look == entered) { m.control(calm, request::pause); }
+    if (look == left) { m.start(m.vcpu(m.vm("other"))); }
+    InterruptUpdate(m.core(), vm).change(nullptr, spi, {}, Word{}.with(VI::target, urgent.index));
+    if (look == left) { m.pass(slice); }
+    if (look != left) { m.control(calm, look == running ? request::interrupts : request::resume); }
+    CHECK(m.running() == &urgent);
+}
+
 TEST_CASE("FP registers are switched when they are used, and by nobody else", "[switching]") {
     Machine m;
     Vcpu &a = m.vcpu(m.vm("a")), &b = m.vcpu(m.vm("b"));
