@@ -17,6 +17,7 @@ struct alignas(128) Client {
     Console device;
     service::Handle vm = 0;
     uint64_t wake = 0; ///< its signal at the console
+    bool mistake_told = false;
     std::string_view name;
 };
 
@@ -104,7 +105,9 @@ void Service::settle(Client& client, uint32_t effects) {
     if ((effects & effect::again) != 0) { wake_by(0); }
     if ((effects & effect::later) != 0) { wake_by(service::now() + later_); }
     if ((effects & effect::mistake) != 0) {
-        service::log("driver.mistake", {{"vm", client.name}, {"what", client.device.take_mistake()}});
+        auto const what = client.device.take_mistake();
+        if (!client.mistake_told) { service::log("driver.mistake", {{"vm", client.name}, {"what", what}}); }
+        client.mistake_told = true;
     }
 }
 
@@ -151,6 +154,7 @@ service::LongAnswer Service::on(service::Call const& m) {
     if (m.words[0] >= count_) { return abi::Status::bad_argument; }
     switch (static_cast<abi::client::Label>(m.label)) {
     case abi::client::Label::reset:
+        clients_[m.words[0]].mistake_told = false;
         return with_device(clients_[m.words[0]], [](Console& device) { device.reset(); }) ? abi::Status::ok : abi::Status::again;
     case abi::client::Label::pause: // bytes do not stop for a paused VM
     case abi::client::Label::resume: return abi::Status::ok;
