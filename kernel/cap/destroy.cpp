@@ -99,11 +99,11 @@ Status destroy_partition(Core& core, Vcpu& self, Slot& slot) {
     }
     if (slot.stage == stage_unlink) {
         TRY(scan(slot, [&](Slot& other) { return destroy_along(core, self, slot, other); }));
-        if (partition.interrupts) { release_interrupts(core, partition); }
         slot.stage = stage_settle;
         return more;
     }
     if (!quiescent(core, slot.ticket)) { return restart; }
+    if (partition.interrupts) { release_interrupts(core, partition); } // nobody raises one any more
     partition.stage2.invalidate();
     release_vmid(partition.stage2.vmid());
     slot.stage = stage_return;

@@ -16,7 +16,7 @@ bool was_quiescent = false;
 } // namespace
 
 void fake::reset_neighbours() {
-    stop_delay = quiescence_delay = late_requests = 0;
+    stop_delay = quiescence_delay = late_requests = releases = early_releases = 0;
     was_quiescent = false;
     asked_to_stop.clear();
     rechecks = 0;
@@ -43,7 +43,7 @@ bool quiescent(Core&, uint64_t& ticket) {
 }
 
 void recheck(Core&) { ++fake::rechecks; }
-void release_interrupts(Core&, Partition&) {}
+void release_interrupts(Core&, Partition&) { ++(was_quiescent ? fake::releases : fake::early_releases); }
 
 void init_vcpu(Vcpu& vcpu, Partition& partition, unsigned index, unsigned core, unsigned priority) {
     vcpu.timer_at = abi::no_deadline;

@@ -197,6 +197,17 @@ TEST_CASE("whoever comes next finishes a destruction that was left in the middle
     CHECK(w.call(Hypercall::destroy, {partition}) == Status::bad_handle);
 }
 
+TEST_CASE("a VM's physical interrupts are let go when no core can raise one for it any more", "[objects][hypercall]") {
+    constexpr uint64_t vm = 1;
+    World w; // with a vCPU, whose end is waited for, it would be so in any case
+    REQUIRE(w.piece(memory, 0, 16 * pages) == Status::ok);
+    REQUIRE(w.call(Hypercall::create, {2, memory, partition, vm, 100, handle::bell}) == Status::ok);
+    fake::quiescence_delay = 2;
+    REQUIRE(w.call(Hypercall::destroy, {partition}) == Status::ok);
+    CHECK(fake::early_releases == 0);
+    CHECK(fake::releases == 1);
+}
+
 TEST_CASE("endpoints and notifications that a partition made go with it", "[objects][hypercall]") {
     Made w;
     Partition& of = *w.slot(partition).partition;
