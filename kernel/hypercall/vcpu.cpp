@@ -25,7 +25,10 @@ Status start(Core& core, Vcpu& vcpu, const Arguments& arguments) {
     if (vcpu.state != VcpuState::off) { return Status::bad_state; }
     TRY(at_rest(vcpu));
     if (arguments.x[2] >= ipa_limit || arguments.x[2] % 4 != 0) { return Status::bad_argument; }
-    reset_vcpu(vcpu, arguments.x[2], arguments.x[3], arguments.x[4], arguments.x[5]);
+    vcpu.start_entry = arguments.x[2];
+    vcpu.start_x0 = arguments.x[3];
+    vcpu.start_x1 = arguments.x[4];
+    vcpu.start_stack = arguments.x[5];
     hw::ic_ialluis(); // code may be new where it starts
     hw::dsb_ish();
     hw::isb();
@@ -51,12 +54,9 @@ Status move(Core& core, Vcpu& vcpu, uint64_t target) {
     if (target >= core_count) { return Status::bad_argument; }
     TRY(at_rest(vcpu));
     if (vcpu.state == VcpuState::calling || vcpu.caller || vcpu.serves) { return Status::bad_state; }
-    const Core& owner = *cores[vcpu.core];
-    if (owner.resident == &vcpu || owner.fp_owner == &vcpu || vcpu.timer_armed()) { ask(core, vcpu, request::leave); }
-    TRY(at_rest(vcpu)); // another core has yet to do that
-    vcpu.core = static_cast<uint8_t>(target);
-    Destination::forget_all();
-    return Status::ok;
+    vcpu.next_core = static_cast<uint8_t>(target);
+    if (vcpu.core != target) { ask(core, vcpu, request::leave); }
+    return at_rest(vcpu); // another core has yet to do that
 }
 
 Status answer(Vcpu& self, std::initializer_list<uint64_t> words) {

@@ -17,11 +17,11 @@ std::atomic<uint32_t> online{0}; ///< cores that have left the boot
 
 void stop(Core& core, Vcpu& vcpu) {
     if (core.current == &vcpu) { leave(core); }
-    write_back(core, vcpu);
     core.timers.cancel(vcpu);
     make_unready(core, vcpu);
-    // Who sees it off sees nothing of it in its core's hardware and queues.
+    // Who sees it off sees it in no queue; what becomes of it then waits until this core has left EL2. Its interrupts go elsewhere.
     std::atomic_ref(vcpu.state).store(VcpuState::off, std::memory_order_release);
+    write_back(core, vcpu);
     vcpu.paused = vcpu.throttled = vcpu.signals_due = false;
     if (core.account == &vcpu) { end_account(core); } // its memory may go before this core schedules
     abandon_requests(core, vcpu);
@@ -49,21 +49,24 @@ void resume(Core& core, Vcpu& vcpu) {
     unpark_all(core);
 }
 
+/// Its own core resets it, too: whoever saw it off may have seen that in the middle of the exit by which it stopped.
 void start(Core& core, Vcpu& vcpu) {
+    reset_vcpu(vcpu, vcpu.start_entry, vcpu.start_x0, vcpu.start_x1, vcpu.start_stack);
     vcpu.state = VcpuState::ready;
     make_ready(core, vcpu);
     unpark_all(core);
 }
 
-/// Nothing of the vCPU, which is at rest, is in this core's hardware or queues any more.
+/// Nothing of the vCPU, which is at rest, is in this core's hardware or queues any more: it is the next one's.
 void leave_core(Core& core, Vcpu& vcpu) {
     write_back(core, vcpu);
     lift_throttle(core, vcpu);
     const bool ends_wait = vcpu.timer_armed() && vcpu.state == VcpuState::waiting;
     core.timers.cancel(vcpu);
-    if (!ends_wait) { return; }
-    vcpu.state = VcpuState::ready;
-    if (vcpu.native) { deliver_deadline(vcpu); }
+    if (ends_wait) { vcpu.state = VcpuState::ready; }
+    if (ends_wait && vcpu.native) { deliver_deadline(vcpu); }
+    vcpu.core = vcpu.next_core;
+    Destination::forget_all();
 }
 
 } // namespace
@@ -78,7 +81,7 @@ void serve_requests(Core& core, Vcpu& vcpu, uint32_t requests) {
         answer_interrupt_request(core, vcpu);
         wake_for_interrupt(core, vcpu);
     }
-    if (requests & request::leave) { leave_core(core, vcpu); }
+    if ((requests & (request::leave | request::start | request::resume)) == request::leave) { leave_core(core, vcpu); }
 }
 
 void ask(Core& core, Vcpu& vcpu, uint32_t requests) {

@@ -173,6 +173,7 @@ void take_fp(Core& core, Vcpu& vcpu) {
     vcpu.may_repeat = false;
     vcpu.fault = {};
     vcpu.watch_used = 0;
+    vcpu.interrupts.wait = {};
 }
 
 } // namespace bulkhead

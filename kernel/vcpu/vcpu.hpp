@@ -96,6 +96,7 @@ struct Vcpu {
 
     Partition* partition;
     uint16_t object_index;
+    uint8_t next_core; ///< where request::leave takes it
 
     uint64_t tag; ///< of its requests: its index, the rest is zero
     // The open trapped access or call
@@ -135,6 +136,8 @@ struct Vcpu {
     FaultRecord fault;
     uint64_t exits[6]; ///< others, -, system registers, SMCCC, WFx, interrupts
     uint64_t accesses() const { return sequence - exits[2] - exits[3] - exits[4]; } ///< MMIO: the other requests
+
+    uint64_t start_entry, start_x0, start_x1, start_stack; ///< arguments of a start, for its own core
 
     LazyState lazy;
     ExtraState extra;

@@ -9,10 +9,12 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
+#include <functional>
 #include <map>
 #include <memory>
 #include <new>
 #include <stdexcept>
+#include <utility>
 #include <vector>
 
 namespace bulkhead::hw {
@@ -129,7 +131,11 @@ inline void dsb_nsh() { note(Op::dsb_ish); }
 inline void dsb_sy() { note(Op::dsb_ish); }
 inline void wfe() {}
 inline void sev() {}
-inline void yield() {}
+/// What others do, once, while this core waits for one of them.
+inline std::function<void()> meanwhile;
+inline void yield() {
+    if (meanwhile) { std::exchange(meanwhile, nullptr)(); }
+}
 
 inline void tlbi_ipas2e1is(GuestAddr ipa) { note_tlbi(Op::tlbi_ipa, ipa.value); }
 inline void tlbi_vmalle1is() { note_tlbi(Op::tlbi_vmid_stage1); }

@@ -197,7 +197,7 @@ Vcpu* Machine::go() {
 Vcpu* Machine::control(Vcpu& vcpu, uint32_t requests) {
     save_registers();
     if (requests & request::start) {
-        reset_vcpu(vcpu, start_address, 0, 0, 0);
+        vcpu.start_entry = start_address;
         forget(vcpu);
     }
     ask(core(), vcpu, requests);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // What a vCPU has in registers, whoever runs in between and wherever it goes on.
+#include "hypercall/hypercall.hpp"
 #include "irq/gic.hpp"
+#include "irq/virtual.hpp"
 #include "machine.hpp"
 
 namespace bulkhead::test {
@@ -147,6 +149,112 @@ TEST_CASE("who is off is in no core's hardware", "[switching]") {
     CHECK(far.state == VcpuState::off);
     CHECK(cores[1]->resident == nullptr);
     CHECK(cores[1]->fp_owner == nullptr);
+}
+
+TEST_CASE("who turns itself off stays on its core until that has left EL2", "[sched][move]") {
+    Moving m;
+    Vcpu& far = m.vcpu(m.native("far"), 1, 40);
+    const uint64_t far_to_guest = m.grant(*far.partition, m.name_of(m.guest));
+    const auto move = static_cast<uint64_t>(abi::VcpuOperation::move);
+    m.trap(*m.guest.partition, abi::Trap::smccc, m.endpoint({&m.service}), 1);
+    m.serve(m.service);
+    m.start(m.guest);
+    REQUIRE(m.go() == &m.guest);
+    REQUIRE(m.sync(ec::smc64 << 26 | il) == &m.service);
+    SpinLock& lock = m.guest.partition->interrupts->lock; // somebody holds it, so that the guest's core waits
+    lock.lock();
+    hw::meanwhile = [&] {
+        lock.unlock();
+        REQUIRE(m.guest.state == VcpuState::off);
+        m.on(1);
+        const Target target = far.partition->find(far_to_guest, ObjectType::vcpu, abi::right::control).value();
+        Arguments arguments{};
+        arguments.x[1] = move, arguments.x[2] = 1;
+        CHECK(mutate(hypercall::vcpu_control, m.core(), far, arguments, target) == restart);
+        CHECK(m.guest.core == 0);
+        m.on(0);
+    };
+    CHECK(m.answer(Action::off) == nullptr);
+    m.on(1);
+    m.start(far);
+    REQUIRE(m.go() == &far);
+    m.settle();
+    m.on(1);
+    m.control(far_to_guest, abi::VcpuOperation::move, 1);
+    CHECK(m.guest.core == 1);
+}
+
+TEST_CASE("who is started is reset by its own core alone", "[sched][cross]") {
+    constexpr uint64_t entry = 0x2000, before = 0x77;
+    Moving m;
+    Vcpu& far = m.vcpu(m.native("far"), 1);
+    const uint64_t boss_to_far = m.grant(*m.boss.partition, m.name_of(far));
+    far.context.x[0] = before;
+    m.start(m.boss);
+    REQUIRE(m.go() == &m.boss);
+    m.hvc(Hypercall::vcpu_control, {boss_to_far, static_cast<uint64_t>(abi::VcpuOperation::start), entry, 5, 6, 7});
+    CHECK(m.status() == Status::ok);
+    CHECK(far.context.x[0] == before); // it may be about to write the status of its last hypercall
+    m.settle();
+    m.on(1);
+    REQUIRE(m.running() == &far);
+    CHECK(m.pc() == entry);
+    CHECK(m.x(0) == 5);
+    CHECK(m.x(1) == 6);
+}
+
+TEST_CASE("a service that starts afresh waits for none of the cores that it asked before", "[switching][irq]") {
+    Moving m;
+    m.service.interrupts.wait = {m.guest.partition, 1}; // it was killed in the middle of interrupt_state
+    REQUIRE(m.Machine::control(m.service, request::start) == &m.service);
+    CHECK(m.service.interrupts.wait.asked == 0); // so the next one asks, and is not told what was so then
+}
+
+TEST_CASE("who is to go on before it could move stays where it is", "[sched][move]") {
+    Moving m;
+    Vcpu& far = m.vcpu(m.native("far"), 1);
+    const uint64_t boss_to_far = m.grant(*m.boss.partition, m.name_of(far));
+    const auto move = static_cast<uint64_t>(abi::VcpuOperation::move);
+    m.serve(far, hw::counter + 1'000);
+    m.start(m.boss);
+    REQUIRE(m.go() == &m.boss);
+    m.hvc(Hypercall::vcpu_control, {boss_to_far, static_cast<uint64_t>(abi::VcpuOperation::pause)});
+    m.settle();
+    m.hvc(Hypercall::vcpu_control, {boss_to_far, move, 0}); // which its core has yet to do
+    REQUIRE(m.running() == &m.boss);
+    m.hvc(Hypercall::vcpu_control, {boss_to_far, static_cast<uint64_t>(abi::VcpuOperation::resume)});
+    CHECK(m.status() == Status::ok);
+    m.settle();
+    m.hvc(Hypercall::vcpu_control, {boss_to_far, move, 0});
+    CHECK(m.status() == Status::bad_state);
+    CHECK(far.core == 1);
+    CHECK(far.state == VcpuState::waiting);
+    m.pass(2'000);
+    m.on(1);
+    REQUIRE(m.running() == &far);
+    CHECK(m.tag().kind() == Kind::deadline);
+}
+
+TEST_CASE("what is pending for any vCPU goes to another one when the one that has it is stopped", "[switching][irq]") {
+    using VI = VirtualInterrupt;
+    constexpr unsigned spi = 40;
+    Moving m;
+    Vcpu& other = m.vcpu(*m.guest.partition, 1);
+    m.on(1);
+    m.start(other);
+    REQUIRE(m.go() == &other);
+    m.on(0);
+    constexpr Word for_any = VI::enabled(1) | VI::group1(1) | VI::edge(1) | VI::target(any_vcpu) | VI::latch(1);
+    m.start(m.guest);
+    InterruptUpdate(m.core(), *m.guest.partition).change(nullptr, spi, {}, for_any);
+    REQUIRE(m.go() == &m.guest);
+    m.settle();
+    REQUIRE(m.guest.interrupts.used == 1);
+    REQUIRE(other.interrupts.used == 0);
+    m.Machine::control(m.guest, request::stop);
+    m.settle();
+    CHECK(other.interrupts.used == 1);
+    CHECK(other.interrupts.listed[0] == spi);
 }
 
 TEST_CASE("a call keeps its caller's PSTATE, and gives nothing of it to the server", "[switching]") {
