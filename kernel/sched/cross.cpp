@@ -71,6 +71,14 @@ void leave_core(Core& core, Vcpu& vcpu) {
 
 } // namespace
 
+/// Who has requests, and is in no inbox.
+static void put_into_inbox(Vcpu& vcpu) {
+    Core* target = cores[vcpu.core];
+    Vcpu* head = target->inbox.load(std::memory_order_relaxed);
+    do { vcpu.inbox_next = head; } while (!target->inbox.compare_exchange_weak(head, &vcpu, std::memory_order_release));
+    gic::send_ipi(static_cast<unsigned>(target->index));
+}
+
 void serve_requests(Core& core, Vcpu& vcpu, uint32_t requests) {
     if (requests & request::stop) { stop(core, vcpu); }
     if (requests & request::start && vcpu.state == VcpuState::off) { start(core, vcpu); }
@@ -85,15 +93,8 @@ void serve_requests(Core& core, Vcpu& vcpu, uint32_t requests) {
 }
 
 void ask(Core& core, Vcpu& vcpu, uint32_t requests) {
-    Core* target = cores[vcpu.core];
-    if (target == &core) {
-        serve_requests(core, vcpu, requests);
-        return;
-    }
-    if (vcpu.requests.fetch_or(requests, std::memory_order_acq_rel) != 0) { return; }
-    Vcpu* head = target->inbox.load(std::memory_order_relaxed);
-    do { vcpu.inbox_next = head; } while (!target->inbox.compare_exchange_weak(head, &vcpu, std::memory_order_release));
-    gic::send_ipi(static_cast<unsigned>(target->index));
+    if (cores[vcpu.core] == &core) { return serve_requests(core, vcpu, requests); }
+    if (vcpu.requests.fetch_or(requests, std::memory_order_acq_rel) == 0) { put_into_inbox(vcpu); }
 }
 
 void serve_inbox(Core& core) {
@@ -108,9 +109,10 @@ void serve_inbox(Core& core) {
         // It runs, and so nobody waits for more than this.
         if (vcpu->interrupts.wants_fold()) { answer_interrupt_request(core, *vcpu); }
     } else if (cores[vcpu->core] != &core) {
-        // It has moved in between.
-        ask(core, *vcpu, vcpu->requests.exchange(0, std::memory_order_acq_rel));
-    } else { // others see `serving`, and so that it is not done yet
+        // It has moved in between. Its requests stay as they are: nobody takes it for settled.
+        put_into_inbox(*vcpu);
+    } else {
+        // Others see `serving`, and so that it is not done yet.
         core.asked = vcpu;
         serve_requests(core, *vcpu, vcpu->requests.exchange(request::serving, std::memory_order_acq_rel));
         uint32_t rest = request::serving;

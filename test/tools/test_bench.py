@@ -37,7 +37,7 @@ def test_all_is_measured_unless_something_is_named():
 
 
 def test_names_groups_and_sections_can_be_named():
-    assert operations.chosen(("native",)) == ["ipc", "refused", "signals"]
+    assert operations.chosen(("native",)) == ["ipc", "refused", "signals", "signals.apart"]
     assert operations.chosen(("sizes", "hvc", "ipc")) == ["hvc", "ipc", "sizes"]
     assert operations.chosen(("exits", "hvc")) == operations.chosen(("exits",))
 
