@@ -181,7 +181,7 @@ bool deliverable(const Vcpu& vcpu) {
     return vmcr & veng1 && urgent < (vmcr >> vpmr_shift & 0xff);
 }
 
-static void fill_anew(Core& core, Vcpu& vcpu) {
+void refill(Core& core, Vcpu& vcpu) {
     InterruptUpdate update(core, vcpu);
     unsigned stale = fold(update, vcpu);
     withdraw_timer(update, vcpu);
@@ -196,7 +196,7 @@ static void fill_anew(Core& core, Vcpu& vcpu) {
 
 /// noinline: the short way needs no frame for it. What a list register held may go to somebody more urgent.
 [[gnu::noinline]] static Vcpu* fold_and_fill(Core& core, Vcpu& vcpu) {
-    fill_anew(core, vcpu);
+    refill(core, vcpu);
     return core.reschedule ? schedule(core) : &vcpu;
 }
 

@@ -70,8 +70,10 @@ bool up_to_date(Core& core, Vcpu& self, Partition& vm, Vcpu* own, unsigned first
 void init_interrupts(Vcpu& vcpu);
 /// Something would interrupt the vCPU if it ran unmasked: WFI must not block it.
 bool deliverable(const Vcpu& vcpu);
-/// Before a VM's vCPU runs with interrupts.dirty set, which it clears: fills the list registers; sets controls.ich_hcr and
-/// ICH_HCR_EL2. Returns who goes on: somebody more urgent, if an interrupt that it had is theirs now.
+/// Before a VM's vCPU runs, with its interrupts.dirty cleared: fills the list registers; sets controls.ich_hcr and ICH_HCR_EL2. Whoever
+/// is woken by an interrupt that was in one of them may be more urgent (Core::reschedule).
+void refill(Core& core, Vcpu& vcpu);
+/// The same, or less if that does, where it runs already. Returns who goes on.
 Vcpu* before_guest(Core& core, Vcpu& vcpu);
 /// Another core asked (request::interrupts): makes the words tell what the list registers hold, if
 /// it wants to know.

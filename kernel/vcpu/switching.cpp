@@ -62,8 +62,8 @@ static void set_fp_trap(Vcpu& vcpu, bool trap) {
 [[gnu::noipa]] static Vcpu* renew(Core& core, Vcpu& next) {
     hw::write<hw::VmpidrEl2>({next.controls.vmpidr});
     hw::write<hw::CntvoffEl2>({next.controls.cntvoff});
-    before_guest(core, next);
-    return core.current ? core.current : enter_vm(core, next);
+    refill(core, next);
+    return core.reschedule ? schedule(core) : enter_vm(core, next);
 }
 
 Vcpu* switch_to(Core& core, Vcpu* next) {

@@ -58,7 +58,7 @@ bool Uart::settle(Client& client, uint32_t effects) {
     if ((effects & pl011::effect::line) != 0) {
         service::interrupt_line(client.vm, client.intid, client.device.line() ? service::Line::high : service::Line::low);
     }
-    if ((effects & pl011::effect::timer) != 0 && client.device.rx_deadline() != 0) { wake_by(client.device.rx_deadline()); }
+    if ((effects & pl011::effect::timer) != 0 && client.device.rx_deadline() != 0) { alarm_.set(client.device.rx_deadline()); }
     return (effects & pl011::effect::wake) != 0;
 }
 
@@ -96,13 +96,6 @@ Answer Uart::on(service::MmioWrite const& m) {
     });
 }
 
-/// Lets this vCPU wake at this time or before.
-void Uart::wake_by(uint64_t ticks) {
-    uint64_t current = __atomic_load_n(&deadline_, __ATOMIC_RELAXED);
-    while (ticks < current && !__atomic_compare_exchange_n(&deadline_, &current, ticks, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
-    }
-}
-
 /// A client whose lock is not to be had is looked at again soon.
 void Uart::poll(Client& client) {
     uint64_t const now = service::now();
@@ -112,7 +105,7 @@ void Uart::poll(Client& client) {
         client.device.time(now);
         wake = settle(client, client.device.take_effects() | pl011::effect::timer);
     } else {
-        wake_by(now + service::ticks(100));
+        alarm_.set(now + service::ticks(100));
     }
     if (wake) { service::signal(console_, client.wake); }
 }
@@ -124,8 +117,7 @@ void Uart::on(service::Signals signals) {
 }
 
 void Uart::on(service::Deadline) {
-    // First forget, then collect: whoever sets a time-out meanwhile lowers the new value.
-    __atomic_store_n(&deadline_, abi::no_deadline, __ATOMIC_SEQ_CST);
+    alarm_.forget();
     for (unsigned i = 0; i < count_; ++i) { poll(clients_[i]); }
 }
 

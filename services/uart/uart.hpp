@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The uart service: a PL011 for each client VM, its bytes in rings to and from the console.
 #pragma once
+#include "services/lib/alarm.hpp"
 #include "services/lib/environment.hpp"
 #include "services/lib/serve.hpp"
 #include "services/uart/pl011.hpp"
@@ -45,7 +46,7 @@ public:
     service::LongAnswer on(service::Call const& m);
     void on(service::Signals signals);
     void on(service::Deadline);
-    uint64_t deadline() const { return service::load_once(deadline_); }
+    uint64_t deadline() const { return service::load_once(alarm_.ticks()); }
 
 private:
     static uint32_t offset(uint64_t address) { return address & 0xfff; }
@@ -53,12 +54,11 @@ private:
     void poll(Client& client);
     template <typename Access> Answer serve(service::Request const& m, Access const& access);
     bool settle(Client& client, uint32_t effects);
-    void wake_by(uint64_t ticks);
 
     Client clients_[max_clients];
     uint64_t count_ = 0;
     Handle console_ = 0;
-    uint64_t deadline_ = abi::no_deadline; ///< the earliest of the clients' receive time-outs
+    service::Alarm alarm_; ///< the earliest of the clients' receive time-outs
 };
 
 } // namespace uart

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The virtio-console service: a VirtIO console for each client VM, its bytes in rings to and from the console.
 #include "abi/protocol/client.hpp"
+#include "services/lib/alarm.hpp"
 #include "services/lib/environment.hpp"
 #include "services/lib/serve.hpp"
 #include "services/virtio-console/crash.hpp"
@@ -40,19 +41,18 @@ public:
     service::LongAnswer on(service::Call const& m);
     void on(service::Signals signals);
     void on(service::Deadline);
-    uint64_t const& deadline(unsigned) const { return deadline_; }
+    uint64_t const& deadline(unsigned) const { return alarm_.ticks(); }
 
 private:
     void add_client(service::Environment const& environment, Client& client, unsigned index, State& state, Console::Probe probe);
     template <typename Operation> bool with_device(Client& client, Operation const& operation);
     void settle(Client& client, uint32_t effects);
     void pump(Client& client);
-    void wake_by(uint64_t ticks);
 
     uint64_t count_ = 0;
     service::Handle console_ = 0;
     uint64_t const later_ = service::ticks(100);
-    uint64_t deadline_ = abi::no_deadline; ///< when a client has more to do
+    service::Alarm alarm_; ///< when a client has more to do
     Client clients_[max_clients];
 };
 
@@ -102,8 +102,8 @@ void Service::settle(Client& client, uint32_t effects) {
     if ((effects & effect::line) != 0) {
         service::interrupt_line(client.vm, client.intid, client.device.line() ? service::Line::high : service::Line::low);
     }
-    if ((effects & effect::again) != 0) { wake_by(0); }
-    if ((effects & effect::later) != 0) { wake_by(service::now() + later_); }
+    if ((effects & effect::again) != 0) { alarm_.set(0); }
+    if ((effects & effect::later) != 0) { alarm_.set(service::now() + later_); }
     if ((effects & effect::mistake) != 0) {
         auto const what = client.device.take_mistake();
         if (!client.mistake_told) { service::log("driver.mistake", {{"vm", client.name}, {"what", what}}); }
@@ -125,16 +125,9 @@ template <typename Operation> bool Service::with_device(Client& client, Operatio
     return true;
 }
 
-/// Lets this vCPU wake at this time or before.
-void Service::wake_by(uint64_t ticks) {
-    uint64_t current = __atomic_load_n(&deadline_, __ATOMIC_RELAXED);
-    while (ticks < current && !__atomic_compare_exchange_n(&deadline_, &current, ticks, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
-    }
-}
-
 /// A client whose lock is not to be had is looked at again soon.
 void Service::pump(Client& client) {
-    if (!with_device(client, [](Console& device) { device.pump(); })) { wake_by(service::now() + service::ticks(100)); }
+    if (!with_device(client, [](Console& device) { device.pump(); })) { alarm_.set(service::now() + service::ticks(100)); }
 }
 
 void Service::on(service::Signals signals) {
@@ -144,8 +137,7 @@ void Service::on(service::Signals signals) {
 }
 
 void Service::on(service::Deadline) {
-    // First forget, then look: whoever finds more to do meanwhile sets it anew.
-    __atomic_store_n(&deadline_, abi::no_deadline, __ATOMIC_SEQ_CST);
+    alarm_.forget();
     for (unsigned i = 0; i < count_; ++i) { pump(clients_[i]); }
 }
 
