@@ -46,6 +46,16 @@ void throttle(Core& core, Vcpu& account) {
     return bound != 0 && server.watch_used > bound;
 }
 
+/// The account has used the time up to now, and so some of its slice.
+[[gnu::always_inline]] inline uint64_t use_time(Core& core, uint64_t time) {
+    const uint64_t used = time - core.account_since;
+    core.account_since = time;
+    core.account->cpu_ticks += used;
+    core.account->slice_left = core.slice_end > time ? core.slice_end - time : 1; // 0: a new one
+    core.busy_ticks += used;
+    return used;
+}
+
 /// That, and what not every account has: a budget, and a server that is watched. True if that one is overdue.
 [[gnu::noinline]] bool charge(Core& core, uint64_t time) {
     Vcpu& account = *core.account;

@@ -48,15 +48,6 @@ void unpark_all(Core& core);
 void park(Core& core, Vcpu& account);
 /// Charges the account that runs for its time up to now; there is none then.
 void end_account(Core& core);
-/// The account has used the time up to now, and so some of its slice.
-[[gnu::always_inline]] inline uint64_t use_time(Core& core, uint64_t time) {
-    const uint64_t used = time - core.account_since;
-    core.account_since = time;
-    core.account->cpu_ticks += used;
-    core.account->slice_left = core.slice_end > time ? core.slice_end - time : 1; // 0: a new one
-    core.busy_ticks += used;
-    return used;
-}
 /// The account leaves what is left of its turn to `next`.
 [[gnu::always_inline]] inline void pass_turn(Core& core, Vcpu& account, Vcpu& next) {
     const uint64_t time = hw::read<hw::Cntpct>().bits, used = time - core.account_since;
