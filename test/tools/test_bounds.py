@@ -29,7 +29,9 @@ def test_the_scheduler_leaves_no_frames_behind():
     """What never returns is jumped to: scheduler and switch begin anew through each other."""
     command = ["aarch64-linux-gnu-objdump", "-dC", "--no-show-raw-insn", str(core_elf())]
     listing = subprocess.run(command, capture_output=True, check=True, text=True).stdout
-    goes_on = r"schedule|idle|run_leaf|change_account|enter_with_signals|renew|before_guest|fold_and_fill"
+    goes_on = (
+        r"schedule|idle|run_leaf|change_account|enter_with_signals|renew|before_guest|fold_and_fill"
+    )
     goes_on += r"|leave_slowly\(bulkhead::Core|evict_slowly|load_slowly"
     function, callers = "", []
     for line in listing.splitlines():
