@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import bisect
+import functools
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -29,26 +30,38 @@ class Place:
         return f"{self.function}+{self.offset:#x}{where}"
 
 
-class Symbols:
-    """Looks addresses up; reads the tables once."""
+class Functions:
+    """Looks functions up; reads the symbol table once."""
 
     def __init__(self, elf: ELFFile) -> None:
         self._functions = sorted(_functions(elf))
         self._starts = [start for start, _, _ in self._functions]
-        self._rows = sorted(_rows(elf))
-        self._addresses = [row[0] for row in self._rows]
-        self._demangled: dict[str, str] = {}
 
-    def place(self, address: int) -> Place | None:
-        """What is at `address`, or None if no function is."""
+    def find(self, address: int) -> tuple[int, str] | None:
+        """Where the function at `address` begins, and its name as it was linked."""
         at = bisect.bisect_right(self._starts, address) - 1
         if at < 0:
             return None
         start, size, name = self._functions[at]
-        if address >= start + max(size, 4):
+        return (start, name) if address < start + max(size, 4) else None
+
+
+class Symbols:
+    """Looks addresses up; reads the tables once."""
+
+    def __init__(self, elf: ELFFile) -> None:
+        self._functions = Functions(elf)
+        self._rows = sorted(_rows(elf))
+        self._addresses = [row[0] for row in self._rows]
+
+    def place(self, address: int) -> Place | None:
+        """What is at `address`, or None if no function is."""
+        found = self._functions.find(address)
+        if found is None:
             return None
+        start, name = found
         file, line = self._line(address)
-        return Place(self._demangle(name), address - start, file, line)
+        return Place(demangled(name), address - start, file, line)
 
     def _line(self, address: int) -> tuple[str, int]:
         at = bisect.bisect_right(self._addresses, address) - 1
@@ -57,16 +70,15 @@ class Symbols:
         _, end, file, line = self._rows[at]
         return (file, line) if address < end else ("", 0)
 
-    def _demangle(self, name: str) -> str:
-        if not name.startswith("_Z"):
-            return name
-        if name not in self._demangled:
-            tool = next((tool for tool in _FILT if shutil.which(tool)), None)
-            if tool is None:
-                return name
-            done = subprocess.run([tool, "--", name], capture_output=True, text=True)
-            self._demangled[name] = done.stdout.strip() or name
-        return self._demangled[name]
+
+@functools.cache
+def demangled(name: str, *options: str) -> str:
+    """A name as its source has it; `options` are c++filt's."""
+    tool = next((tool for tool in _FILT if shutil.which(tool)), None)
+    if tool is None or not name.startswith("_Z"):
+        return name
+    done = subprocess.run([tool, *options, "--", name], capture_output=True, text=True)
+    return done.stdout.strip() or name
 
 
 def _functions(elf: ELFFile) -> list[tuple[int, int, str]]:
