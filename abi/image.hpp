@@ -64,7 +64,8 @@ struct BootMemory { ///< flags: MemoryType in bits 0..7; bit 8: donatable (the c
     uint32_t reserved0;
     uint64_t reserved[4];
 };
-struct BootPartition { ///< flags: PartitionKind in bits 0..7; bit 8: may use Hypercall::machine
+struct BootPartition { ///< flags: PartitionKind in bits 0..7; bit 8: may use Hypercall::machine; bit 9: native, and confined: it
+                       ///< can execute nothing that reads or writes an EL1 register that the core would have to keep from it
     RecordHead head;
     char name[24];              ///< NUL-terminated; for the log
     uint32_t vmid;              ///< 1..255, unique

@@ -61,6 +61,9 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
         place = folder / "services" / name
         place.mkdir(parents=True)
         os.link(program, place / f"{name}.elf")
+    place = folder / "services" / "unconfined"
+    place.mkdir()
+    compile_native(HERE / "unconfined.S", place / "unconfined.elf")
     for name in ("guest", "ticker", "pair"):
         place = folder / "partitions" / name
         place.mkdir(parents=True)

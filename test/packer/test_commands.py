@@ -54,6 +54,19 @@ def test_check_says_that_all_is_well(run: Run, write: Callable[[str], Path]) -> 
     assert isinstance(result.exception, UserError) and result.exception.status == 2
 
 
+def test_who_is_not_confined_is_said(
+    run: Run, write: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """By pack and by check, on stderr, and it is no mistake."""
+    file = write("[service.block]\n[service.unconfined]\n")
+    for result in (run("pack", file, "-o", tmp_path / "system.img"), run("check", file)):
+        assert result.exit_code == 0
+        assert result.stderr == (
+            "bulkhead: note: 'unconfined' is not confined (msr tpidr_el0 at 0x1000c, in reach, and 1 more): "
+            "its requests take the longer way\n"
+        )
+
+
 def test_inspect_shows_names(run: Run, image: Path) -> None:
     """Memory, partitions, capabilities, interrupts, hashes."""
     result = run("inspect", image)

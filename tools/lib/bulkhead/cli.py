@@ -92,6 +92,8 @@ def run(
         packed = pack(path, image)
         if smp is not None and smp < packed.cpus:
             packed = pack(path, image, cores=smp)
+        for note in packed.notes:
+            click.echo(note, err=True)
         for pattern in patterns:
             pattern.check(packed.partitions)
         options = qemu.Options(cpu, smp, icount, qemu_arg)

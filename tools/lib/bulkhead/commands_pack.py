@@ -43,6 +43,8 @@ def pack(system: str, output: Path) -> None:
     path = find_system(system)
     _ready()
     packed = pack_system(path, output)
+    for note in packed.notes:
+        click.echo(note, err=True)
     size = output.stat().st_size
     click.echo(f"bulkhead: {output}: {size >> 10} KiB, {packed.count} partitions")
     arguments = " ".join(packed.board_qemu)
@@ -64,10 +66,13 @@ def check(system: str) -> None:
     The rules and their codes are listed in docs/system-description.md.
     """
     from bulkhead.pack import plan_system
+    from bulkhead.pack.confined import notes
 
     path = find_system(system)
     _ready()
     description, plan, _ = plan_system(path)
+    for note in notes(plan):
+        click.echo(note, err=True)
     count = len(plan.partitions)
     click.echo(f"bulkhead: {description.name}: {count} partitions, no mistake found")
 

@@ -58,7 +58,8 @@ class Images:
                 self._built = True
             output = self._folder / f"{len(self._packed)}-{path.parent.name}-{path.stem}.img"
             other = {} if cores is None else {"cores": cores}
-            self._packed[key] = packing.pack(path, output, **other)
+            packed = self._packed[key] = packing.pack(path, output, **other)
+            print(*packed.notes, sep="\n", end="\n" if packed.notes else "")
         return self._packed[key]
 
 

@@ -40,6 +40,10 @@ class Packed(Protocol):
     def partitions(self) -> Sequence[str]:
         ...
 
+    @property
+    def notes(self) -> Sequence[str]:
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Bare:
@@ -51,6 +55,7 @@ class Bare:
     memory_mib: int = 128
     default_cpu: str = "cortex-a72"
     partitions: Sequence[str] = ()  # not known
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from bulkhead.errors import UserError
 from bulkhead.pack import artifacts
 from bulkhead.pack.bounds import check_bounds
 from bulkhead.pack.check_plan import check_plan
+from bulkhead.pack.confined import notes
 from bulkhead.pack.description import System
 from bulkhead.pack.guests import guest_plan
 from bulkhead.pack.image import image_bytes, table_size
@@ -37,6 +38,7 @@ class PackedSystem:
     default_cpu: str
     partitions: list[str]  # streams by name; empty without a console
     count: int
+    notes: list[str]
 
 
 def pack_system(
@@ -68,6 +70,7 @@ def pack_system(
         default_cpu=board.default_cpu,
         partitions=list(plan.streams),
         count=len(plan.partitions),
+        notes=notes(plan),
     )
 
 

@@ -15,10 +15,12 @@ from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 
 from bulkhead.errors import UserError
+from bulkhead.pack.confined import Breach, find_breach
 from bulkhead.pack.debian import PREFIX, debian_file
 from bulkhead.pack.description import Native, System, Vm
 from bulkhead.pack.initramfs import initramfs
 from bulkhead.pack.source import Path_
+from bulkhead.symbols import Functions, demangled
 
 PAGE = 4096
 _LARGEST = 1 << 30
@@ -47,6 +49,7 @@ class Program:
     file: Path
     entry: int
     segments: tuple[Segment, ...]
+    breach: Breach | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +129,26 @@ def read_program(system: System, build: Path, native: Native) -> Program:
 
     data = read_file(system, file, path)
     try:
-        segments, entry = _parse(ELFFile(io.BytesIO(data)), refuse)
+        elf = ELFFile(io.BytesIO(data))
+        segments, entry = _parse(elf, refuse)
     except UserError:
         raise
     except Exception as error:  # pyelftools raises whatever a damaged file makes it stumble over
         raise refuse("E040", f"not an ELF file, or a damaged one ({error})") from None
     _judge(segments, entry, refuse)
-    return Program(file, entry, segments)
+    code = ((part.address, part.data) for part in segments if "x" in part.access)
+    return Program(
+        file, entry, segments, find_breach(code, lambda address: _function(elf, address))
+    )
+
+
+def _function(elf: ELFFile, address: int) -> str:
+    """By the symbol table, which need not be there, nor be whole."""
+    try:
+        found = Functions(elf).find(address)
+        return demangled(found[1], "--no-params") if found else ""
+    except Exception:  # as above
+        return ""
 
 
 def _parse(elf: ELFFile, refuse: Callable[..., UserError]) -> tuple[tuple[Segment, ...], int]:

@@ -21,7 +21,7 @@ Held = tuple[str, tuple[str, ...], Path_, str]  # object, rights, the key that g
 
 def check_plan(plan: Plan) -> list[UserError]:
     """All that is wrong with a plan."""
-    return [*_limits(plan), *_depth(plan), *_policy(plan)]
+    return [*_limits(plan), *_depth(plan), *_policy(plan), *_confined(plan)]
 
 
 def _limits(plan: Plan) -> Iterator[UserError]:
@@ -55,6 +55,17 @@ def _policy(plan: Plan) -> Iterator[UserError]:
             bound = fnmatchcase(partition.name, deny.partition)
             if bound and partition.name not in deny.exceptions:
                 yield from _held_against(plan, deny, partition)
+
+
+def _confined(plan: Plan) -> Iterator[UserError]:
+    for partition in plan.natives():
+        if partition.native and partition.native.confined and not partition.confined:
+            message = f"'{partition.name}' must be confined, but is not: "
+            hint = "docs/write-a-service.md says what its code may hold"
+            path = (*partition.path, "confined")
+            yield plan.system.source.error(
+                "E049", message + partition.unconfined_because, path, hint
+            )
 
 
 def _held_against(plan: Plan, deny: Deny, partition: Partition) -> Iterator[UserError]:

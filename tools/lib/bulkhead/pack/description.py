@@ -97,6 +97,7 @@ class Native:
     window_mib: int
     machine: bool
     pmu: str
+    confined: bool
     format: str
     focus: str
 

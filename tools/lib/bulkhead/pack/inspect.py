@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from bulkhead.errors import UserError
@@ -77,7 +78,7 @@ def _partition(partition: Report, console: Console) -> None:
     console.print(
         f"\n[bold]{partition['name']}[/] ({partition['kind']}, VMID {partition['vmid']}, "
         f"cores {cores}, priority {partition['priority']}{budget}, "
-        f"on a fault: {partition['policy']}{trusted})"
+        f"on a fault: {partition['policy']}{trusted}{_confined(partition)})"
     )
     rows: list[Row] = [
         (f"{one['ipa']:#x}", size_text(one["size"]), one["access"], f"{one['base']:#x}")
@@ -99,6 +100,14 @@ def _partition(partition: Report, console: Console) -> None:
         for one in partition["capabilities"]
     ]
     _table(console, "capabilities", ("handle", "name", "object", "rights", "badge"), rows)
+
+
+def _confined(partition: Report) -> str:
+    if partition["kind"] == "vm":
+        return ""
+    if partition["confined"]:
+        return ", confined"
+    return escape(f", not confined: {partition['unconfined_because']}")
 
 
 def _ipa(row: Row) -> int:

@@ -84,6 +84,8 @@ def _partition(plan: Plan, partition: Partition) -> dict[str, Any]:
         "kind": "native" if native else "vm",
         "role": native.role if native else None,
         "trusted": described.trusted,
+        "confined": partition.confined if native else None,
+        "unconfined_because": partition.unconfined_because,
         "policy": described.policy if partition.supervisor else "end",
         "restarts": described.restarts,
         "vmid": partition.vmid,

@@ -164,6 +164,8 @@ class Partition:
     window: int = 0
     window_tables: int = 0
     table_pages: int = 0
+    confined: bool = False
+    unconfined_because: str = ""
 
     def signal(self, what: str, bit: int | None = None) -> int:
         """Takes a bit of the own notification: the given one, or the highest that is free."""

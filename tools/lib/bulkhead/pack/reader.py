@@ -199,6 +199,7 @@ def _native(path: Path_, item: dict[str, Any], cores: int) -> Native:
         window_mib=item.get("window_mib", 0),
         machine=item.get("machine", role == "lifecycle"),
         pmu=item.get("pmu") or "",
+        confined=item.get("confined", False),
         format=item.get("format", "text"),
         focus=item.get("focus", ""),
     )

@@ -77,7 +77,7 @@ def _partition(plan: Plan, partition: Partition) -> Record:
     machine = bool(partition.native and partition.native.machine)
     return "partition", {
         "object": partition.object.index,
-        "flags": kind | int(machine) << 8,
+        "flags": kind | int(machine) << 8 | int(partition.confined) << 9,
         "name": partition.name,
         "vmid": partition.vmid,
         "slots": slots(partition),

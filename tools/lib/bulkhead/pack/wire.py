@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from bulkhead.pack.confined import find_confined
 from bulkhead.pack.description import System
 from bulkhead.pack.layout import Abi
 from bulkhead.pack.plan import Plan
@@ -29,4 +30,5 @@ def make_plan(system: System, abi: Abi, material: Material) -> Plan:
         finish_console(plan, consoles)
     wire_grants(plan, material)
     finish_environments(plan)
+    find_confined(plan, {name: one.breach for name, one in material.programs.items()})
     return plan
