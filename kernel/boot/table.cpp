@@ -76,6 +76,7 @@ void make(Core&, const abi::BootPartition& record) {
     __builtin_memcpy(partition.name, record.name, sizeof(partition.name) - 1);
     partition.object_quota = record.object_quota;
     partition.may_control_machine = record.head.flags >> 8 & 1;
+    partition.confined = record.head.flags >> 9 & 1;
     partition.supervisor_signal = static_cast<uint8_t>(record.supervisor_signal);
 }
 

@@ -84,6 +84,7 @@ void clear_slot(Partition& partition, Capability& capability) {
     __atomic_store(&capability.object, &none, __ATOMIC_RELAXED);
     capability.cleared = true;
     partition.drop_ticket = 0; // whoever looked it up before this may still use it: drawn when it is filled again
+    Destination::forget_all();
 }
 
 } // namespace bulkhead

@@ -39,6 +39,7 @@ struct Partition {
     uint32_t slots;
     abi::PartitionKind kind;
     bool may_control_machine;
+    bool confined; ///< native: no instruction of it uses a register of EL1 that does not trap; what is executable stays as it is
     uint16_t object_index;
     uint32_t object_quota; ///< objects that it may still create
     ObjectRef supervisor;  ///< notification

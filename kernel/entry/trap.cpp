@@ -28,7 +28,7 @@ constexpr unsigned exits_sysreg = 2, exits_smccc = 3, exits_wfx = 4, exits_irq =
 /// before anything was looked up.
 [[gnu::cold, gnu::noinline]] Vcpu* find_destination(Core& core, Vcpu& guest, Destination& to, TrapRoute route, uint64_t found) {
     Vcpu* server = server_of(core, route.endpoint);
-    if (server && !guest.leaves_slowly) { to = {found, server, route.endpoint, route.badge}; }
+    if (server && !guest.leaves_slowly) { to = {found, server, route.badge, route.endpoint}; }
     return make_request(core, guest, route.endpoint, route.badge);
 }
 
@@ -65,16 +65,16 @@ inline uint64_t note_address(Vcpu& vcpu) {
     const uint64_t found = Destination::now.load(std::memory_order_acquire);
     const DevicePage page{vcpu.partition->stage2.descriptor({vcpu.ipa})};
     if (vcpu.native || !page.is_device() || !esr.get(EsrEl2::isv)) { return memory_fault(core, vcpu, esr); }
-    vcpu.hpfar = vcpu.ipa >> 12 << 4;
-    return find_destination(core, vcpu, vcpu.device, {page.endpoint(), page.badge()}, found);
+    vcpu.named = vcpu.ipa >> 12 << 4;
+    return find_destination(core, vcpu, vcpu.target, {page.endpoint(), page.badge()}, found);
 }
 
 /// A data abort from stage 2. A device page is a level 3 descriptor.
 [[gnu::always_inline]] inline Vcpu* abort(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
     uint64_t hpfar = note_address(vcpu);
-    const bool known = hw::both_equal(hpfar, vcpu.hpfar, vcpu.device.found, Destination::current());
+    const bool known = hw::both_equal(hpfar, vcpu.named, vcpu.target.found, Destination::current());
     if (!known || !esr.get(EsrEl2::isv)) [[unlikely]] { return find_device_page(core, vcpu, esr); }
-    return request_from_vm(core, vcpu, vcpu.device, access_request(vcpu, esr.bits, vcpu.ipa));
+    return request_from_vm(core, vcpu, vcpu.target, access_request(vcpu, esr.bits, vcpu.ipa));
 }
 
 /// Executed at EL1 or EL0 by a VM: not ours to emulate.

@@ -47,9 +47,7 @@ vectors:
     stp x0, x1, [sp]
     mrs x0, esr_el2
     tbz w0, #27, sync               // a data abort, an MSR
-    ldrb w1, [sp, #VCPU_NATIVE]
-    cbz w1, sync
-    mov w1, #0x5a000000             // HVC from AArch64
+    ldr w1, [sp, #VCPU_HYPERCALL]   // HVC from AArch64, if it is native; else nothing near it
     sub w1, w0, w1
     cmp w1, #2                      // reply_recv
     b.ne hypercall
@@ -85,15 +83,6 @@ vectors:
     ldrb w13, [x10, #SLOT_TYPE]
 .endm
 
-// The core's stack, and \function with the slot as its first argument.
-.macro go_to function
-    mov x0, x10
-    mrs x8, tpidr_el2
-    mov sp, x8
-    bl \function
-    b enter
-.endm
-
 // Of a native partition. x0 and x1 are saved; w1: the number, if it is a hypercall, compared with 2.
 hypercall:
     b.lo call_or_none
@@ -116,15 +105,11 @@ checked:                            // by its gate (hypercall/gate.hpp)
 call_or_none:
     cbz w1, checked
     registers stp, x, 8, sp, 9, 30
-    look_up
-    cmp w13, #TYPE_ENDPOINT
-    b.ne bad_type
-    tbz x12, #33, no_right
-    str w12, [sp, #VCPU_ENDPOINT]
-    ldr x12, [x11, #8]
-    str x12, [sp, #VCPU_BADGE]
-    ldr x1, [sp, #8]
-    go_to call
+    ldp x0, x1, [sp]
+    mrs x8, tpidr_el2
+    mov sp, x8
+    bl call
+    b enter
 
 last_or_none:
     b.hi sync
@@ -133,7 +118,11 @@ last_or_none:
     b.ne bad_type
     tbz x12, #33, no_right
     ldr x1, [x11, #8]
-    go_to signal_recv
+    mov x0, x10
+    mrs x8, tpidr_el2
+    mov sp, x8
+    bl signal_recv
+    b enter
 
 no_target:
     mov x10, #0

@@ -56,7 +56,7 @@ inline void yield() { asm volatile("yield" ::: "memory"); }
 
 /// a == b && c == d, with one branch, which the compiler does not find.
 template <class A, class C> [[gnu::always_inline]] inline bool both_equal(A a, A b, C c, C d) {
-    asm goto("cmp %x0, %x1\n ccmp %x2, %x3, #0, eq\n b.ne %l4" : : "r"(a), "r"(b), "r"(c), "rZ"(d) : "cc" : no);
+    asm goto("cmp %x0, %x1\n ccmp %x2, %x3, #0, eq\n b.ne %l4" : : "r"(a), "rI"(b), "r"(c), "rZ"(d) : "cc" : no);
     return true;
 no:
     return false;

@@ -47,54 +47,55 @@ inline void load_place(const Context& context, uint64_t pstate) {
 
 // Registers in pairs, each pair at its place in EagerState or LazyState.
 #define EAGER(pair)                                                                                                                \
-    pair(sp_el0, elr_el1, 0) pair(spsr_el1, esr_el1, 16) pair(far_el1, vbar_el1, 32) pair(tpidr_el0, tpidrro_el0, 48)              \
-        pair(tpidr_el1, sctlr_el1, 64) pair(cntkctl_el1, par_el1, 80) pair(cntv_cval_el0, cntv_ctl_el0, 96)
+    pair(elr_el1, spsr_el1, 0) pair(esr_el1, far_el1, 16) pair(sctlr_el1, vbar_el1, 32) pair(cntv_cval_el0, cntv_ctl_el0, 48)
 #define LAZY(pair)                                                                                                                 \
-    pair(ttbr0_el1, ttbr1_el1, 0) pair(tcr_el1, mair_el1, 16) pair(amair_el1, contextidr_el1, 32) pair(afsr0_el1, afsr1_el1, 48)   \
-        pair(cpacr_el1, mdscr_el1, 64) pair(csselr_el1, s3_4_c12_c11_7, 80) pair(s3_4_c12_c8_0, s3_4_c12_c9_0, 96)
+    pair(sp_el0, par_el1, 0) pair(tpidr_el0, tpidrro_el0, 16) pair(tpidr_el1, cntkctl_el1, 32) pair(ttbr0_el1, ttbr1_el1, 48)      \
+        pair(tcr_el1, mair_el1, 64) pair(amair_el1, contextidr_el1, 80) pair(afsr0_el1, afsr1_el1, 96)                             \
+            pair(cpacr_el1, mdscr_el1, 112) pair(csselr_el1, s3_4_c12_c11_7, 128) pair(s3_4_c12_c8_0, s3_4_c12_c9_0, 144)
 #define SAVE(first, second, at) "mrs x9, " #first "\n mrs x10, " #second "\n stp x9, x10, [%0, %1 + " #at "]\n"
 #define LOAD(first, second, at) "ldp x9, x10, [%0, %1 + " #at "]\n msr " #first ", x9\n msr " #second ", x10\n"
-static_assert(offsetof(EagerState, cntv_ctl_el0) == 104 && offsetof(LazyState, ich_ap1r0) == 104);
+static_assert(offsetof(EagerState, sctlr_el1) == 32 && offsetof(EagerState, cntv_ctl_el0) == 56 &&
+              offsetof(LazyState, ich_ap1r0) == 152);
 
 // These take the whole vCPU, so that no address is computed: what they name is `%1` bytes behind it.
-/// Saves what a VM owns and a native partition could touch; stops its CNTV.
+/// Saves what a service of a VM could change; stops its CNTV.
 template <class Vcpu> [[gnu::always_inline]] inline void save_el1(Vcpu& vcpu) {
-    if (ras()) [[unlikely]] {
-        vcpu.extra.vdisr_el2 = read<VdisrEl2>().bits;
-        write<VdisrEl2>({});
-    }
     asm volatile(EAGER(SAVE) "msr cntv_ctl_el0, xzr" : : "r"(&vcpu), "i"(offsetof(Vcpu, eager)) : "x9", "x10", "memory");
 }
-/// Loads them again. CVAL before CTL: an old CVAL must not fire.
+/// Loads it again. CVAL before CTL: an old CVAL must not fire.
 template <class Vcpu> [[gnu::always_inline]] inline void load_el1(const Vcpu& vcpu) {
     asm volatile(EAGER(LOAD) : : "r"(&vcpu), "i"(offsetof(Vcpu, eager)) : "x9", "x10", "memory");
-    if (ras()) [[unlikely]] { write<VdisrEl2>({vcpu.extra.vdisr_el2}); }
 }
-/// Between two VMs: the registers that trap in native partitions and so stayed behind.
-inline void save_lazy(LazyState& state) { asm volatile(LAZY(SAVE) : : "r"(&state), "i"(0) : "x9", "x10", "memory"); }
-inline void load_lazy(const LazyState& state) { asm volatile(LAZY(LOAD) : : "r"(&state), "i"(0) : "x9", "x10", "memory"); }
-
-/// What a native partition finds in the registers that others used: nothing of them.
-#define CLEAR_EL1                                                                                                                  \
-    "msr vbar_el1, x10\n msr sp_el0, xzr\n msr elr_el1, xzr\n msr spsr_el1, xzr\n msr par_el1, xzr\n msr tpidr_el0, xzr\n"         \
-    "msr tpidrro_el0, xzr\n msr tpidr_el1, xzr\n msr cntkctl_el1, xzr\n msr cntv_cval_el0, xzr\n"
-template <class Vcpu> [[gnu::always_inline]] inline void clear_el1(const Vcpu& vcpu) {
+/// The same where only calls of native partitions came between: no exception.
+template <class Vcpu> [[gnu::always_inline]] inline void resume_el1(const Vcpu& vcpu) {
+    asm volatile(LOAD(sctlr_el1, vbar_el1, 32) "ldr x9, [%0, %1 + 56]\n msr cntv_ctl_el0, x9"
+                 :
+                 : "r"(&vcpu), "i"(offsetof(Vcpu, eager))
+                 : "x9", "x10", "memory");
+}
+/// Between two VMs: the registers that stayed behind.
+inline void save_lazy(LazyState& state) {
+    asm volatile(LAZY(SAVE) : : "r"(&state), "i"(0) : "x9", "x10", "memory");
+    if (ras()) [[unlikely]] { state.vdisr_el2 = read<VdisrEl2>().bits; }
+}
+inline void load_lazy(const LazyState& state) {
+    asm volatile(LAZY(LOAD) : : "r"(&state), "i"(0) : "x9", "x10", "memory");
+    if (ras()) [[unlikely]] { write<VdisrEl2>({state.vdisr_el2}); }
+}
+/// What a native partition runs with.
+template <class Vcpu> [[gnu::always_inline]] inline void load_native_el1(const Vcpu& vcpu) {
     static_assert(offsetof(Controls, sctlr) == 32);
-    asm volatile("ldp x9, x10, [%0, %1 + 32]\n msr sctlr_el1, x9\n" CLEAR_EL1
-                 :
-                 : "r"(&vcpu), "i"(offsetof(Vcpu, controls))
-                 : "x9", "x10", "memory");
+    asm volatile(LOAD(sctlr_el1, vbar_el1, 32) : : "r"(&vcpu), "i"(offsetof(Vcpu, controls)) : "x9", "x10", "memory");
 }
-/// From one native partition to another: their controls are alike but for VTTBR_EL2, and they cannot write SCTLR_EL1.
-template <class Vcpu> [[gnu::always_inline]] inline void change_native(const Vcpu& vcpu) {
-    static_assert(offsetof(Controls, vttbr) == 0 && offsetof(Controls, vbar) == 40);
+/// What a native partition that is not confined finds in the registers that others used: nothing of them.
+inline void clear_el1() {
+    asm volatile("msr sp_el0, xzr\n msr elr_el1, xzr\n msr spsr_el1, xzr\n msr par_el1, xzr\n msr tpidr_el0, xzr\n"
+                 "msr tpidrro_el0, xzr\n msr tpidr_el1, xzr\n msr cntkctl_el1, xzr\n msr cntv_ctl_el0, xzr\n"
+                 "msr cntv_cval_el0, xzr");
     if (ras()) [[unlikely]] { write<VdisrEl2>({}); }
-    asm volatile("ldr x9, [%0, %1]\n msr vttbr_el2, x9\n ldr x10, [%0, %1 + 40]\n msr cntv_ctl_el0, xzr\n" CLEAR_EL1
-                 :
-                 : "r"(&vcpu), "i"(offsetof(Vcpu, controls))
-                 : "x9", "x10", "memory");
 }
 
+template <class Vcpu> inline void load_address_space(const Vcpu& vcpu) { write<VttbrEl2>({vcpu.controls.vttbr}); }
 template <class Vcpu> [[gnu::always_inline]] inline void load_controls(const Vcpu& vcpu) {
     static_assert(offsetof(Controls, ich_hcr) == 24);
     asm volatile("ldp x9, x10, [%0, %1]\n msr vttbr_el2, x9\n msr hcr_el2, x10\n"

@@ -52,7 +52,9 @@ Status map(Core& core, Vcpu& self, const Arguments& arguments, Target target) {
     const Target named = TRY(self.partition->lookup<Memory>(arguments.x[1], rights_for(access)));
     const Memory& memory = named.as<Memory>();
     const bool device = memory.memory_type == abi::MemoryType::device;
-    if (device && access & abi::access::execute) { return Status::bad_argument; }
+    const bool execute = access & abi::access::execute;
+    if (device && execute) { return Status::bad_argument; }
+    if (execute && target.as<Partition>().confined) { return Status::bad_state; } // its instructions are known
     const Mapping mapping{target.capability->object, {arguments.x[2]}, access};
     return run([&] { return map_step(core, self, *named.slot, target.as<Partition>(), mapping); });
 }

@@ -98,37 +98,38 @@ Vcpu* make_request(Core& core, Vcpu& caller, ObjectRef ref, uint64_t badge) {
     return schedule(core);
 }
 
-/// A call that has no shortcut. Same arguments as call, so that it can be jumped to; so has the next one.
-[[gnu::noipa]] static Vcpu* call_generally(Vcpu* server, uint64_t tag, WORDS) {
+/// A call that has no shortcut; a confined caller's next one to the same endpoint has. Same arguments as call, so that it can be
+/// jumped to.
+[[gnu::noipa]] static Vcpu* call_generally(abi::Handle handle, uint64_t tag, WORDS) {
     Core& core = Core::self();
     Vcpu& caller = *core.current;
-    Status status = !server ? Status::no_server : closes_cycle(core, caller, server) ? Status::cycle : Status::ok;
+    const uint64_t found = Destination::now.load(std::memory_order_acquire);
+    auto endpoint = caller.partition->lookup<Endpoint>(handle, abi::right::call);
+    Vcpu* server = endpoint.ok() ? endpoint.value().as<Endpoint>().server[core.index] : nullptr;
+    Status status = endpoint.status();
+    if (endpoint.ok()) { status = !server ? Status::no_server : closes_cycle(core, caller, server) ? Status::cycle : Status::ok; }
     if (status == Status::ok && lost(*server)) { status = Status::server_fault; }
-    if (status == Status::ok) {
-        uint64_t* x = caller.context.x;
-        x[1] = tag, x[2] = w0, x[3] = w1, x[4] = w2, x[5] = w3, x[6] = w4, x[7] = w5;
-        return make_request(core, caller, caller.endpoint, caller.badge);
-    }
-    caller.context.x[0] = static_cast<uint64_t>(status);
-    return &caller;
+    uint64_t* x = caller.context.x;
+    x[0] = static_cast<uint64_t>(status);
+    if (status != Status::ok) { return &caller; }
+    x[1] = tag, x[2] = w0, x[3] = w1, x[4] = w2, x[5] = w3, x[6] = w4, x[7] = w5;
+    const Capability& to = *endpoint.value().capability;
+    if (!caller.unconfined) { caller.named = handle, caller.target = {found, server, to.badge, to.object}; }
+    return make_request(core, caller, to.object, to.badge);
 }
 
-[[gnu::noipa]] static Vcpu* call_directly(Vcpu* server, uint64_t tag, WORDS) {
+extern "C" Vcpu* call(abi::Handle handle, uint64_t tag, WORDS) {
     Core& core = Core::self();
     Vcpu& caller = *core.current;
-    hw::save_native(caller.context);
-    return serve(caller, *server, caller.badge, call_request(caller, tag, {w0, w1, w2, w3, w4, w5}),
-                 [&] { enter_from_native(core, *server, native_pstate); });
-}
-
-extern "C" Vcpu* call(const Slot* endpoint, uint64_t tag, WORDS) {
-    const Core& core = Core::self();
-    Vcpu* server = endpoint->endpoint.server[core.index];
+    Vcpu* server = caller.target.server;
     // Who waits closes no circle, and nobody waits for the caller.
-    const bool direct =
-        server && hw::both_equal(server->standing, Vcpu::just_waiting, core.current->caller, static_cast<Vcpu*>(nullptr));
-    if (!direct) [[unlikely]] { return call_generally(server, tag, w0, w1, w2, w3, w4, w5); }
-    return call_directly(server, tag, w0, w1, w2, w3, w4, w5);
+    if (!hw::both_equal(handle, caller.named, caller.target.found, Destination::current()) ||
+        !hw::both_equal(server->standing, Vcpu::just_waiting, caller.caller, static_cast<Vcpu*>(nullptr))) [[unlikely]] {
+        return call_generally(handle, tag, w0, w1, w2, w3, w4, w5);
+    }
+    hw::save_place(caller.context);
+    return serve(caller, *server, caller.target.badge, call_request(caller, tag, {w0, w1, w2, w3, w4, w5}),
+                 [&] { enter_from_native(core, *server); });
 }
 
 Vcpu* resolve(Core& core, Vcpu& account) {
@@ -209,10 +210,12 @@ void receive(Core& core, Vcpu& server, uint64_t deadline) {
 }
 
 /// Likewise: the compiler leaves the words where reply_recv got them.
-[[gnu::noipa]] static Vcpu* reply_to_call(uint64_t, uint64_t tag, WORDS) {
+[[gnu::noipa]] static Vcpu* reply_to_call(uint64_t deadline, uint64_t tag, WORDS) {
     Core& core = Core::self();
-    hw::save_place(core.current->context);
-    return answer_native(core, *core.current, *core.account, tag, {w0, w1, w2, w3, w4, w5});
+    Vcpu &server = *core.current, &caller = *core.account;
+    if (caller.unconfined) [[unlikely]] { return reply_generally(deadline, tag, w0, w1, w2, w3, w4, w5); }
+    hw::save_place(server.context);
+    return answer_native(core, server, caller, tag, {w0, w1, w2, w3, w4, w5});
 }
 
 extern "C" Vcpu* reply_recv(uint64_t deadline, uint64_t tag, WORDS) {
@@ -268,7 +271,7 @@ extern "C" Vcpu* signal_recv(Slot* slot, uint64_t badge, uint64_t set, uint64_t 
     target->standing = runs;
     core.ready.replace(self, *target);
     pass_turn(core, self, *target);
-    enter_from_native(core, *target, native_pstate);
+    enter_from_native(core, *target);
     hw::enter_with_message(target->context, {0, Tag::make(Kind::signals, 0, 0, 0).bits, set});
     return target;
 }

@@ -36,8 +36,8 @@ void recheck(Core& core);
 // The two hypercalls of requests, from entry/vectors.S: the words still are in their registers, x2 to x7, and stay, as whoever
 // passes them on has the same arguments.
 #define WORDS uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3, uint64_t w4, uint64_t w5
-/// Hypercall::call, past its gate. Of the caller, x9..x30 are saved, and where its request goes is noted.
-extern "C" Vcpu* call(const Slot* endpoint, uint64_t tag, WORDS);
+/// Hypercall::call. Of the caller, x9..x30 are saved.
+extern "C" Vcpu* call(abi::Handle endpoint, uint64_t tag, WORDS);
 /// Of the server, nothing is.
 extern "C" Vcpu* reply_recv(uint64_t deadline, uint64_t tag, WORDS);
 /// Likewise; x0 and x1 are saved.

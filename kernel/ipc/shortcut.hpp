@@ -61,7 +61,7 @@ Vcpu* resume_slowly(Core& core, Vcpu& guest);
     if (!clean || is_aarch32(guest.context)) [[unlikely]] { return resume_slowly(core, guest); }
     core.current = &guest;
     hw::load_native(guest.context.pc + 4, executed(guest.context.pstate), guest.context.sp);
-    hw::load_el1(guest);
+    hw::resume_el1(guest);
     hw::load_controls(guest);
     hw::enter(guest.context);
     return &guest;
@@ -70,7 +70,7 @@ Vcpu* resume_slowly(Core& core, Vcpu& guest);
 [[gnu::always_inline]] inline Vcpu* answer_native(Core& core, Vcpu& server, Vcpu& caller, uint64_t tag,
                                                   const uint64_t (&words)[abi::message_words]) {
     close_request(server, caller);
-    enter_from_native(core, caller, caller.context.pstate);
+    enter_from_native(core, caller);
     hw::enter_with_message(caller.context, {static_cast<uint64_t>(Status::ok), abi::ReplyTag{tag}.label(), words[0], words[1],
                                             words[2], words[3], words[4], words[5], caller.context.x[8]});
     return &caller;

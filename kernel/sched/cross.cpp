@@ -33,6 +33,7 @@ void stop(Core& core, Vcpu& vcpu) {
 void pause(Core& core, Vcpu& vcpu) {
     if (core.current == &vcpu) { leave(core); }
     if (core.account == &vcpu) { end_account(core); } // another core may move it before this one schedules
+    write_back(core, vcpu);                           // for who reads them
     vcpu.paused = true;
     if (vcpu.parked) { unpark_all(core); } // the others wait again
     make_unready(core, vcpu);
@@ -57,9 +58,8 @@ void start(Core& core, Vcpu& vcpu) {
     unpark_all(core);
 }
 
-/// Nothing of the vCPU, which is at rest, is in this core's hardware or queues any more: it is the next one's.
+/// Nothing of the vCPU, which is at rest and so not in this core's hardware, is in its queues any more: it is the next one's.
 void leave_core(Core& core, Vcpu& vcpu) {
-    write_back(core, vcpu);
     lift_throttle(core, vcpu);
     const bool ends_wait = vcpu.timer_armed() && vcpu.state == VcpuState::waiting;
     core.timers.cancel(vcpu);

@@ -26,6 +26,7 @@ namespace bulkhead {
 
 void fault(Core& core, Vcpu& vcpu, FaultReason reason, uint64_t detail) {
     if (core.current == &vcpu) { leave(core); }
+    write_back(core, vcpu); // for who reads them
     bool address = reason == FaultReason::exception;
     vcpu.fault = {reason, {vcpu.esr, address ? vcpu.eager.elr_el1 : vcpu.ipa, detail}};
     core.timers.cancel(vcpu);

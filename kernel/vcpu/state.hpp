@@ -13,24 +13,26 @@ struct Context {
     uint64_t pstate;
 };
 
-/// A VM's EL1 registers that are switched on every way to a service and back: what the hardware uses, or a native partition could
-/// read or write without a trap.
+/// A VM's EL1 registers that are saved on every way to a service: what an exception of the service would write, what the service
+/// runs with, and the timer, which is stopped.
 struct EagerState {
-    uint64_t sp_el0, elr_el1, spsr_el1, esr_el1, far_el1, vbar_el1, tpidr_el0, tpidrro_el0, tpidr_el1, sctlr_el1, cntkctl_el1,
-        par_el1, cntv_cval_el0, cntv_ctl_el0;
+    uint64_t elr_el1, spsr_el1, esr_el1, far_el1, sctlr_el1, vbar_el1, cntv_cval_el0, cntv_ctl_el0;
 };
 
-/// A VM's registers that stay in the hardware while services run for it (they trap there): switched between VMs.
+/// A VM's registers that stay in the hardware while services run for it: switched between VMs. A native partition's access to the
+/// first six, and DISR_EL1, does not trap: a confined one has no such instruction, and for another one the VM leaves the hardware.
 struct LazyState {
+    uint64_t sp_el0, par_el1, tpidr_el0, tpidrro_el0, tpidr_el1, cntkctl_el1;
     uint64_t ttbr0_el1, ttbr1_el1, tcr_el1, mair_el1, amair_el1, contextidr_el1, afsr0_el1, afsr1_el1, cpacr_el1, mdscr_el1,
         csselr_el1;
     uint64_t ich_vmcr, ich_ap0r0, ich_ap1r0;
+    uint64_t vdisr_el2;
 };
 
 /// Those that only some CPUs have, or only some VMs, and that are not needed on the short way. They change places with the
 /// hardware's whenever the VM is entered or left.
 struct ExtraState {
-    uint64_t vdisr_el2, tpidr2_el0;
+    uint64_t tpidr2_el0;
     uint64_t keys[10];        ///< of pointer authentication
     uint64_t pmu[9 + 2 * 31]; ///< in the order of exchange_pmu()
 };

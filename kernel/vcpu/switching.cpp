@@ -49,6 +49,14 @@ static void set_fp_trap(Vcpu& vcpu, bool trap) {
     return switch_to(core, &next);
 }
 
+/// It may use every register that does not trap: no VM's values are in the hardware then, and nobody else's.
+[[gnu::noipa]] static Vcpu* enter_unconfined(Core& core, Vcpu& next) {
+    if (core.resident) { return evict_slowly(core, next); }
+    enter_native(core, next, next.context.pstate);
+    hw::clear_el1();
+    return &next;
+}
+
 /// From here on it runs. Who changes its interrupts now asks for a look at them next, which comes as soon as it has begun.
 [[gnu::always_inline]] static inline Vcpu* enter_vm(Core& core, Vcpu& next) {
     core.current = &next;
@@ -71,13 +79,16 @@ Vcpu* switch_to(Core& core, Vcpu* next) {
         if (vcpu == next) { return stay(core, *next); }
         core.current = nullptr;
         hw::save_native(vcpu->context);
-        if (!vcpu->native) {
+        if (vcpu->native) {
+            core.loaded = nullptr; // it may have taken an exception, which wrote ELR_EL1 and others
+        } else {
             hw::save_el1(*vcpu);
             if (vcpu->leaves_slowly) [[unlikely]] { return leave_slowly(core, *vcpu, next); }
         }
     }
     if (!next) { return nullptr; }
     if (next->native) {
+        if (next->unconfined) [[unlikely]] { return enter_unconfined(core, *next); }
         enter_native(core, *next, next->context.pstate);
         return next;
     }
@@ -145,6 +156,7 @@ void take_fp(Core& core, Vcpu& vcpu) {
     vcpu.timer_at = abi::no_deadline;
     vcpu.controls.vttbr = partition.stage2.vttbr();
     if (vcpu.native) {
+        vcpu.hypercall = ec::hvc64 << 26 | 1u << 25;
         vcpu.controls.hcr = service.bits;
         vcpu.controls.cptr = (cptr | CptrEl2::tcpac(1)).bits;
         vcpu.controls.ich_hcr = (IchHcrEl2::tc(1) | IchHcrEl2::tall0(1) | IchHcrEl2::tall1(1)).bits;
@@ -170,6 +182,7 @@ void take_fp(Core& core, Vcpu& vcpu) {
     vcpu.fp = {};
     vcpu.controls.hcr = Value<HcrEl2>{vcpu.controls.hcr}.with(HcrEl2::vse, 0).bits;
     vcpu.standing = static_cast<uint64_t>(VcpuState::off);
+    vcpu.unconfined = vcpu.native && !vcpu.partition->confined;
     vcpu.may_repeat = false;
     vcpu.fault = {};
     vcpu.watch_used = 0;

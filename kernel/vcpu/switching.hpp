@@ -20,18 +20,18 @@ constexpr uint64_t native_pstate = 0x3c5;        ///< EL1h, all masked
 Vcpu* switch_to(Core& core, Vcpu* next);
 /// Nobody runs then.
 inline void leave(Core& core) { switch_to(core, nullptr); }
-/// Makes a native partition's vCPU the one that runs. What ran before has been left.
+/// Makes a confined native partition's vCPU the one that runs. What ran before has been left.
 [[gnu::always_inline]] inline void enter_native(Core& core, Vcpu& next, uint64_t pstate) {
     core.current = &next;
     hw::load_place(next.context, pstate);
     hw::load_controls(next);
-    hw::clear_el1(next);
+    hw::load_native_el1(next);
 }
-/// The same, from a native partition's vCPU, of which PC and SP are saved.
-[[gnu::always_inline]] inline void enter_from_native(Core& core, Vcpu& next, uint64_t pstate) {
+/// The same, from another one's, of which PC and SP are saved: their controls are alike but for VTTBR_EL2.
+[[gnu::always_inline]] inline void enter_from_native(Core& core, Vcpu& next) {
     core.current = &next;
-    hw::load_place(next.context, pstate);
-    hw::change_native(next);
+    hw::load_place(next.context, native_pstate);
+    hw::load_address_space(next);
 }
 /// Takes every register of `vcpu` that is in this core's hardware to memory.
 void write_back(Core& core, Vcpu& vcpu);

@@ -48,13 +48,13 @@ constexpr uint32_t wake = 1, stop = 2, pause = 4, interrupts = 8, leave = 16, re
                    serving = 128; ///< being handled
 } // namespace request
 
-/// Where a VM's trap goes, as it was found last; good until `Destination::now` has moved on.
+/// Where a VM's trap or a call goes, as it was found last; good until `Destination::now` has moved on.
 struct Destination {
     uint64_t found; ///< `now` when it was; zero: not found
     Vcpu* server;
+    uint64_t badge;
     ObjectRef endpoint;
-    uint32_t badge;
-    /// Counts the changes that can lead a request elsewhere: servers, routes and device pages that come or go.
+    /// Counts the changes that can lead a request elsewhere: servers, routes, device pages and capabilities that come or go.
     static inline std::atomic<uint64_t> now{1};
     static void forget_all() { now.fetch_add(1, std::memory_order_release); }
     /// now.load(relaxed), in one instruction less.
@@ -82,6 +82,7 @@ struct Vcpu {
             bool queued;       ///< in a ready queue. A server is only while it runs on its own priority and budget
             bool took_signals; ///< the last delivery was of signals: calls go first now
             bool signals_due;  ///< its notification has pending signals
+            bool unconfined;   ///< a native partition's that may use any register that does not trap: no short way leads to it
         };
         uint64_t standing; ///< all of these, for the shortest way: a server that just waits, or just serves
     };
@@ -96,15 +97,16 @@ struct Vcpu {
 
     Partition* partition;
     uint16_t object_index;
-    uint8_t next_core; ///< where request::leave takes it
+    uint8_t next_core;  ///< where request::leave takes it
+    uint32_t hypercall; ///< ESR_EL2 of its hypercall 0; of a VM, which has none: farther from any than their number
 
     uint64_t tag; ///< of its requests: its index, the rest is zero
     // The open trapped access or call
     uint64_t esr;   ///< syndrome of the trap that left last
     uint64_t far;   ///< of an abort: the guest's virtual address
     uint64_t ipa;   ///< of an abort
-    uint64_t hpfar; ///< of the last access to a device page, which goes to...
-    Destination device;
+    uint64_t named; ///< what its last request named: HPFAR_EL2 of an access to a device page, the handle of a call; this goes to...
+    Destination target;
     Destination firmware;       ///< HVC
     Destination debug;          ///< registers with op0 = 2
     Destination registers[16];  ///< by CRn; op0 is 3

@@ -98,6 +98,26 @@ TEST_CASE("who has an open call stays where it is", "[sched][move]") {
     CHECK(m.guest.core == 0);
 }
 
+TEST_CASE("the registers of a guest that is paused or has faulted can be read", "[switching][hypercall]") {
+    Moving m;
+    m.start(m.guest);
+    REQUIRE(m.go() == &m.guest);
+    hw::in_hardware().lazy.sp_el0 = 0x5e10;
+    if (GENERATE(false, true)) {
+        m.load(0x5000); // nothing is there
+        REQUIRE(m.guest.state == VcpuState::faulted);
+        m.start(m.boss);
+        REQUIRE(m.go() == &m.boss);
+    } else {
+        m.start(m.boss);
+        REQUIRE(m.go() == &m.boss);
+        m.control(m.boss_to_guest, abi::VcpuOperation::pause);
+    }
+    m.hvc(Hypercall::vcpu_read, {m.boss_to_guest, static_cast<uint64_t>(abi::VcpuGroup::pc)});
+    CHECK(m.status() == Status::ok);
+    CHECK(m.x(3) == 0x5e10);
+}
+
 TEST_CASE("who is off is in no core's hardware", "[switching]") {
     constexpr uint64_t nothing_there = 0x5000;
     Moving m;
@@ -107,8 +127,10 @@ TEST_CASE("who is off is in no core's hardware", "[switching]") {
     m.start(far);
     REQUIRE(m.go() == &far);
     m.sync(ec::fp << 26 | il);
-    if (GENERATE(false, true)) { m.load(nothing_there); } // a fault leaves its registers where they are
-    REQUIRE((m.core().resident == &far && m.core().fp_owner == &far));
+    const bool faults = GENERATE(false, true); // then they can be read already
+    if (faults) { m.load(nothing_there); }
+    Vcpu* const there = faults ? nullptr : &far;
+    REQUIRE((m.core().resident == there && m.core().fp_owner == there));
     m.on(0);
     m.start(m.boss);
     REQUIRE(m.go() == &m.boss);

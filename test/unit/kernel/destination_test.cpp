@@ -67,6 +67,43 @@ TEST_CASE("a way that was taken before leads elsewhere as soon as something on i
     }
 }
 
+TEST_CASE("a call that was made before is refused as soon as its capability or its endpoint is gone", "[routing][ipc]") {
+    Ways m;
+    Partition& program = m.native("program");
+    Vcpu& client = m.vcpu(program);
+    const uint64_t handle = m.grant(program, m.door, 7), other = m.grant(program, m.elsewhere, 8);
+    const uint64_t self = m.grant(program, objects.ref(program.object_index));
+    m.start(client);
+    REQUIRE(m.go() == &client);
+    const auto reaches = [&](uint64_t which, Vcpu& server, uint64_t badge) {
+        REQUIRE(m.call(which) == &server);
+        CHECK(m.badge() == badge);
+        REQUIRE(m.reply() == &client);
+    };
+    for (unsigned n = 0; n < 3; ++n) { reaches(handle, m.server, 7); }
+    SECTION("dropped") {
+        m.hvc(Hypercall::drop, {handle});
+        CHECK((m.call(handle), m.status()) == Status::bad_handle);
+        m.hvc(Hypercall::delegate, {self, handle, other, abi::right::call});
+        reaches(handle, m.second, 8);
+    }
+    SECTION("destroyed") {
+        objects.retire(objects.at(m.door.index()));
+        recheck(m.core());
+        CHECK((m.call(handle), m.status()) == Status::bad_handle);
+    }
+    SECTION("its server is stopped") {
+        m.control(m.server, request::stop);
+        CHECK((m.call(handle), m.status()) == Status::server_fault);
+    }
+    SECTION("another one") {
+        reaches(other, m.second, 8);
+        reaches(handle, m.server, 7);
+        CHECK((m.call(0), m.status()) == Status::bad_handle);
+        CHECK((m.call(other + 1), m.status()) == Status::bad_type);
+    }
+}
+
 TEST_CASE("every hypercall that can lead a trap elsewhere makes all vCPUs look again", "[routing][hypercall]") {
     Ways m(2);
     Partition& boss = m.native("boss");

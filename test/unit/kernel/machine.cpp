@@ -78,6 +78,12 @@ Partition& Machine::partition(abi::PartitionKind kind, const char* name) {
     return *slot.partition;
 }
 
+Partition& Machine::native(const char* name, bool confined) {
+    Partition& made = partition(abi::PartitionKind::native, name);
+    made.confined = confined;
+    return made;
+}
+
 Vcpu& Machine::vcpu(Partition& of, unsigned core, unsigned priority) {
     unsigned index = 0;
     while (of.vcpus[index]) { ++index; }
@@ -141,14 +147,21 @@ void Machine::serve(Vcpu& vcpu, uint64_t deadline) {
     on(back);
 }
 
+/// Not a mark: an exception was injected.
+static bool is_pc(uint64_t elr) { return elr >= start_address && elr < 0x1'0000; }
+
 void Machine::mark(Vcpu& vcpu) {
     const uint64_t mark = ++last_mark_;
-    if (!vcpu.native) {
-        hw::in_hardware().eager.tpidr_el1 = hw::in_hardware().lazy.ttbr0_el1 = mark;
-        marks_[&vcpu] = {mark, mark, mark};
+    auto& hardware = hw::in_hardware();
+    if (!vcpu.native || vcpu.unconfined) {
+        if (!is_pc(hardware.eager.elr_el1)) { hardware.eager.elr_el1 = mark; }
+        hardware.lazy.tpidr_el1 = mark;
     }
+    Marks& left = marks_[&vcpu];
+    if (!vcpu.native) { hardware.lazy.ttbr0_el1 = left.lazy = mark, left.eager = hardware.eager.elr_el1; }
+    if (vcpu.unconfined) { hardware.eager.vbar_el1 = mark << 11; }
     whose_mark_[mark] = &vcpu;
-    cpu().x[19] = marks_[&vcpu].x19 = mark;
+    cpu().x[19] = left.x19 = mark;
 }
 
 void Machine::entered(Vcpu* next) {
@@ -162,18 +175,40 @@ void Machine::entered(Vcpu* next) {
     CHECK(hardware.sp_el1 == next->context.sp);
     const bool behind_reply_recv = next->native && left.x19 == 0; // then what it had there earlier may still be there
     CHECK((cpu().x[19] == left.x19 || (behind_reply_recv && whose_mark_[cpu().x[19]] == next)));
-    CHECK(hardware.eager.tpidr_el1 == left.eager);
     if (next->native) {
         CHECK(hardware.eager.sctlr_el1 == native_sctlr);
+        const uint64_t vbar = hardware.eager.vbar_el1;
+        CHECK((vbar == native_vbar || (next->unconfined && whose_mark_[vbar >> 11] == next)));
     } else {
         CHECK(core().resident == next);
+        CHECK((hardware.eager.elr_el1 == left.eager || is_pc(hardware.eager.elr_el1)));
+        CHECK(hardware.lazy.tpidr_el1 == left.lazy);
         CHECK(hardware.lazy.ttbr0_el1 == left.lazy);
+        CHECK(hardware.eager.sctlr_el1 == left.sctlr);
+        CHECK(hardware.eager.vbar_el1 == left.vbar);
+        CHECK(hardware.eager.cntv_ctl_el0 == left.cntv_ctl);
+    }
+    if (next->unconfined) { // it can look at them: nobody else's are there
+        CHECK(core().resident == nullptr);
+        CHECK((hardware.eager.elr_el1 == 0 || whose_mark_[hardware.eager.elr_el1] == next));
+        CHECK((hardware.lazy.tpidr_el1 == 0 || whose_mark_[hardware.lazy.tpidr_el1] == next));
     }
     mark(*next);
 }
 
+void Machine::exception() {
+    auto& eager = hw::in_hardware().eager;
+    eager.elr_el1 = eager.spsr_el1 = eager.esr_el1 = eager.far_el1 = ++last_mark_;
+    whose_mark_[last_mark_] = running();
+    marks_[running()].in_exception = true;
+}
+
 void Machine::save_registers() {
-    if (running()) { std::memcpy(running()->context.x, cpu().x, sizeof(cpu().x)); }
+    if (!running()) { return; }
+    std::memcpy(running()->context.x, cpu().x, sizeof(cpu().x));
+    const EagerState& eager = hw::in_hardware().eager;
+    Marks& left = marks_[running()];
+    left.sctlr = eager.sctlr_el1, left.vbar = eager.vbar_el1, left.cntv_ctl = eager.cntv_ctl_el0;
 }
 
 template <class Handler> Vcpu* Machine::into_kernel(Handler handler) {
@@ -256,17 +291,17 @@ Vcpu* Machine::hvc(Hypercall number, std::initializer_list<uint64_t> x) {
 Vcpu* Machine::hypercall(uint64_t number) {
     Vcpu& vcpu = *running();
     auto& x = vcpu.context.x;
+    if (number == static_cast<uint64_t>(Hypercall::call)) {
+        const uint64_t w[] = {x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7]};
+        for (unsigned n = 2; n < 9; ++n) { x[n] = 0; } // they are in registers only
+        return bulkhead::call(w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7]);
+    }
     auto target = fake::pass_gate(*vcpu.partition, x[0], number);
     if (!target.ok()) {
         x[0] = static_cast<uint64_t>(target.status());
         return &vcpu;
     }
-    if (number != static_cast<uint64_t>(Hypercall::call)) { return handle_hypercall(&core(), &vcpu, number, target.value()); }
-    vcpu.endpoint = target.value().capability->object;
-    vcpu.badge = target.value().capability->badge;
-    const uint64_t w[] = {x[1], x[2], x[3], x[4], x[5], x[6], x[7]};
-    for (unsigned n = 2; n < 9; ++n) { x[n] = 0; } // they are in registers only
-    return bulkhead::call(target.value().slot, w[0], w[1], w[2], w[3], w[4], w[5], w[6]);
+    return handle_hypercall(&core(), &vcpu, number, target.value());
 }
 
 Vcpu* Machine::reply(uint64_t tag, std::initializer_list<uint64_t> words, uint64_t deadline) {

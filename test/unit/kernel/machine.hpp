@@ -62,7 +62,8 @@ public:
     // What the boot table makes
     Partition& partition(abi::PartitionKind kind, const char* name);
     Partition& vm(const char* name) { return partition(abi::PartitionKind::vm, name); }
-    Partition& native(const char* name) { return partition(abi::PartitionKind::native, name); }
+    Partition& native(const char* name, bool confined = true);
+    Partition& unconfined(const char* name) { return native(name, false); }
     Vcpu& vcpu(Partition& of, unsigned core = 0, unsigned priority = 10);
     ObjectRef endpoint(std::initializer_list<Vcpu*> servers, uint64_t max_us = 0);
     ObjectRef notification(Vcpu& target);
@@ -107,6 +108,7 @@ public:
     Vcpu* serror(uint64_t esr);
     Vcpu* load(uint64_t ipa, unsigned rt = 0, unsigned size = 4) { return sync(access_esr(size, false, rt), ipa, ipa); }
     Vcpu* store(uint64_t ipa, unsigned rt = 0, unsigned size = 4) { return sync(access_esr(size, true, rt), ipa, ipa); }
+    void exception(); ///< of a native partition's at EL1; its next step fetches from VBAR_EL1, an interrupt may come before it
     Vcpu* wfi() { return sync(ec::wfx << 26 | il); }
     Status status() { return static_cast<Status>(x(0)); } ///< that a hypercall has returned
 
@@ -118,6 +120,7 @@ public:
 
     /// It starts afresh: nothing of what it left in its registers is to be there.
     void forget(Vcpu& vcpu) { marks_[&vcpu] = {}; }
+    bool in_exception() { return marks_[running()].in_exception; }
 
     /// Every rule that holds whenever a core is not in EL2.
     void check();
@@ -136,6 +139,8 @@ private:
     uint16_t supervisor_ = 0;
     struct Marks {
         uint64_t eager = 0, lazy = 0, x19 = 0;
+        uint64_t sctlr = native_sctlr, vbar = 0, cntv_ctl = 0; ///< a VM's
+        bool in_exception = false;
     };
     std::map<Vcpu*, Marks> marks_;         ///< what it left in its registers
     std::map<uint64_t, Vcpu*> whose_mark_; ///< in x19

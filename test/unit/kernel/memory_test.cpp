@@ -54,6 +54,14 @@ TEST_CASE("map refuses bad access, rights, types and addresses", "[memory][hyper
     CHECK(map(w, 30, 2 * at, r) == Status::ok);
 }
 
+TEST_CASE("nothing executable is mapped into a confined partition", "[memory][hypercall]") {
+    World w;
+    w.other->confined = true;
+    CHECK(map(w, handle::ram, at, rx) == Status::bad_state);
+    CHECK(w.memory_at(handle::ram).state == Memory::State::free);
+    CHECK(map(w, handle::ram, at, rw) == Status::ok);
+}
+
 TEST_CASE("a mapping that meets another is undone and says so", "[memory][hypercall]") {
     World w;
     const bool interrupted = GENERATE(false, true);

@@ -23,8 +23,8 @@ struct World : Machine {
     static constexpr uint64_t front_ipa = 0x0900'0000, back_ipa = 0x0910'0000;
 
     explicit World(uint64_t seed) : Machine(2), random(seed) {
-        Partition& front_of = native("front");
-        Partition& back_of = native("back");
+        Partition& front_of = program("front");
+        Partition& back_of = program("back");
         for (unsigned n = 0; n < 2; ++n) {
             front[n] = &vcpu(front_of, n, 20);
             back[n] = &vcpu(back_of, n, one_in(2) ? 30 : 5);
@@ -36,10 +36,10 @@ struct World : Machine {
         for (unsigned n = 0; n < 2; ++n) {
             add_guest("guest-a", n, 10);
             add_guest("guest-b", n, 10);
-            Vcpu& client = vcpu(native("client"), n, one_in(2) ? 10 : 25);
+            Vcpu& client = vcpu(program("client"), n, one_in(2) ? 10 : 25);
             if (one_in(2)) { budget(client, 700, 3'000); }
             grant_all(client, {&client});
-            mate[n] = &vcpu(native("mate"), n, 20);
+            mate[n] = &vcpu(program("mate"), n, 20);
             to_notify[mate[n]] = grant(*mate[n]->partition, bell[mate[n]] = notification(*mate[n]));
             to_mate[mate[n]] = grant(*mate[n]->partition, bell[front[n]]);
             to_mate[front[n]] = grant(*front[n]->partition, bell[mate[n]]);
@@ -59,6 +59,7 @@ struct World : Machine {
     uint64_t below(uint64_t bound) { return random() % bound; }
     bool one_in(uint64_t n) { return below(n) == 0; }
 
+    Partition& program(const char* name) { return native(name, !one_in(3)); }
     void add_guest(const char* name, unsigned core, unsigned priority) {
         Vcpu& guest = vcpu(vm(name), core, priority);
         device(*guest.partition, front_ipa, front_door, 1);
@@ -93,6 +94,8 @@ struct World : Machine {
     }
     void native_acts() {
         Vcpu* self = running();
+        if (in_exception()) { return void(sync(ec::instruction_abort << 26 | il, native_vbar + 0x200, native_vbar)); }
+        if (one_in(300)) { return exception(); }
         if (self == mate[hw::this_core]) { return mate_acts(); }
         const bool serves = self == front[hw::this_core] || self == back[hw::this_core];
         switch (below(serves ? 7 : 9)) {

@@ -7,19 +7,23 @@
 namespace bulkhead::test {
 
 TEST_CASE("a call keeps its caller's PSTATE, and gives nothing of it to the server", "[switching]") {
-    constexpr uint64_t dit_and_carry = 1u << 24 | 1u << 29;
+    constexpr uint64_t dit = 1u << 24;
     Machine m;
-    Vcpu &server = m.vcpu(m.native("server"), 0, 20), &client = m.vcpu(m.native("client"));
+    const bool confined = GENERATE(false, true);
+    Vcpu &server = m.vcpu(m.native("server"), 0, 20), &client = m.vcpu(m.native("client", confined));
     const uint64_t door = m.grant(*client.partition, m.endpoint({&server}));
     m.serve(server);
     m.start(client);
     REQUIRE(m.go() == &client);
-    hw::write<hw::SpsrEl2>({native_pstate | dit_and_carry});
-    REQUIRE(m.call(door) == &server);
-    CHECK(hw::read<hw::SpsrEl2>().bits == native_pstate);
-    hw::write<hw::SpsrEl2>({native_pstate | 1u << 28});
-    REQUIRE(m.reply() == &client);
-    CHECK(hw::read<hw::SpsrEl2>().bits == (native_pstate | dit_and_carry));
+    for (unsigned n = 0; n < 2; ++n) { // a confined one cannot write DIT
+        const uint64_t flags = (confined ? 0 : dit) | (n ? 1u << 29 : 1u << 31);
+        hw::write<hw::SpsrEl2>({native_pstate | flags});
+        REQUIRE(m.call(door) == &server);
+        CHECK(hw::read<hw::SpsrEl2>().bits == native_pstate);
+        hw::write<hw::SpsrEl2>({native_pstate | 1u << 28});
+        REQUIRE(m.reply() == &client);
+        CHECK(hw::read<hw::SpsrEl2>().bits == (confined ? native_pstate : native_pstate | flags));
+    }
 }
 
 TEST_CASE("a VM that loses its slice takes its list registers and its timer's interrupt along", "[sched][irq]") {
