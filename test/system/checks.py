@@ -7,10 +7,12 @@ from bulkhead.events import Event
 from bulkhead.harness import Harness
 
 
-def run_checks(machine: Harness, system: str, *, icount: bool = False, least: int) -> list[Event]:
+def run_checks(
+    machine: Harness, system: str, *, cpu: str | None = None, icount: bool = False, least: int
+) -> list[Event]:
     """Boots `system`, whose partition has the same name, and holds it to what it says; at least so many checks."""
     __tracebackhide__ = True
-    machine.boot(system, icount=icount, timeout=240)
+    machine.boot(system, cpu=cpu, icount=icount, timeout=240)
     end = machine.expect(event="checks", partition=system)
     checks = machine.events("check", source=system)
     wrong = [event.line for event in checks if not _holds(event)]

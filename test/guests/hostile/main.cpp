@@ -3,6 +3,7 @@
 // that is trapped, its life ends and the next one goes on.
 #include "services/lib/environment.hpp"
 #include "services/lib/serve.hpp"
+#include "test/guests/between/protocol.hpp"
 
 using namespace service;
 
@@ -90,7 +91,7 @@ struct Hostile {
 
     Answer on(MmioRead const& m) {
         attack(0);
-        return Answer::advance(m.badge + 1);
+        return Answer::advance(between::device_word(m.address, m.badge + 1, 0));
     }
     Answer on(MmioWrite const&) {
         attack(0);

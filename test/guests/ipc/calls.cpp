@@ -48,15 +48,6 @@ void check_words(Handle endpoint) {
     drop(minted), give_slot(minted);
 }
 
-#define SYSTEM_REGISTERS                                                                                                           \
-    "sp_el0, elr_el1, spsr_el1, par_el1, tpidr_el0, tpidrro_el0, tpidr_el1, cntkctl_el1, cntv_cval_el0, cntv_ctl_el0"
-
-/// A caller who leaves marks in what any native partition can write. (3: a timer that runs, and is masked.)
-void call_with_marks(uint64_t argument) {
-    asm volatile(".irp r, " SYSTEM_REGISTERS "\n msr \\r, %0\n .endr" : : "r"(0x303ull) : "memory");
-    call_once(argument);
-}
-
 /// A server that looks at its registers when a message comes, after it has filled them with marks.
 void look_at_registers(uint64_t) {
     uint64_t found = 0;
@@ -67,7 +58,6 @@ void look_at_registers(uint64_t) {
         asm volatile(".irp n, 9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,30\n movz x\\n, #0xbad\n .endr\n"
                      "hvc #2\n"
                      ".irp n, 10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30\n orr x9, x9, x\\n\n .endr\n"
-                     ".irp r, " SYSTEM_REGISTERS "\n mrs x10, \\r\n orr x9, x9, x10\n .endr\n"
                      "mov x2, x9\n"
                      : "+r"(x0), "+r"(x1), "+r"(x2)
                      :
@@ -84,7 +74,7 @@ void check_registers() {
     check("registers.server", Status::ok, crew.run(server, 0, 30, look_at_registers));
     sleep_us(500);
     for (unsigned i = 0; i < 3; ++i) {
-        crew.run(client, 0, 20, call_with_marks, once(slot_plain, 1, Script::plain));
+        crew.run(client, 0, 20, call_once, once(slot_plain, 1, Script::plain));
         sleep_us(500);
     }
     check("registers.messages", 3, facts().count[21]);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Owns the victim guest: it fills every register that it may own with a pattern, gives others time to spoil or spy (an access to
-// their device, a while of spinning), and compares.
+// their device, a while of spinning), and compares. The device's first word is its seed, that at 8 its VBAR_EL1 (or 0).
 
 #include "cpu.h"
 #include "guest.h"
@@ -124,12 +124,13 @@ void compare(const char* after) {
     }
 }
 
-/// What the registers keep of the pattern is what is compared.
-void learn(uint64_t seed) {
+/// What the registers keep of the pattern is what is compared. VBAR_EL1 is `vectors`, if there are any to try: with interrupts masked
+/// no exception uses it.
+void learn(uint64_t seed, uint64_t vectors) {
     for (unsigned n = 0; n < count; ++n) {
         there[n] = is_there(n);
         if (!there[n]) continue;
-        write(n, pattern_of(n, seed));
+        write(n, n == vbar_el1 && vectors ? vectors : pattern_of(n, seed));
         isb();
         pattern[n] = read(n);
     }
@@ -151,6 +152,17 @@ void set_debug_traps() {
     print("debug registers {x}", got);
 }
 
+/// A write with the MMU off and data big-endian, which is nobody's business but the guest's.
+void write_oddly() {
+    constexpr uint64_t ee = 1 << 25, i = 1 << 12, c = 1 << 2, m = 1 << 0;
+    uint64_t own;
+    asm volatile("mrs %0, sctlr_el1" : "=r"(own));
+    asm volatile("msr sctlr_el1, %0\n isb\n str wzr, [%1]\n msr sctlr_el1, %2\n isb"
+                 :
+                 : "r"((own & ~(i | c | m)) | ee), "r"(device), "r"(own)
+                 : "memory");
+}
+
 } // namespace
 
 extern "C" void guest_main() {
@@ -159,7 +171,7 @@ extern "C" void guest_main() {
     uint64_t seed = mmio_read<uint32_t>(device);
     uint64_t fp_seed = seed * 0x0123'4567'89ab'0001 + seed;
     set_debug_traps();
-    learn(seed);
+    learn(seed, mmio_read<uint64_t>(device + 8));
     print("ready");
     for (uint64_t round = 1;; ++round) {
         bool spin = round % 16 == 0;
@@ -168,6 +180,8 @@ extern "C" void guest_main() {
         if (spin) {
             uint64_t end = CntvctEl0::read() + CntfrqEl0::read() / 500;
             while (CntvctEl0::read() < end) asm volatile("");
+        } else if (round % 16 == 8) {
+            write_oddly();
         } else if (round % 2) {
             mmio_read<uint32_t>(device);
         } else {
