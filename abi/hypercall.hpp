@@ -40,7 +40,8 @@ enum class Hypercall : uint16_t {
     derive = 6,
     /// x0 memory (right: derive): destroys all memory derived from it, unmaps it; TLBs included.
     revoke = 7,
-    /// x0 partition (right: map), x1 memory (right: map), x2 IPA, x3 access (abi::Access bits).
+    /// x0 partition (right: map), x1 memory (right: map), x2 IPA, x3 access (abi::Access bits); execute never into a confined
+    /// partition (image.hpp), whose code is known: bad_state.
     map = 8,
     /// x0 memory (right: map): unmapped wherever it is mapped.
     unmap = 9,
