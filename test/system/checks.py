@@ -8,13 +8,20 @@ from bulkhead.harness import Harness
 
 
 def run_checks(
-    machine: Harness, system: str, *, cpu: str | None = None, icount: bool = False, least: int
+    machine: Harness,
+    system: str,
+    *,
+    partition: str | None = None,
+    cpu: str | None = None,
+    icount: bool = False,
+    least: int,
 ) -> list[Event]:
-    """Boots `system`, whose partition has the same name, and holds it to what it says; at least so many checks."""
+    """Boots `system`, and holds `partition`, by default that of its name, to what it says; at least so many checks."""
     __tracebackhide__ = True
     machine.boot(system, cpu=cpu, icount=icount, timeout=240)
-    end = machine.expect(event="checks", partition=system)
-    checks = machine.events("check", source=system)
+    partition = partition or system
+    end = machine.expect(event="checks", partition=partition)
+    checks = machine.events("check", source=partition)
     wrong = [event.line for event in checks if not _holds(event)]
     assert not wrong, f"{len(wrong)} of {len(checks)} checks:\n" + "\n".join(wrong)
     assert end.keys == {"passed": str(len(checks)), "failed": "0"}

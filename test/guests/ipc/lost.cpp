@@ -144,12 +144,13 @@ void check_watchdog() {
 } // namespace
 
 void check_lost() {
-    check_fault();
-    check_fault_signal();
     check_stop();
     check_pause();
     check_lost_caller();
     check_destroyed();
+    if (crew.is_of_system()) { return; } // its faults are for the system's supervisor
+    check_fault();
+    check_fault_signal();
     check_watchdog();
 }
 

@@ -40,6 +40,7 @@ extern Crew crew, other_crew;
 Handle make_endpoint(Crew& servers, unsigned server, Handle slot, uint64_t max_us = 0);
 
 void check_calls();
+void check_changes();
 void check_lost();
 void check_signals();
 void check_time();

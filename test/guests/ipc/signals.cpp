@@ -6,7 +6,7 @@ namespace test {
 namespace {
 
 using abi::Kind;
-constexpr unsigned server = 0, client = 1, far = 7;
+constexpr unsigned server = 0, client = 1, third = 3, far = 7;
 constexpr Handle slot = 10, slot_signal = 40;
 
 /// Signals itself with every message: signals are always pending. Notes 30 for signals, 31 for a call.
@@ -55,9 +55,11 @@ void collect(uint64_t base) {
     }
 }
 
-void check_masks(Handle notification) {
+void check_masks() {
     clear_facts();
-    crew.run(server, 0, 30, collect, 0);
+    crew.prepare(third, 0, 30);
+    Handle const notification = crew.notification(third);
+    crew.run(third, 0, 30, collect, 0);
     sleep_us(500);
     Handle const masked = take_slot();
     check("mask.mint", Status::ok, delegate(own().self, masked, notification, right::signal, 0xf0));
@@ -68,15 +70,16 @@ void check_masks(Handle notification) {
     check("mask.got", 0x30, facts().count[0]);
     check("mask.once", 1, facts().count[1]);
     check("mask.kind", static_cast<uint64_t>(Kind::signals), facts().count[2]);
-    vcpu_control(crew.vcpu(server), abi::VcpuOperation::pause);
+    vcpu_control(crew.vcpu(third), abi::VcpuOperation::pause);
     for (unsigned bit = 0; bit < 64; bit += 9) { signal(notification, 1ull << bit); }
     sleep_us(500);
     check("merge.paused", 1, facts().count[1]);
-    vcpu_control(crew.vcpu(server), abi::VcpuOperation::resume);
+    vcpu_control(crew.vcpu(third), abi::VcpuOperation::resume);
     sleep_us(500);
     check("merge.one_delivery", 2, facts().count[1]);
     check("merge.all", 0x8040'2010'0804'0201 | 0x30, facts().count[0]);
     drop(masked), give_slot(masked);
+    check("mask.destroy", Status::ok, destroy(notification));
 }
 
 /// Whoever is signalled signals back, with the number of rounds so far.
@@ -209,10 +212,9 @@ void check_busy_deadline() {
 } // namespace
 
 void check_signals() {
-    Handle const notification = take_slot();
-    check("signals.notification", Status::ok, create_notification(nothing_donated, notification, crew.vcpu(server)));
+    Handle const notification = crew.notification(server);
     crew.give(slot_signal, notification, right::signal);
-    check_masks(notification);
+    check_masks();
     check_rounds("cores", 1, ping, pong);
     check_rounds("cores_by_one", 1, ping_by_one, pong_by_one);
     check_rounds("core_by_one", 0, ping_by_one, pong_by_one);

@@ -123,6 +123,7 @@ void Crew::make(unsigned signal) {
     while (number_ < most_crews && the.crew[number_]) { ++number_; }
     need("stacks", number_ < most_crews ? Status::ok : Status::no_memory);
     the.crew[number_] = true;
+    if (join()) { return; }
     partition_ = take_slot();
     home_ = take_pages(16 * page);
     need("crew", create_partition(home_, partition_, abi::PartitionKind::native, slots_in_crew, own().notification, signal));
@@ -140,6 +141,24 @@ void Crew::make(unsigned signal) {
     need("shared", derive(own().shared, 0, region.size, segment_[3], right::all));
     need("shared.map", map(partition_, segment_[3], address(region.address), access::read | access::write));
     need("give", give(slot_main_notification, own().notification, right::signal));
+}
+
+bool Crew::join() {
+    auto const& e = Environment::get();
+    partition_ = e.handle_or_none(Name("partition.crew-%u", number_));
+    if (partition_ == 0) { return false; }
+    vcpu_[0] = e.handle(Name("vcpu.crew-%u.0", number_));
+    bool const waits = wait_for([this] { return state(0) != abi::VcpuState::ready; });
+    need("crew", waits ? Status::ok : Status::timeout);
+    need("give", give(slot_main_notification, own().notification, right::signal));
+    return true;
+}
+
+Handle Crew::notification(unsigned index) const {
+    if (is_of_system() && index == 0) { return Environment::get().handle(Name("notification.crew-%u", number_)); }
+    Handle const made = take_slot();
+    need("notification", create_notification(nothing_donated, made, vcpu_[index]));
+    return made;
 }
 
 Status Crew::prepare(unsigned index, unsigned core, unsigned priority) {
@@ -170,17 +189,26 @@ Status Crew::give(Handle slot, Handle what, uint16_t rights, uint64_t badge) {
 }
 
 Status Crew::unmake() {
-    Status const status = destroy(partition_);
+    Status const status = is_of_system() ? Status::ok : destroy(partition_);
     for (auto& segment : segment_) {
         if (segment != 0) { destroy(segment), drop(segment), give_slot(segment); }
         segment = 0;
     }
     for (unsigned i = 0; i < crew_size; ++i) {
-        if (vcpu_[i] != 0) { destroy(page_[i]), drop(page_[i]), drop(vcpu_[i]), give_slot(vcpu_[i]), give_slot(page_[i]); }
-        vcpu_[i] = page_[i] = 0;
+        if (page_[i] != 0) { remove(i); }
     }
-    destroy(home_), drop(home_), drop(partition_), give_slot(home_), give_slot(partition_);
+    if (vcpu_[0] != 0) { vcpu_control(vcpu_[0], abi::VcpuOperation::stop); }
+    vcpu_[0] = 0;
+    if (!is_of_system()) { destroy(home_), drop(home_), drop(partition_), give_slot(home_), give_slot(partition_); }
+    home_ = 0;
     the.crew[number_] = false;
+    return status;
+}
+
+Status Crew::remove(unsigned index) {
+    Status const status = destroy(vcpu_[index]);
+    destroy(page_[index]), drop(page_[index]), drop(vcpu_[index]), give_slot(vcpu_[index]), give_slot(page_[index]);
+    vcpu_[index] = page_[index] = 0;
     return status;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// A crew: a native partition made at run time whose vCPUs run functions of this same program, in a copy of it. They share one
-// page of facts with the partition that made them; what they break is theirs alone.
+// A crew: a native partition whose vCPUs run functions of this same program, in a copy of it. They share one page of facts with the
+// partition that made them; what they break is theirs alone. It is made at run time, and so not confined; or it is one of the
+// system's, `crew-0` or `crew-1`, that runs this program and waits.
 #pragma once
 #include "test/guests/native/check.hpp"
 
@@ -61,20 +62,27 @@ using Body = void (*)(uint64_t argument);
 
 class Crew {
 public:
-    /// Its faults are bit `signal` of the own notification.
+    /// Its faults are bit `signal` of the own notification; one of the system's must have none.
     void make(unsigned signal = 0);
+    bool is_of_system() const { return home_ == 0; }
     /// vCPU `index` (made if there is none) runs `body`.
     Status run(unsigned index, unsigned core, unsigned priority, Body body, uint64_t argument = 0);
     Status start(unsigned index, Body body, uint64_t argument = 0);
     Status prepare(unsigned index, unsigned core, unsigned priority);
     Status give(Handle slot, Handle what, uint16_t rights, uint64_t badge = 0);
     Status unmake();
+    /// vCPU `index`, made here, is no more.
+    Status remove(unsigned index);
+    /// One for its vCPU `index`, in a slot of one's own.
+    Handle notification(unsigned index) const;
     Handle vcpu(unsigned index) const { return vcpu_[index]; }
     Handle partition() const { return partition_; }
     abi::VcpuState state(unsigned index) const;
     abi::FaultReason reason(unsigned index) const;
 
 private:
+    bool join(); ///< one of the system's, if there is one
+
     Handle partition_ = 0, home_ = 0;
     Handle vcpu_[crew_size] = {}, page_[crew_size] = {};
     Handle segment_[4] = {};
