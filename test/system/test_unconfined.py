@@ -30,7 +30,7 @@ def expect_rounds(machine: Harness) -> None:
     for vm in VMS:
         machine.expect("rounds", vm)
         assert "CORRUPT" not in machine.streams[vm].text
-        last = re.findall(r"rounds (\d+)", machine.streams[vm].text)[-1]
+        last = re.findall(r"rounds (\d+) corruptions", machine.streams[vm].text)[-1]
         machine.expect(f"rounds {int(last) + 1024} corruptions 0", vm)
 
 
