@@ -13,10 +13,6 @@ namespace bulkhead {
 
 extern "C" {
 CoreArea core_areas[abi::max_cores] __attribute__((section(".stacks")));
-struct Feature {
-    uint32_t *at, *to;
-};
-extern const Feature features[], features_end[]; ///< each hw::ras()
 extern char image_start[], init_end[], text_end[], rodata_end[], data_end[], core_end[];
 void secondary_start();
 [[noreturn]] void boot_main(uint64_t device_tree);
@@ -48,14 +44,6 @@ void map_core(const abi::BootHeader& header) {
     el2_map::add({header.gicd_base}, gicd_size, device);
     el2_map::add({header.gicr_base}, header.gicr_stride * header.cores, device);
     el2_map::add({header.uart_base}, page_size, device);
-}
-
-/// Where the CPUs have RAS: the NOP of every hw::ras() becomes a branch. They are all alike.
-void settle_features() {
-    constexpr uint32_t b = 0x1400'0000, words = 0x3ff'ffff;
-    for (const Feature* one = features; hw::has_ras() && one < features_end; ++one) {
-        *one->at = b | (static_cast<uint32_t>(one->to - one->at) & words);
-    }
 }
 
 /// The registers that are the same for every partition of this core (docs/registers.md).
@@ -100,7 +88,6 @@ void boot_main(uint64_t device_tree) {
     for (unsigned i = 0; i < abi::max_cores; ++i) { cores[i] = new (&core_areas[i].core) Core{.index = i}; }
     boot_table::check(header);
     if (!hw::has_gic()) { refuse("\"no GICv3\"", "gicd", header.gicd_base, "\"start QEMU with -M ...,gic-version=3\""); }
-    settle_features();
     core_count = header.cores;
     core_pool.init({header.pool_base}, header.pool_size / page_size);
     map_core(header);

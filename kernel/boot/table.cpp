@@ -94,7 +94,7 @@ void make(Core&, const abi::BootVcpu& record) {
     vcpu.controls.vmpidr = record.mpidr | 1ull << 31;
     vcpu.own_pmu = record.head.flags & 2 && hw::has_pmu();
     if (record.head.flags & 4 && hw::has_pauth()) { vcpu.controls.hcr |= HcrEl2::pauth.mask; }
-    vcpu.leaves_slowly |= record.head.flags & 6;
+    vcpu.leaves_slowly = vcpu.own_pmu;
 }
 
 void make(Core&, const abi::BootEndpoint& record) {

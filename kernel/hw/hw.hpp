@@ -94,13 +94,6 @@ void write_lr(unsigned n, uint64_t value);
 void clear_list_registers(unsigned count);
 
 inline bool has_ras() { return (read<IdAa64Pfr0>().bits >> 28 & 15) != 0; }
-/// has_ras() in one instruction, of which the boot makes a branch where it is so.
-[[gnu::always_inline]] inline bool ras() {
-    asm goto("1: nop\n .pushsection .features, \"a\"\n .quad 1b, %l0\n .popsection" : : : : yes);
-    return false;
-yes:
-    return true;
-}
 inline bool has_gic() { return (read<IdAa64Pfr0>().bits >> 24 & 15) != 0; } ///< its CPU interface as system registers: GICv3, v4
 inline bool has_sme() { return (read<IdAa64Pfr1>().bits >> 24 & 15) != 0; }
 inline bool has_pauth() { return (read<IdAa64Isar1>().bits & 0xff0) | (read<IdAa64Isar2>().bits & 0xf000); }

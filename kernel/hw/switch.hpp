@@ -74,14 +74,8 @@ template <class Vcpu> [[gnu::always_inline]] inline void resume_el1(const Vcpu& 
                  : "x9", "x10", "memory");
 }
 /// Between two VMs: the registers that stayed behind.
-inline void save_lazy(LazyState& state) {
-    asm volatile(LAZY(SAVE) : : "r"(&state), "i"(0) : "x9", "x10", "memory");
-    if (ras()) [[unlikely]] { state.vdisr_el2 = read<VdisrEl2>().bits; }
-}
-inline void load_lazy(const LazyState& state) {
-    asm volatile(LAZY(LOAD) : : "r"(&state), "i"(0) : "x9", "x10", "memory");
-    if (ras()) [[unlikely]] { write<VdisrEl2>({state.vdisr_el2}); }
-}
+inline void save_lazy(LazyState& state) { asm volatile(LAZY(SAVE) : : "r"(&state), "i"(0) : "x9", "x10", "memory"); }
+inline void load_lazy(const LazyState& state) { asm volatile(LAZY(LOAD) : : "r"(&state), "i"(0) : "x9", "x10", "memory"); }
 /// What a native partition runs with.
 template <class Vcpu> [[gnu::always_inline]] inline void load_native_el1(const Vcpu& vcpu) {
     static_assert(offsetof(Controls, sctlr) == 32);
@@ -92,7 +86,8 @@ inline void clear_el1() {
     asm volatile("msr sp_el0, xzr\n msr elr_el1, xzr\n msr spsr_el1, xzr\n msr par_el1, xzr\n msr tpidr_el0, xzr\n"
                  "msr tpidrro_el0, xzr\n msr tpidr_el1, xzr\n msr cntkctl_el1, xzr\n msr cntv_ctl_el0, xzr\n"
                  "msr cntv_cval_el0, xzr");
-    if (ras()) [[unlikely]] { write<VdisrEl2>({}); }
+    if (has_ras()) { write<VdisrEl2>({}); }
+    if (has_sme()) { write<Tpidr2El0>({}); }
 }
 
 template <class Vcpu> inline void load_address_space(const Vcpu& vcpu) { write<VttbrEl2>({vcpu.controls.vttbr}); }

@@ -8,7 +8,6 @@
 #include "sched/cross.hpp"
 #include "sched/scheduler.hpp"
 #include "switch.hpp"
-#include <utility>
 
 namespace bulkhead {
 
@@ -300,24 +299,18 @@ void inject_serror(Vcpu& vcpu, uint64_t syndrome) {
     vcpu.interrupts.dirty.store(true, std::memory_order_relaxed);
 }
 
-void exchange_extra(Core& core, Vcpu& vcpu) {
-    if (hw::has_sme()) {
-        const auto old = hw::read<hw::Tpidr2El0>();
-        hw::write<hw::Tpidr2El0>({std::exchange(vcpu.extra.tpidr2_el0, old.bits)});
-    }
-    if (vcpu.controls.hcr & HcrEl2::pauth.mask) { hw::exchange_keys(vcpu.extra.keys); }
-    if (vcpu.own_pmu) {
-        settle_pmu_interrupt(core, vcpu);
-        hw::exchange_pmu(vcpu.extra.pmu);
-        hw::write<MdcrEl2>({hw::read<MdcrEl2>().bits ^ (MdcrEl2::tpm.mask | MdcrEl2::tpmcr.mask)}); // its turn to trap, or its end
-    }
+void exchange_pmu(Core& core, Vcpu& vcpu) {
+    if (!vcpu.own_pmu) { return; }
+    settle_pmu_interrupt(core, vcpu);
+    hw::exchange_pmu(vcpu.extra.pmu);
+    hw::write<MdcrEl2>({hw::read<MdcrEl2>().bits ^ (MdcrEl2::tpm.mask | MdcrEl2::tpmcr.mask)}); // its turn to trap, or its end
 }
 
 void leave_slowly(Vcpu& vcpu) {
     // Taking the vSError has cleared its bit.
     if (vcpu.controls.hcr & HcrEl2::vse.mask) { vcpu.controls.hcr &= hw::read<HcrEl2>().bits | ~HcrEl2::vse.mask; }
     Core& core = Core::self();
-    exchange_extra(core, vcpu);
+    exchange_pmu(core, vcpu);
     core.loaded = nullptr;
 }
 

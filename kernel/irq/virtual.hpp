@@ -101,8 +101,8 @@ void physical(Core& core, uint32_t intid); ///< an SPI, or one that is not ours
 
 /// A virtual SError; `syndrome` for VSESR_EL2. The vCPU does not run.
 void inject_serror(Vcpu& vcpu, uint64_t syndrome);
-/// Registers of ExtraState come into the hardware, or go back.
-void exchange_extra(Core& core, Vcpu& vcpu);
+/// The PMU of a VM that has one of its own comes into the hardware, or goes back.
+void exchange_pmu(Core& core, Vcpu& vcpu);
 /// On the way out of a guest of which leaves_slowly is true, before HCR_EL2 changes.
 void leave_slowly(Vcpu& vcpu);
 

@@ -26,13 +26,12 @@ struct LazyState {
     uint64_t ttbr0_el1, ttbr1_el1, tcr_el1, mair_el1, amair_el1, contextidr_el1, afsr0_el1, afsr1_el1, cpacr_el1, mdscr_el1,
         csselr_el1;
     uint64_t ich_vmcr, ich_ap0r0, ich_ap1r0;
-    uint64_t vdisr_el2;
 };
 
-/// Those that only some CPUs have, or only some VMs, and that are not needed on the short way. They change places with the
-/// hardware's whenever the VM is entered or left.
+/// Those that only some CPUs have, or only some VMs. They change places with the hardware's: the PMU's whenever the VM is entered or
+/// left, the others with the LazyState.
 struct ExtraState {
-    uint64_t tpidr2_el0;
+    uint64_t vdisr_el2, tpidr2_el0;
     uint64_t keys[10];        ///< of pointer authentication
     uint64_t pmu[9 + 2 * 31]; ///< in the order of exchange_pmu()
 };

@@ -23,9 +23,25 @@ static void set_fp_trap(Vcpu& vcpu, bool trap) {
     vcpu.controls.cptr = Value<CptrEl2>{vcpu.controls.cptr}.with(CptrEl2::tfp, trap).bits;
 }
 
+template <class R> static void exchange(uint64_t& kept) {
+    const Value<R> old = hw::read<R>();
+    hw::write<R>({kept});
+    kept = old.bits;
+}
+/// What CPUs with RAS, or newer ones, have beside LazyState changes places with the hardware's.
+[[gnu::noinline]] static void exchange_newer(Vcpu& vcpu) {
+    exchange<hw::VdisrEl2>(vcpu.extra.vdisr_el2);
+    if (hw::has_sme()) { exchange<hw::Tpidr2El0>(vcpu.extra.tpidr2_el0); }
+    if (vcpu.controls.hcr & HcrEl2::pauth.mask) { hw::exchange_keys(vcpu.extra.keys); }
+}
+static void take_out(Vcpu& vcpu) {
+    hw::save_lazy(vcpu.lazy);
+    if (hw::has_ras()) [[unlikely]] { exchange_newer(vcpu); }
+}
+
 /// Nobody's EL1 state is in the hardware then.
 [[gnu::noinline]] static void evict(Core& core) {
-    hw::save_lazy(core.resident->lazy);
+    take_out(*core.resident);
     switch_out(core, *core.resident);
     core.resident = core.loaded = nullptr;
 }
@@ -44,7 +60,7 @@ static void set_fp_trap(Vcpu& vcpu, bool trap) {
 
 [[gnu::noipa]] static Vcpu* load_slowly(Core& core, Vcpu& next) {
     switch_in(core, next);
-    if (next.leaves_slowly) { exchange_extra(core, next); }
+    exchange_pmu(core, next);
     core.loaded = &next;
     return switch_to(core, &next);
 }
@@ -96,12 +112,13 @@ Vcpu* switch_to(Core& core, Vcpu* next) {
         if (core.resident != next) {
             if (Vcpu* old = core.resident) {
                 if (!is_switched_out(*old)) [[unlikely]] { return evict_slowly(core, *next); }
-                hw::save_lazy(old->lazy);
+                take_out(*old);
             }
             forget_translations(core, *next);
             core.resident = next;
             ++core.switches;
             hw::load_lazy(next->lazy);
+            if (hw::has_ras()) [[unlikely]] { exchange_newer(*next); }
         }
         hw::write<hw::VmpidrEl2>({next->controls.vmpidr});
         hw::write<hw::CntvoffEl2>({next->controls.cntvoff});
@@ -167,7 +184,6 @@ void take_fp(Core& core, Vcpu& vcpu) {
         vcpu.controls.vmpidr = 1ull << 31 | index;
         vcpu.controls.cptr = cptr.bits;
         vcpu.controls.ich_hcr = IchHcrEl2::en(1).bits;
-        vcpu.leaves_slowly = hw::has_sme();
         init_interrupts(vcpu);
     }
     partition.vcpus[index] = &vcpu;

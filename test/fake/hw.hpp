@@ -113,7 +113,6 @@ struct IdAa64Mmfr1;
 struct VdisrEl2;
 struct Tpidr2El0;
 inline bool has_ras() { return (read<IdAa64Pfr0>().bits >> 28 & 15) != 0; }
-inline bool ras() { return has_ras(); }
 inline bool has_sme() { return (read<IdAa64Pfr1>().bits >> 24 & 15) != 0; }
 inline bool has_pauth() { return (read<IdAa64Isar1>().bits & 0xff0) | (read<IdAa64Isar2>().bits & 0xf000); }
 inline bool has_pmu() { return (read<IdAa64Dfr0>().bits >> 8 & 15) % 15 != 0; }

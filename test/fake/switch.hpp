@@ -52,20 +52,15 @@ inline void clear_el1() {
     auto& lazy = in_hardware().lazy;
     eager.elr_el1 = eager.spsr_el1 = eager.cntv_ctl_el0 = eager.cntv_cval_el0 = 0;
     lazy.sp_el0 = lazy.par_el1 = lazy.tpidr_el0 = lazy.tpidrro_el0 = lazy.tpidr_el1 = lazy.cntkctl_el1 = 0;
-    if (ras()) { write<VdisrEl2>({}); }
+    if (has_ras()) { write<VdisrEl2>({}); }
+    if (has_sme()) { write<Tpidr2El0>({}); }
 }
 inline void enter(const Context&) {}
 inline void enter_with_message(Context& context, const uint64_t (&message)[9]) { std::copy_n(message, 9, context.x); }
 template <class Vcpu> void load_address_space(const Vcpu& vcpu) { in_hardware().controls.vttbr = vcpu.controls.vttbr; }
 template <class Vcpu> void load_controls(const Vcpu& vcpu) { in_hardware().controls = vcpu.controls; }
-inline void save_lazy(LazyState& state) {
-    state = in_hardware().lazy;
-    if (ras()) { state.vdisr_el2 = read<VdisrEl2>().bits; }
-}
-inline void load_lazy(const LazyState& state) {
-    in_hardware().lazy = state;
-    if (ras()) { write<VdisrEl2>({state.vdisr_el2}); }
-}
+inline void save_lazy(LazyState& state) { state = in_hardware().lazy; }
+inline void load_lazy(const LazyState& state) { in_hardware().lazy = state; }
 inline void exchange_keys(uint64_t* at) { std::ranges::swap_ranges(in_hardware().extra.keys, std::span(at, 10)); }
 inline void exchange_pmu(uint64_t* at) {
     std::ranges::swap_ranges(in_hardware().extra.pmu, std::span(at, std::size(in_hardware().extra.pmu)));

@@ -148,32 +148,29 @@ TEST_CASE("when nobody's list registers are in the hardware, no maintenance inte
     CHECK_FALSE(Guest::wants_maintenance());
 }
 
-TEST_CASE("a VM's own PMU and keys are in the hardware only while it is entered", "[irq]") {
+TEST_CASE("a VM's own PMU is in the hardware only while it is entered", "[irq]") {
     World world;
     Vcpu& vcpu = *world.a.vcpus[0];
     auto& hardware = hw::in_hardware().extra;
     constexpr auto closed = MdcrEl2::tpm(1) | MdcrEl2::tpmcr(1) | MdcrEl2::tda(1);
     hw::write<MdcrEl2>(closed);
     hardware = {};
-    hardware.keys[9] = 7;
-    vcpu.extra.keys[9] = 0x1234, vcpu.extra.pmu[70] = 0x5678;
+    vcpu.extra.pmu[70] = 0x5678;
     vcpu.leaves_slowly = true;
-    SECTION("one that has neither") {
-        exchange_extra(world.core0, vcpu);
-        CHECK((hardware.keys[9] == 7 && hardware.pmu[70] == 0));
+    SECTION("one that has none") {
+        exchange_pmu(world.core0, vcpu);
+        CHECK(hardware.pmu[70] == 0);
         CHECK(hw::read<MdcrEl2>() == closed);
     }
-    SECTION("one that has both") {
+    SECTION("one that has one") {
         vcpu.own_pmu = true;
-        vcpu.controls.hcr |= HcrEl2::pauth.mask;
-        exchange_extra(world.core0, vcpu);
-        CHECK((hardware.keys[9] == 0x1234 && hardware.pmu[70] == 0x5678));
+        exchange_pmu(world.core0, vcpu);
+        CHECK(hardware.pmu[70] == 0x5678);
         CHECK(hw::read<MdcrEl2>() == MdcrEl2::tda(1));
-        hardware.keys[9] = 0x4321;
         world.core0.loaded = &vcpu;
         leave_slowly(vcpu);
-        CHECK((hardware.keys[9] == 7 && hardware.pmu[70] == 0));
-        CHECK((vcpu.extra.keys[9] == 0x4321 && vcpu.extra.pmu[70] == 0x5678));
+        CHECK(hardware.pmu[70] == 0);
+        CHECK(vcpu.extra.pmu[70] == 0x5678);
         CHECK(hw::read<MdcrEl2>() == closed);
         CHECK(world.core0.loaded == nullptr);
     }
@@ -193,15 +190,15 @@ TEST_CASE("VM B gets its PMU interrupt while VM A's is active", "[irq]") {
     CHECK(Guest::list(gic::pmu).get(IchLr::pintid) == gic::pmu);
     CHECK(a.acknowledge() == gic::pmu);
     leave_slowly(first);
-    exchange_extra(world.core0, first); // a service in between changes nothing
+    exchange_pmu(world.core0, first); // a service in between changes nothing
     CHECK(World::ppi_active(0, gic::pmu));
     World::run(second);
-    exchange_extra(world.core0, second);
+    exchange_pmu(world.core0, second);
     CHECK_FALSE(World::ppi_active(0, gic::pmu));
     physical(world.core0, gic::pmu);
     World::enter();
     CHECK(b.handle() == gic::pmu);
-    exchange_extra(world.core0, first);
+    exchange_pmu(world.core0, first);
     CHECK(World::ppi_active(0, gic::pmu));
     World::run(first);
     CHECK(Guest::state_of(gic::pmu) == IchLr::active);
@@ -216,10 +213,10 @@ TEST_CASE("a PMU interrupt that the guest clears, or that is nobody's, lets the 
     physical(world.core0, gic::pmu); // the guest has not enabled it
     hw::log.push_back({hw::Op::store, gicr + 0x1'0300, 1u << gic::pmu, 0});
     CHECK(world.read(Register::pending_set, 0, 0) == 1u << gic::pmu);
-    exchange_extra(world.core0, vcpu);
+    exchange_pmu(world.core0, vcpu);
     CHECK(World::ppi_active(0, gic::pmu));
     world.state(Register::pending_clear, 0, 0, 1u << gic::pmu);
-    exchange_extra(world.core0, vcpu);
+    exchange_pmu(world.core0, vcpu);
     CHECK_FALSE(World::ppi_active(0, gic::pmu));
     CHECK(World::deactivated() == spurious);
     world.core0.current = &world.server;

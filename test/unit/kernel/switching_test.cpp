@@ -26,6 +26,48 @@ TEST_CASE("a call keeps its caller's PSTATE, and gives nothing of it to the serv
     }
 }
 
+TEST_CASE("what only newer CPUs have stays with its VM while services run, and nobody else finds it", "[switching]") {
+    constexpr uint64_t device_ipa = 0x0900'0000, a_mark = 0xa0, b_mark = 0xb0;
+    Machine m;
+    Vcpu &a = m.vcpu(m.vm("a")), &b = m.vcpu(m.vm("b")), &service = m.vcpu(m.native("service"), 0, 20);
+    Vcpu& open = m.vcpu(m.unconfined("open"), 0, 30);
+    hw::write<hw::IdAa64Pfr0>({1ull << 28}); // RAS
+    hw::write<hw::IdAa64Pfr1>({1ull << 24}); // SME
+    const auto fill = [](uint64_t mark) {
+        hw::write<hw::VdisrEl2>({mark}), hw::write<hw::Tpidr2El0>({mark});
+        std::ranges::fill(hw::in_hardware().extra.keys, mark);
+    };
+    const auto all_are = [](uint64_t mark) {
+        const bool keys = std::ranges::all_of(hw::in_hardware().extra.keys, [&](uint64_t key) { return key == mark; });
+        return keys && hw::read<hw::VdisrEl2>().bits == mark && hw::read<hw::Tpidr2El0>().bits == mark;
+    };
+    fill(0);
+    m.device(*a.partition, device_ipa, m.endpoint({&service}), 1);
+    m.serve(service);
+    for (Vcpu* vcpu : {&a, &b}) { vcpu->controls.hcr |= HcrEl2::pauth.mask, m.start(*vcpu); }
+    REQUIRE(m.go() == &a);
+    CHECK(all_are(0));
+    fill(a_mark);
+    for (unsigned n = 0; n < 2; ++n) {
+        REQUIRE(m.load(device_ipa) == &service);
+        REQUIRE(m.answer(Action::advance) == &a);
+        CHECK(all_are(a_mark));
+    }
+    m.pass(slice);
+    REQUIRE(m.running() == &b);
+    CHECK(all_are(0));
+    fill(b_mark);
+    m.start(open);
+    REQUIRE(m.go() == &open);
+    CHECK(all_are(0));
+    hw::write<hw::VdisrEl2>({1}), hw::write<hw::Tpidr2El0>({1});
+    REQUIRE(m.reply() == &b);
+    CHECK(all_are(b_mark));
+    m.pass(slice);
+    REQUIRE(m.running() == &a);
+    CHECK(all_are(a_mark));
+}
+
 TEST_CASE("a VM that loses its slice takes its list registers and its timer's interrupt along", "[sched][irq]") {
     constexpr uint64_t ppis_active = 0x080a'0000 + 0x1'0300, ppis_inactive = 0x080a'0000 + 0x1'0380;
     constexpr unsigned sgi = 5, timer = 27;
