@@ -217,7 +217,11 @@ void prepare(BootHeader& header, uint64_t device_tree) {
     for (BootRecord& record : records(header)) {
         if (record.head.type != RecordType::memory) { continue; }
         abi::BootMemory& memory = record.memory;
-        if (!memory.base) { memory.base = device_tree ? device_tree & ~page_mask : abi::image_address; }
+        if (!memory.base) {
+            memory.base = device_tree & ~page_mask;
+            bool apart = memory.base + memory.size <= abi::image_address || memory.base >= header.pool_base + header.pool_size;
+            if (!device_tree || !apart) { refuse("\"no device tree of the machine, or one in the image\"", "x0", device_tree); }
+        }
         if (type_of(memory) == abi::MemoryType::normal) { hw::load32(PhysAddr{memory.base} + (memory.size - sizeof(uint32_t))); }
         if (donatable(memory)) { el2_map::prepare({memory.base}, memory.size); }
     }

@@ -80,11 +80,12 @@ void fill_slot(Capability& capability, ObjectRef object, uint64_t rights, uint64
 }
 
 void clear_slot(Partition& partition, Capability& capability) {
+    const Slot* named = objects.find(capability.object);
     ObjectRef none{};
     __atomic_store(&capability.object, &none, __ATOMIC_RELAXED);
     capability.cleared = true;
     partition.drop_ticket = 0; // whoever looked it up before this may still use it: drawn when it is filled again
-    Destination::forget_all();
+    if (named && named->type == ObjectType::endpoint) { Destination::forget_all(); }
 }
 
 } // namespace bulkhead

@@ -65,16 +65,16 @@ inline uint64_t note_address(Vcpu& vcpu) {
     const uint64_t found = Destination::now.load(std::memory_order_acquire);
     const DevicePage page{vcpu.partition->stage2.descriptor({vcpu.ipa})};
     if (vcpu.native || !page.is_device() || !esr.get(EsrEl2::isv)) { return memory_fault(core, vcpu, esr); }
-    vcpu.named = vcpu.ipa >> 12 << 4;
-    return find_destination(core, vcpu, vcpu.target, {page.endpoint(), page.badge()}, found);
+    vcpu.hpfar = vcpu.ipa >> 12 << 4;
+    return find_destination(core, vcpu, vcpu.device, {page.endpoint(), page.badge()}, found);
 }
 
 /// A data abort from stage 2. A device page is a level 3 descriptor.
 [[gnu::always_inline]] inline Vcpu* abort(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
     uint64_t hpfar = note_address(vcpu);
-    const bool known = hw::both_equal(hpfar, vcpu.named, vcpu.target.found, Destination::current());
+    const bool known = hw::both_equal(hpfar, vcpu.hpfar, vcpu.device.found, Destination::current());
     if (!known || !esr.get(EsrEl2::isv)) [[unlikely]] { return find_device_page(core, vcpu, esr); }
-    return request_from_vm(core, vcpu, vcpu.target, access_request(vcpu, esr.bits, vcpu.ipa));
+    return request_from_vm(core, vcpu, vcpu.device, access_request(vcpu, esr.bits, vcpu.ipa));
 }
 
 /// Executed at EL1 or EL0 by a VM: not ours to emulate.
@@ -117,11 +117,11 @@ inline uint64_t note_address(Vcpu& vcpu) {
 /// A VM's HVC #0, which leaves the PC behind itself.
 [[gnu::always_inline]] inline Vcpu* firmware_call(Core& core, Vcpu& vcpu) {
     ++vcpu.exits[exits_smccc];
-    if (vcpu.firmware.found != Destination::current()) [[unlikely]] {
+    if (vcpu.called.found != Destination::current()) [[unlikely]] {
         step_back(4);
-        return find_route(core, vcpu, vcpu.firmware, Trap::smccc);
+        return find_route(core, vcpu, vcpu.called, Trap::smccc);
     }
-    return request_from_vm(core, vcpu, vcpu.firmware, firmware_request(vcpu, ec::hvc64 << 26), 4);
+    return request_from_vm(core, vcpu, vcpu.called, firmware_request(vcpu, ec::hvc64 << 26), 4);
 }
 
 /// Instructions that partitions do not have, by exception class; the coprocessors are AArch32 EL0's.
@@ -146,7 +146,7 @@ constexpr uint64_t not_offered = 1ull << ec::sve | 1ull << ec::sme | 1ull << ec:
         return leave_kernel(core);
     case ec::smc64: // rare: the device tree names HVC
         ++vcpu.exits[exits_smccc];
-        return find_route(core, vcpu, vcpu.firmware, Trap::smccc);
+        return find_route(core, vcpu, vcpu.called, Trap::smccc);
     default: return faulted(core, vcpu, FaultReason::synchronous, esr.bits);
     }
 }

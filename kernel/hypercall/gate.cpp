@@ -10,7 +10,7 @@ using enum abi::ObjectType;
 
 // clang-format off
 const Gate hypercall_gates[] = {
-    {}, {endpoint, false, right::call}, {}, {notification, false, right::signal},
+    {}, {}, {}, {notification, false, right::signal},
     {partition, true, right::delegate}, {none, true, 0}, {memory, true, right::derive}, {memory, true, right::derive},
     {partition, true, right::map_into}, {memory, true, right::map_memory}, {partition, true, right::map_into},
     {none, true, 0}, {none, true, 0}, {endpoint, true, right::serve},

@@ -16,7 +16,7 @@ namespace {
 
 /// Nobody executes it, and its registers are in memory. restart: its core has yet to look at a request.
 Status at_rest(const Vcpu& vcpu) {
-    if (!vcpu.paused && vcpu.state != VcpuState::off && vcpu.state != VcpuState::faulted) { return Status::bad_state; }
+    if (!vcpu.is_held()) { return Status::bad_state; }
     if (vcpu.requests.load(std::memory_order_acquire) != 0) { return restart; }
     return Status::ok;
 }

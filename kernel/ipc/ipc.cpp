@@ -114,21 +114,21 @@ Vcpu* make_request(Core& core, Vcpu& caller, ObjectRef ref, uint64_t badge) {
     if (status != Status::ok) { return &caller; }
     x[1] = tag, x[2] = w0, x[3] = w1, x[4] = w2, x[5] = w3, x[6] = w4, x[7] = w5;
     const Capability& to = *endpoint.value().capability;
-    if (!caller.unconfined) { caller.named = handle, caller.target = {found, server, to.badge, to.object}; }
+    if (!caller.unconfined) { caller.handle = handle, caller.called = {found, server, to.badge, to.object}; }
     return make_request(core, caller, to.object, to.badge);
 }
 
 extern "C" Vcpu* call(abi::Handle handle, uint64_t tag, WORDS) {
     Core& core = Core::self();
     Vcpu& caller = *core.current;
-    Vcpu* server = caller.target.server;
+    Vcpu* server = caller.called.server;
     // Who waits closes no circle, and nobody waits for the caller.
-    if (!hw::both_equal(handle, caller.named, caller.target.found, Destination::current()) ||
+    if (!hw::both_equal(handle, caller.handle, caller.called.found, Destination::current()) ||
         !hw::both_equal(server->standing, Vcpu::just_waiting, caller.caller, static_cast<Vcpu*>(nullptr))) [[unlikely]] {
         return call_generally(handle, tag, w0, w1, w2, w3, w4, w5);
     }
     hw::save_place(caller.context);
-    return serve(caller, *server, caller.target.badge, call_request(caller, tag, {w0, w1, w2, w3, w4, w5}),
+    return serve(caller, *server, caller.called.badge, call_request(caller, tag, {w0, w1, w2, w3, w4, w5}),
                  [&] { enter_from_native(core, *server); });
 }
 

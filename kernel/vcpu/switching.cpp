@@ -87,7 +87,10 @@ static void take_out(Vcpu& vcpu) {
     hw::write<hw::VmpidrEl2>({next.controls.vmpidr});
     hw::write<hw::CntvoffEl2>({next.controls.cntvoff});
     refill(core, next);
-    return core.reschedule ? schedule(core) : enter_vm(core, next);
+    if (!core.reschedule) { return enter_vm(core, next); }
+    exchange_pmu(core, next); // it is not entered after all
+    core.loaded = nullptr;
+    return schedule(core);
 }
 
 Vcpu* switch_to(Core& core, Vcpu* next) {

@@ -92,6 +92,7 @@ struct Vcpu {
     static constexpr uint64_t may_be_enqueued = 0xff'ffff'ffff; ///< these, the state, and queued
     static constexpr uint64_t just_queued = static_cast<uint64_t>(VcpuState::ready) | 1ull << 32;
     static constexpr uint64_t took = 1ull << 40, has_signals = 1ull << 48;
+    bool is_held() const { return paused || state == VcpuState::off || state == VcpuState::faulted; } ///< nobody executes it
     Controls controls;
     EagerState eager;
 
@@ -105,9 +106,10 @@ struct Vcpu {
     uint64_t esr;   ///< syndrome of the trap that left last
     uint64_t far;   ///< of an abort: the guest's virtual address
     uint64_t ipa;   ///< of an abort
-    uint64_t named; ///< what its last request named: HPFAR_EL2 of an access to a device page, the handle of a call; this goes to...
-    Destination target;
-    Destination firmware;       ///< HVC
+    uint64_t hpfar; ///< of the last access to a device page, which goes to...
+    Destination device;
+    uint64_t handle;            ///< that a native partition's call named last; it goes to...
+    Destination called;         ///< ...here, as a VM's HVC does
     Destination debug;          ///< registers with op0 = 2
     Destination registers[16];  ///< by CRn; op0 is 3
     uint64_t sequence;          ///< of the open, or last, request

@@ -77,6 +77,48 @@ TEST_CASE("a guest takes its FP and EL1 registers along", "[sched][move]") {
     CHECK(hw::in_hardware().fp.v[63] == 0xf9);
 }
 
+TEST_CASE("who is resumed, or bound to an endpoint, by its own core stays there, whoever has asked it to leave", "[sched][move]") {
+    Moving m;
+    Vcpu& second = m.vcpu(m.native("second"), 1, 40);
+    Vcpu& guest = m.vcpu(m.vm("far"), 1);
+    Vcpu& server = m.vcpu(m.native("server"), 1);
+    const ObjectRef door = m.endpoint({});
+    const auto move = static_cast<uint64_t>(abi::VcpuOperation::move);
+    const uint64_t boss_to_guest = m.grant(*m.boss.partition, m.name_of(guest));
+    const uint64_t boss_to_server = m.grant(*m.boss.partition, m.name_of(server));
+    const uint64_t to_guest = m.grant(*second.partition, m.name_of(guest)), to_door = m.grant(*second.partition, door);
+    const uint64_t to_server = m.grant(*second.partition, m.name_of(server));
+    m.on(1);
+    m.start(guest);
+    REQUIRE(m.go() == &guest);
+    m.on(0);
+    m.start(m.boss);
+    REQUIRE(m.go() == &m.boss);
+    m.hvc(Hypercall::vcpu_control, {boss_to_guest, static_cast<uint64_t>(abi::VcpuOperation::pause)});
+    m.settle();
+    REQUIRE(guest.paused);
+    m.on(1);
+    m.start(second);
+    REQUIRE(m.go() == &second);
+    m.on(0);
+    m.hvc(Hypercall::vcpu_control, {boss_to_guest, move, 0});
+    m.hvc(Hypercall::vcpu_control, {boss_to_server, move, 0});
+    m.on(1); // whose interrupt is pending, while it is at EL2 already
+    m.hvc(Hypercall::vcpu_control, {to_guest, static_cast<uint64_t>(abi::VcpuOperation::resume)});
+    CHECK(m.status() == Status::ok);
+    m.hvc(Hypercall::bind, {to_door, to_server});
+    CHECK(m.status() == Status::ok);
+    m.settle();
+    CHECK((guest.core == 1 && server.core == 1));
+    m.on(1);
+    m.reply();
+    CHECK(m.running() == &guest);
+    m.on(0);
+    for (const uint64_t handle : {boss_to_guest, boss_to_server}) {
+        CHECK((m.hvc(Hypercall::vcpu_control, {handle, move, 0}), m.status()) == Status::bad_state);
+    }
+}
+
 TEST_CASE("who has an open call stays where it is", "[sched][move]") {
     Moving m;
     Vcpu& server = m.vcpu(m.native("server"), 0, 20);

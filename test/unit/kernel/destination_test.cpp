@@ -104,6 +104,38 @@ TEST_CASE("a call that was made before is refused as soon as its capability or i
     }
 }
 
+TEST_CASE("a native partition's stray access is its fault, whatever it has called", "[routing][ipc]") {
+    Ways m;
+    Partition& program = m.native("program");
+    Vcpu& client = m.vcpu(program);
+    uint64_t handle = 0;
+    while (handle < 16) { handle = m.grant(program, m.door, 7); } // 16 is HPFAR_EL2 of the page at 0x1000
+    m.start(client);
+    REQUIRE(m.go() == &client);
+    for (unsigned n = 0; n < 2; ++n) {
+        REQUIRE(m.call(handle) == &m.server);
+        REQUIRE(m.reply() == &client);
+    }
+    m.store(handle << 8 | 8, 3);
+    CHECK(m.running() == nullptr);
+    CHECK(client.state == VcpuState::faulted);
+    CHECK(client.fault.reason == FaultReason::stage2);
+}
+
+TEST_CASE("a capability to anything but an endpoint can be dropped and no way is looked up again", "[routing][hypercall]") {
+    Ways m;
+    Partition& program = m.native("program");
+    Vcpu& client = m.vcpu(program);
+    const uint64_t door = m.grant(program, m.door), other = m.grant(program, m.name_of(client));
+    m.start(client);
+    REQUIRE(m.go() == &client);
+    const uint64_t before = Destination::current();
+    m.hvc(Hypercall::drop, {other});
+    CHECK(Destination::current() == before);
+    m.hvc(Hypercall::drop, {door});
+    CHECK(Destination::current() > before);
+}
+
 TEST_CASE("every hypercall that can lead a trap elsewhere makes all vCPUs look again", "[routing][hypercall]") {
     Ways m(2);
     Partition& boss = m.native("boss");

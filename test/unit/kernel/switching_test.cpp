@@ -68,6 +68,31 @@ TEST_CASE("what only newer CPUs have stays with its VM while services run, and n
     CHECK(all_are(a_mark));
 }
 
+TEST_CASE("an exception of whoever runs in between changes nothing of a VM", "[switching]") {
+    constexpr uint64_t device_ipa = 0x0900'0000, mark = 0xe1;
+    Machine m;
+    Vcpu &guest = m.vcpu(m.vm("guest")), &service = m.vcpu(m.native("service"), 0, 20);
+    Vcpu& urgent = m.vcpu(m.native("urgent"), 0, 30);
+    m.device(*guest.partition, device_ipa, m.endpoint({&service}), 1);
+    const ObjectRef bell = m.notification(urgent);
+    m.serve(service), m.serve(urgent);
+    m.start(guest);
+    REQUIRE(m.go() == &guest);
+    for (unsigned n = 0; n < 2; ++n) { // the second one goes the short way
+        hw::in_hardware().eager.far_el1 = mark;
+        REQUIRE(m.load(device_ipa) == &service);
+        notify(m.core(), objects.at(bell.index()).notification, 1);
+        REQUIRE(m.go() == &urgent);
+        m.exception();
+        REQUIRE(m.sync(ec::instruction_abort << 26 | il, native_vbar, native_vbar) == &service);
+        REQUIRE(m.answer(Action::advance) == &guest);
+        CHECK(hw::in_hardware().eager.far_el1 == mark);
+        m.control(urgent, request::stop);
+        m.serve(urgent);
+        REQUIRE(m.go() == &guest);
+    }
+}
+
 TEST_CASE("a VM that loses its slice takes its list registers and its timer's interrupt along", "[sched][irq]") {
     constexpr uint64_t ppis_active = 0x080a'0000 + 0x1'0300, ppis_inactive = 0x080a'0000 + 0x1'0380;
     constexpr unsigned sgi = 5, timer = 27;
@@ -121,6 +146,8 @@ TEST_CASE("an interrupt that goes to a more urgent vCPU when the list registers 
     Vcpu& timer = *m.vcpus.back();
     m.serve(timer);
     m.start(urgent), m.start(calm);
+    calm.own_pmu = calm.leaves_slowly = GENERATE(false, true);
+    calm.extra.pmu[70] = 0xca11;
     REQUIRE(m.go() == &urgent);
     hw::in_hardware().lazy.ich_vmcr = 0xf8u << 24 | 2; // group 1 on, every priority
     hw::write<hw::IchVmcr>({0xf8u << 24 | 2});
@@ -129,12 +156,15 @@ TEST_CASE("an interrupt that goes to a more urgent vCPU when the list registers 
     InterruptUpdate(m.core(), vm).change(nullptr, spi, {}, VI::enabled(1) | VI::group1(1) | VI::latch(1));
     REQUIRE(m.go() == &calm);
     REQUIRE(hw::read_lr(0) != 0);
-    if (look == entered) { m.control(calm, request::pause); }
+    if (look == entered) { REQUIRE(m.wfi() == &timer); }
     if (look == left) { m.start(m.vcpu(m.vm("other"))); }
     InterruptUpdate(m.core(), vm).change(nullptr, spi, {}, Word{}.with(VI::target, urgent.index));
     if (look == left) { m.pass(slice); }
-    if (look != left) { m.control(calm, look == running ? request::interrupts : request::resume); }
+    if (look == running) { m.control(calm, request::interrupts); }
+    if (look == entered) { m.answer(Action::advance); }
     CHECK(m.running() == &urgent);
+    CHECK(hw::in_hardware().extra.pmu[70] == 0);
+    CHECK(calm.extra.pmu[70] == 0xca11);
 }
 
 TEST_CASE("FP registers are switched when they are used, and by nobody else", "[switching]") {

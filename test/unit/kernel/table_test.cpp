@@ -108,17 +108,17 @@ struct Table : Machine {
         header.crc32 = 0;
         header.crc32 = crc_of(reinterpret_cast<uint8_t*>(&header), header.size);
     }
-    void boot() {
+    void boot(uint64_t device_tree = 0) {
         boot_table::check(header);
         el2_map::add({pool_at}, 1 << 20, el2_map::Permission::data);
-        boot_table::prepare(header, 0);
+        boot_table::prepare(header, device_tree);
         boot_table::instantiate(core(), header);
     }
     /// What the core says when it does not boot.
-    std::string refusal() {
+    std::string refusal(uint64_t device_tree = 0) {
         hw::log.clear();
         try {
-            boot();
+            boot(device_tree);
         } catch (const hw::PoweredOff&) { return printed(); }
         return "booted";
     }
@@ -177,6 +177,20 @@ TEST_CASE("a good table becomes objects, mappings, capabilities, and vCPUs that 
     REQUIRE(m.reply() == &first);
     CHECK(m.pc() == ram_ipa);
     CHECK(m.load(device_ipa) == &server);
+}
+
+TEST_CASE("the machine's device tree is given away only where the image is not", "[boot]") {
+    constexpr uint64_t size = 16 * page_size;
+    const std::string no_tree = "what=\"no device tree of the machine, or one in the image\" name=x0 value=0x";
+    Table m;
+    BootRecord& record = m.first(RecordType::memory);
+    record.memory.base = 0, record.memory.size = size, record.head.flags = 0;
+    m.header.pool_base = abi::image_address + 0x40'0000, m.header.pool_size = 1 << 20;
+    m.seal();
+    const uint64_t pool_end = m.header.pool_base + m.header.pool_size;
+    const uint64_t bad =
+        GENERATE_COPY(uint64_t{0}, abi::image_address, abi::image_address - size + page_size, pool_end - page_size);
+    CHECK_THAT(m.refusal(bad), Contains(no_tree));
 }
 
 TEST_CASE("a damaged table, header or payload is not used", "[boot]") {
