@@ -41,7 +41,8 @@ constexpr unsigned exits_sysreg = 2, exits_smccc = 3, exits_wfx = 4, exits_irq =
 [[gnu::cold, gnu::noinline]] Vcpu* memory_fault(Core& core, Vcpu& vcpu, Value<EsrEl2> esr) {
     constexpr uint64_t permission = 0x0c, kind = 0x3c;
     bool fetch = esr.get(EsrEl2::ec) == ec::instruction_abort;
-    if (vcpu.native && fetch && (vcpu.far & ~page_mask) == (native_vbar & ~page_mask)) {
+    const bool at_el1h = hw::read<hw::SpsrEl2>().bits & 1; // else it has only gone there, and ELR_EL1 is a VM's
+    if (vcpu.native && at_el1h && fetch && (vcpu.far & ~page_mask) == (native_vbar & ~page_mask)) {
         vcpu.eager.elr_el1 = hw::read<hw::ElrEl1>().bits;
         return faulted(core, vcpu, FaultReason::exception, hw::read<hw::EsrEl1>().bits);
     }

@@ -42,7 +42,7 @@ SYSTEM_REGISTER(MdscrEl1, mdscr_el1) SYSTEM_REGISTER(PmcrEl0, pmcr_el0) SYSTEM_R
 SYSTEM_REGISTER(CtrEl0, ctr_el0) SYSTEM_REGISTER(DczidEl0, dczid_el0) SYSTEM_REGISTER(IdAa64Dfr0, id_aa64dfr0_el1)
 SYSTEM_REGISTER(IdAa64Isar0, id_aa64isar0_el1) SYSTEM_REGISTER(IdAa64Isar1, id_aa64isar1_el1)
 SYSTEM_REGISTER(IdAa64Isar2, s3_0_c0_c6_2) SYSTEM_REGISTER(IdAa64Pfr0, id_aa64pfr0_el1) SYSTEM_REGISTER(IdAa64Pfr1, id_aa64pfr1_el1)
-SYSTEM_REGISTER(IdAa64Mmfr0, id_aa64mmfr0_el1) SYSTEM_REGISTER(IdAa64Mmfr1, id_aa64mmfr1_el1)
+SYSTEM_REGISTER(IdAa64Mmfr0, id_aa64mmfr0_el1) SYSTEM_REGISTER(IdAa64Mmfr1, id_aa64mmfr1_el1) SYSTEM_REGISTER(SpsrEl2, spsr_el2)
 #undef SYSTEM_REGISTER
 
 inline void isb() { asm volatile("isb" ::: "memory"); }

@@ -8,21 +8,21 @@ namespace bulkhead::hw {
 
 /// What the hardware holds of every partition: PC, PSTATE, SP.
 inline void save_native(Context& context) {
-    asm volatile("mrs %0, elr_el2\n mrs %1, spsr_el2\n mrs %2, sp_el1" : "=r"(context.pc), "=r"(context.pstate), "=r"(context.sp));
+    asm volatile("mrs %0, elr_el2\n mrs %1, spsr_el2\n mrs %2, sp_el0" : "=r"(context.pc), "=r"(context.pstate), "=r"(context.sp));
 }
 inline void load_native(uint64_t pc, uint64_t pstate, uint64_t sp) {
-    asm volatile("msr elr_el2, %0\n msr spsr_el2, %1\n msr sp_el1, %2" : : "r"(pc), "r"(pstate), "r"(sp));
+    asm volatile("msr elr_el2, %0\n msr spsr_el2, %1\n msr sp_el0, %2" : : "r"(pc), "r"(pstate), "r"(sp));
 }
 /// Of a native partition between two: where it goes on, and its stack; its flags do not matter.
 inline void save_place(Context& context) {
-    asm volatile("mrs x9, elr_el2\n mrs x10, sp_el1\n stp x9, x10, [%0, %1]"
+    asm volatile("mrs x9, elr_el2\n mrs x10, sp_el0\n stp x9, x10, [%0, %1]"
                  :
                  : "r"(&context), "i"(offsetof(Context, pc))
                  : "x9", "x10", "memory");
 }
 inline void load_place(const Context& context, uint64_t pstate) {
     static_assert(offsetof(Context, sp) == offsetof(Context, pc) + 8);
-    asm volatile("ldp x9, x10, [%0, %1]\n msr elr_el2, x9\n msr sp_el1, x10\n msr spsr_el2, %2"
+    asm volatile("ldp x9, x10, [%0, %1]\n msr elr_el2, x9\n msr sp_el0, x10\n msr spsr_el2, %2"
                  :
                  : "r"(&context), "i"(offsetof(Context, pc)), "r"(pstate)
                  : "x9", "x10", "memory");
@@ -49,7 +49,7 @@ inline void load_place(const Context& context, uint64_t pstate) {
 #define EAGER(pair)                                                                                                                \
     pair(elr_el1, spsr_el1, 0) pair(esr_el1, far_el1, 16) pair(sctlr_el1, vbar_el1, 32) pair(cntv_cval_el0, cntv_ctl_el0, 48)
 #define LAZY(pair)                                                                                                                 \
-    pair(sp_el0, par_el1, 0) pair(tpidr_el0, tpidrro_el0, 16) pair(tpidr_el1, cntkctl_el1, 32) pair(ttbr0_el1, ttbr1_el1, 48)      \
+    pair(sp_el1, par_el1, 0) pair(tpidr_el0, tpidrro_el0, 16) pair(tpidr_el1, cntkctl_el1, 32) pair(ttbr0_el1, ttbr1_el1, 48)      \
         pair(tcr_el1, mair_el1, 64) pair(amair_el1, contextidr_el1, 80) pair(afsr0_el1, afsr1_el1, 96)                             \
             pair(cpacr_el1, mdscr_el1, 112) pair(csselr_el1, s3_4_c12_c11_7, 128) pair(s3_4_c12_c8_0, s3_4_c12_c9_0, 144)
 #define SAVE(first, second, at) "mrs x9, " #first "\n mrs x10, " #second "\n stp x9, x10, [%0, %1 + " #at "]\n"
@@ -83,7 +83,7 @@ template <class Vcpu> [[gnu::always_inline]] inline void load_native_el1(const V
 }
 /// What a native partition that is not confined finds in the registers that others used: nothing of them.
 inline void clear_el1() {
-    asm volatile("msr sp_el0, xzr\n msr elr_el1, xzr\n msr spsr_el1, xzr\n msr par_el1, xzr\n msr tpidr_el0, xzr\n"
+    asm volatile("msr sp_el1, xzr\n msr elr_el1, xzr\n msr spsr_el1, xzr\n msr par_el1, xzr\n msr tpidr_el0, xzr\n"
                  "msr tpidrro_el0, xzr\n msr tpidr_el1, xzr\n msr cntkctl_el1, xzr\n msr cntv_ctl_el0, xzr\n"
                  "msr cntv_cval_el0, xzr");
     if (has_ras()) { write<VdisrEl2>({}); }

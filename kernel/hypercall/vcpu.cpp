@@ -106,7 +106,7 @@ Status vcpu_read(Core&, Vcpu& self, const Arguments& arguments, Target target) {
     if (group == static_cast<uint64_t>(VcpuGroup::pc)) {
         const Context& context = vcpu.context;
         const EagerState& eager = vcpu.eager;
-        return answer(self, {context.pc, context.pstate, vcpu.lazy.sp_el0, context.sp, eager.elr_el1, eager.esr_el1});
+        return answer(self, {context.pc, context.pstate, context.sp, vcpu.lazy.sp_el1, eager.elr_el1, eager.esr_el1});
     }
     uint64_t first = (group - static_cast<uint64_t>(VcpuGroup::general)) * 6;
     for (uint64_t i = 0; i < 6; ++i) { self.context.x[1 + i] = first + i <= 30 ? x[first + i] : 0; }

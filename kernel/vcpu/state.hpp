@@ -9,7 +9,7 @@ namespace bulkhead {
 struct Context {
     uint64_t x[32]; ///< x[31] takes what is loaded into XZR
     uint64_t pc;
-    uint64_t sp; ///< SP_EL1; with the PC, all of a native partition that is both saved and loaded on every way
+    uint64_t sp; ///< SP_EL0; with the PC, all of a native partition that is both saved and loaded on every way
     uint64_t pstate;
 };
 
@@ -22,7 +22,7 @@ struct EagerState {
 /// A VM's registers that stay in the hardware while services run for it: switched between VMs. A native partition's access to the
 /// first six, and DISR_EL1, does not trap: a confined one has no such instruction, and for another one the VM leaves the hardware.
 struct LazyState {
-    uint64_t sp_el0, par_el1, tpidr_el0, tpidrro_el0, tpidr_el1, cntkctl_el1;
+    uint64_t sp_el1, par_el1, tpidr_el0, tpidrro_el0, tpidr_el1, cntkctl_el1;
     uint64_t ttbr0_el1, ttbr1_el1, tcr_el1, mair_el1, amair_el1, contextidr_el1, afsr0_el1, afsr1_el1, cpacr_el1, mdscr_el1,
         csselr_el1;
     uint64_t ich_vmcr, ich_ap0r0, ich_ap1r0;

@@ -193,7 +193,7 @@ void take_fp(Core& core, Vcpu& vcpu) {
 }
 
 [[gnu::cold]] void reset_vcpu(Vcpu& vcpu, uint64_t entry, uint64_t x0, uint64_t x1, uint64_t stack) {
-    vcpu.context = {.x = {x0, x1}, .pc = entry, .sp = stack, .pstate = native_pstate};
+    vcpu.context = {.x = {x0, x1}, .pc = entry, .sp = stack, .pstate = vcpu.native ? native_pstate : vm_pstate};
     vcpu.eager = {};
     vcpu.eager.sctlr_el1 = native_sctlr;
     vcpu.lazy = {};

@@ -9,7 +9,8 @@ namespace bulkhead {
 /// What a native partition runs with (docs/registers.md).
 constexpr uint64_t native_sctlr = 0x30d0'0800;   ///< stage 1 off, little-endian, RES1 bits
 constexpr uint64_t native_vbar = 0x7f'ffff'f800; ///< never mapped: an exception at EL1 becomes an instruction abort here
-constexpr uint64_t native_pstate = 0x3c5;        ///< EL1h, all masked
+constexpr uint64_t native_pstate = 0x3c4; ///< EL1t, all masked; EL1h after an exception, and by nothing else if it is confined
+constexpr uint64_t vm_pstate = 0x3c5;     ///< a VM's at its start: EL1h, all masked
 
 /// Who runs goes on.
 [[gnu::always_inline]] inline Vcpu* stay(Core& core, Vcpu& vcpu) {

@@ -12,7 +12,7 @@ struct Loaded {
     LazyState lazy;
     FpState fp;
     Controls controls;
-    uint64_t sp_el1;
+    uint64_t sp_el0;
     ExtraState extra;
 };
 inline Loaded loaded[abi::max_cores];
@@ -21,16 +21,16 @@ inline Loaded& in_hardware() { return loaded[this_core]; }
 inline void save_native(Context& context) {
     context.pc = read<ElrEl2>().bits;
     context.pstate = read<SpsrEl2>().bits;
-    context.sp = in_hardware().sp_el1;
+    context.sp = in_hardware().sp_el0;
 }
 inline void save_place(Context& context) {
     context.pc = read<ElrEl2>().bits;
-    context.sp = in_hardware().sp_el1;
+    context.sp = in_hardware().sp_el0;
 }
 inline void load_native(uint64_t pc, uint64_t pstate, uint64_t sp) {
     write<ElrEl2>({pc});
     write<SpsrEl2>({pstate});
-    in_hardware().sp_el1 = sp;
+    in_hardware().sp_el0 = sp;
 }
 inline void load_place(const Context& context, uint64_t pstate) { load_native(context.pc, pstate, context.sp); }
 template <class Vcpu> void save_el1(Vcpu& vcpu) {
@@ -51,7 +51,7 @@ inline void clear_el1() {
     auto& eager = in_hardware().eager;
     auto& lazy = in_hardware().lazy;
     eager.elr_el1 = eager.spsr_el1 = eager.cntv_ctl_el0 = eager.cntv_cval_el0 = 0;
-    lazy.sp_el0 = lazy.par_el1 = lazy.tpidr_el0 = lazy.tpidrro_el0 = lazy.tpidr_el1 = lazy.cntkctl_el1 = 0;
+    lazy.sp_el1 = lazy.par_el1 = lazy.tpidr_el0 = lazy.tpidrro_el0 = lazy.tpidr_el1 = lazy.cntkctl_el1 = 0;
     if (has_ras()) { write<VdisrEl2>({}); }
     if (has_sme()) { write<Tpidr2El0>({}); }
 }

@@ -22,6 +22,7 @@ CLASSES = {
     "branch-misaligned": 0x22,
     "load-unmapped": None,
     "branch-unmapped": None,
+    "branch-vectors": None,  # where an exception would have gone
 }
 
 

@@ -16,7 +16,7 @@ extern "C" char const crasher_vectors[];
 namespace {
 
 /// Beyond what any CPU has: its physical addresses have 52 bits at most. Nothing is mapped at the other one.
-constexpr uint64_t beyond = 1ull << 54, unmapped = 0x5000'0000;
+constexpr uint64_t beyond = 1ull << 54, unmapped = 0x5000'0000, vectors = 0x7f'ffff'fa00; ///< the last one: VBAR_EL1 + 0x200
 
 void load(uint64_t from) { asm volatile("ldr x9, [%0]" : : "r"(from) : "x9", "memory"); }
 void store(uint64_t to) { asm volatile("str xzr, [%0]" : : "r"(to) : "memory"); }
@@ -41,6 +41,7 @@ constexpr Crash crashes[] = {
     {"branch-misaligned", [] { jump(reinterpret_cast<uint64_t>(crasher_vectors) + 2); }},
     {"load-unmapped", [] { load(unmapped); }},
     {"branch-unmapped", [] { jump(unmapped); }},
+    {"branch-vectors", [] { jump(vectors); }},
 };
 constexpr uint64_t kinds = sizeof(crashes) / sizeof(crashes[0]);
 

@@ -8,15 +8,15 @@
 namespace test {
 
 #define MARKED_REGISTERS                                                                                                           \
-    "sp_el0, elr_el1, spsr_el1, par_el1, vbar_el1, tpidr_el0, tpidrro_el0, tpidr_el1, cntkctl_el1, cntv_cval_el0, cntv_ctl_el0"
+    "elr_el1, spsr_el1, par_el1, vbar_el1, tpidr_el0, tpidrro_el0, tpidr_el1, cntkctl_el1, cntv_cval_el0, cntv_ctl_el0"
 
 struct MarkedRegister {
     std::string_view name;
     uint64_t bits;      ///< that hold a mark
     uint64_t clean = 0; ///< as the core enters a partition
 };
-/// In the order above; behind them DISR_EL1 (RAS), if the CPU has it.
-constexpr MarkedRegister marked[] = {{"sp_el0", ~0ull},
+/// SP_EL1, which is not the program's own stack; then in the order above; behind them DISR_EL1 (RAS), if the CPU has it.
+constexpr MarkedRegister marked[] = {{"sp_el1", ~0ull},
                                      {"elr_el1", ~0ull},
                                      {"spsr_el1", 0xf000'03c5},
                                      {"par_el1", 0x0000'ffff'ffff'f380},
@@ -43,7 +43,11 @@ inline void put_marks(Owner owner) {
     uint64_t value[registers_marked];
     for (unsigned i = 0; i < registers_marked; ++i) { value[i] = owner & marked[i].bits; }
     uint64_t const* at = value;
-    asm volatile(".irp r, " MARKED_REGISTERS "\n ldr x9, [%0], #8\n msr \\r, x9\n .endr" : "+r"(at) : : "x9", "memory");
+    asm volatile("ldr x9, [%0], #8\n msr spsel, #1\n mov sp, x9\n msr spsel, #0\n"
+                 ".irp r, " MARKED_REGISTERS "\n ldr x9, [%0], #8\n msr \\r, x9\n .endr"
+                 : "+r"(at)
+                 :
+                 : "x9", "memory");
     if (has_disr()) { asm volatile("msr s3_0_c12_c1_1, %0" : : "r"(*at) : "memory"); }
 }
 
@@ -51,7 +55,11 @@ inline void put_marks(Owner owner) {
 inline uint64_t strange_registers(Owner owner) {
     uint64_t value[registers_marked];
     uint64_t* at = value;
-    asm volatile(".irp r, " MARKED_REGISTERS "\n mrs x9, \\r\n str x9, [%0], #8\n .endr" : "+r"(at) : : "x9", "memory");
+    asm volatile("msr spsel, #1\n mov x9, sp\n msr spsel, #0\n str x9, [%0], #8\n"
+                 ".irp r, " MARKED_REGISTERS "\n mrs x9, \\r\n str x9, [%0], #8\n .endr"
+                 : "+r"(at)
+                 :
+                 : "x9", "memory");
     *at = 0;
     if (has_disr()) { asm volatile("mrs %0, s3_0_c12_c1_1" : "=r"(*at) : : "memory"); }
     value[registers_marked - 2] &= 3; // not whether the timer's condition is met

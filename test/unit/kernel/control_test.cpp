@@ -144,7 +144,7 @@ TEST_CASE("the registers of a guest that is paused or has faulted can be read", 
     Moving m;
     m.start(m.guest);
     REQUIRE(m.go() == &m.guest);
-    hw::in_hardware().lazy.sp_el0 = 0x5e10;
+    hw::in_hardware().sp_el0 = 0x5e10, hw::in_hardware().lazy.sp_el1 = 0x5e11;
     if (GENERATE(false, true)) {
         m.load(0x5000); // nothing is there
         REQUIRE(m.guest.state == VcpuState::faulted);
@@ -157,7 +157,7 @@ TEST_CASE("the registers of a guest that is paused or has faulted can be read", 
     }
     m.hvc(Hypercall::vcpu_read, {m.boss_to_guest, static_cast<uint64_t>(abi::VcpuGroup::pc)});
     CHECK(m.status() == Status::ok);
-    CHECK(m.x(3) == 0x5e10);
+    CHECK((m.x(3) == 0x5e10 && m.x(4) == 0x5e11));
 }
 
 TEST_CASE("who is off is in no core's hardware", "[switching]") {

@@ -172,7 +172,7 @@ void Machine::entered(Vcpu* next) {
     const auto& hardware = hw::in_hardware();
     CHECK(hardware.controls.vttbr == next->partition->stage2.vttbr());
     CHECK(hardware.controls.hcr == next->controls.hcr);
-    CHECK(hardware.sp_el1 == next->context.sp);
+    CHECK(hardware.sp_el0 == next->context.sp);
     const bool behind_reply_recv = next->native && left.x19 == 0; // then what it had there earlier may still be there
     CHECK((cpu().x[19] == left.x19 || (behind_reply_recv && whose_mark_[cpu().x[19]] == next)));
     if (next->native) {
@@ -200,6 +200,7 @@ void Machine::exception() {
     auto& eager = hw::in_hardware().eager;
     eager.elr_el1 = eager.spsr_el1 = eager.esr_el1 = eager.far_el1 = ++last_mark_;
     whose_mark_[last_mark_] = running();
+    hw::write<hw::SpsrEl2>({hw::read<hw::SpsrEl2>().bits | 1}); // EL1h
     marks_[running()].in_exception = true;
 }
 

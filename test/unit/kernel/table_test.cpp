@@ -173,7 +173,7 @@ TEST_CASE("a good table becomes objects, mappings, capabilities, and vCPUs that 
     CHECK(m.pc() == 0x1000);
     CHECK(m.x(0) == 11);
     CHECK(m.x(1) == 12);
-    CHECK(hw::in_hardware().sp_el1 == 0x7000);
+    CHECK(hw::in_hardware().sp_el0 == 0x7000);
     REQUIRE(m.reply() == &first);
     CHECK(m.pc() == ram_ipa);
     CHECK(m.load(device_ipa) == &server);

@@ -285,10 +285,20 @@ TEST_CASE("every other exception of a VM, and any of a native partition, is a fa
         m.run(m.program);
         hw::write<hw::EsrEl1>({0xf200'0001});
         hw::write<hw::ElrEl1>({0x1234});
-        CHECK(m.sync(ec::instruction_abort << 26 | il | 7, native_vbar + 0x200, 0x7f'ffff'f000) == nullptr);
-        CHECK(m.program.fault.reason == FaultReason::exception);
-        CHECK(m.program.fault.detail[1] == 0x1234);
-        CHECK(m.program.fault.detail[2] == 0xf200'0001);
+        const auto fetch = [&] { return m.sync(ec::instruction_abort << 26 | il | 7, native_vbar + 0x200, 0x7f'ffff'f000); };
+        SECTION("after an exception") {
+            m.exception();
+            CHECK(fetch() == nullptr);
+            CHECK(m.program.fault.reason == FaultReason::exception);
+            CHECK(m.program.fault.detail[1] == 0x1234);
+            CHECK(m.program.fault.detail[2] == 0xf200'0001);
+        }
+        SECTION("not if it has merely gone there: then these are a VM's") {
+            CHECK(fetch() == nullptr);
+            CHECK(m.program.fault.reason == FaultReason::stage2);
+            CHECK(m.program.fault.detail[1] == native_vbar + 0x200);
+            CHECK(m.program.fault.detail[2] == 0);
+        }
     }
 }
 
