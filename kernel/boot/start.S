@@ -59,6 +59,7 @@ secondary_start:
 // x1: index of the core. Sets its stack (struct Core at the top), vectors, and masks everything.
 prepare:
     msr daifset, #15
+    msr spsel, #1
     adr x2, core_areas + CORE_OFFSET
     mov x3, #CORE_AREA_BYTES
     madd x2, x1, x3, x2

@@ -93,7 +93,7 @@ void make(Core&, const abi::BootVcpu& record) {
     if (vcpu.native) { return; }
     vcpu.controls.vmpidr = record.mpidr | 1ull << 31;
     vcpu.own_pmu = record.head.flags & 2 && hw::has_pmu();
-    if (record.head.flags & 4 && hw::has_pauth()) { vcpu.controls.hcr |= HcrEl2::pauth.mask; }
+    if (record.head.flags & 4 && hw::has_pauth() && hw::has_ras()) { vcpu.controls.hcr |= HcrEl2::pauth.mask; }
     vcpu.leaves_slowly = vcpu.own_pmu;
 }
 

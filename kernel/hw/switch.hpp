@@ -83,9 +83,10 @@ template <class Vcpu> [[gnu::always_inline]] inline void load_native_el1(const V
 }
 /// What a native partition that is not confined finds in the registers that others used: nothing of them.
 inline void clear_el1() {
-    asm volatile("msr sp_el1, xzr\n msr elr_el1, xzr\n msr spsr_el1, xzr\n msr par_el1, xzr\n msr tpidr_el0, xzr\n"
-                 "msr tpidrro_el0, xzr\n msr tpidr_el1, xzr\n msr cntkctl_el1, xzr\n msr cntv_ctl_el0, xzr\n"
-                 "msr cntv_cval_el0, xzr");
+    asm volatile(
+        "msr sp_el1, xzr\n msr elr_el1, xzr\n msr spsr_el1, xzr\n msr esr_el1, xzr\n msr par_el1, xzr\n msr tpidr_el0, xzr\n"
+        "msr tpidrro_el0, xzr\n msr tpidr_el1, xzr\n msr cntkctl_el1, xzr\n msr cntv_ctl_el0, xzr\n"
+        "msr cntv_cval_el0, xzr");
     if (has_ras()) { write<VdisrEl2>({}); }
     if (has_sme()) { write<Tpidr2El0>({}); }
 }

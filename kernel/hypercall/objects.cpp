@@ -123,6 +123,7 @@ Status destroy(Core& core, Vcpu& self, const Arguments& arguments, Target) {
 Status bind(Core&, Vcpu& self, const Arguments& arguments, Target target) {
     Vcpu& vcpu = TRY(self.partition->lookup<Vcpu>(arguments.x[1], right::control)).as<Vcpu>();
     if (!vcpu.native) { return Status::bad_argument; }
+    if (vcpu.requests.load(std::memory_order_acquire) != 0) { return restart; } // it may be about to leave this core
     Vcpu*& server = target.as<Endpoint>().server[vcpu.core];
     if (server && server != &vcpu) { return Status::bad_state; }
     vcpu.serves = true;

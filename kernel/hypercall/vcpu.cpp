@@ -53,7 +53,7 @@ Status resume(Core& core, Vcpu& vcpu) {
 Status move(Core& core, Vcpu& vcpu, uint64_t target) {
     if (target >= core_count) { return Status::bad_argument; }
     TRY(at_rest(vcpu));
-    if (vcpu.state == VcpuState::calling || vcpu.caller || vcpu.serves) { return Status::bad_state; }
+    if (vcpu.is_tied()) { return Status::bad_state; }
     vcpu.next_core = static_cast<uint8_t>(target);
     if (vcpu.core != target) { ask(core, vcpu, request::leave); }
     return at_rest(vcpu); // another core has yet to do that

@@ -89,7 +89,7 @@ void serve_requests(Core& core, Vcpu& vcpu, uint32_t requests) {
         answer_interrupt_request(core, vcpu);
         wake_for_interrupt(core, vcpu);
     }
-    if (requests & request::leave && vcpu.is_held() && !vcpu.serves) { leave_core(core, vcpu); } // nothing has changed since
+    if (requests & request::leave && vcpu.is_held() && !vcpu.is_tied()) { leave_core(core, vcpu); } // still
 }
 
 void ask(Core& core, Vcpu& vcpu, uint32_t requests) {

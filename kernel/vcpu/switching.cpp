@@ -99,7 +99,8 @@ Vcpu* switch_to(Core& core, Vcpu* next) {
         core.current = nullptr;
         hw::save_native(vcpu->context);
         if (vcpu->native) {
-            core.loaded = nullptr; // it may have taken an exception, which wrote ELR_EL1 and others
+            core.loaded = nullptr; // it may have taken an exception, which wrote ELR_EL1 and others...
+            if (vcpu->context.pstate & 1) [[unlikely]] { hw::save_el1(*vcpu); } // ...just now: its fault will tell
         } else {
             hw::save_el1(*vcpu);
             if (vcpu->leaves_slowly) [[unlikely]] { return leave_slowly(core, *vcpu, next); }
@@ -109,6 +110,7 @@ Vcpu* switch_to(Core& core, Vcpu* next) {
     if (next->native) {
         if (next->unconfined) [[unlikely]] { return enter_unconfined(core, *next); }
         enter_native(core, *next, next->context.pstate);
+        if (next->context.pstate & 1) [[unlikely]] { hw::load_el1(*next); }
         return next;
     }
     if (core.loaded != next) {

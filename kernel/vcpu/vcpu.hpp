@@ -92,6 +92,7 @@ struct Vcpu {
     static constexpr uint64_t may_be_enqueued = 0xff'ffff'ffff; ///< these, the state, and queued
     static constexpr uint64_t just_queued = static_cast<uint64_t>(VcpuState::ready) | 1ull << 32;
     static constexpr uint64_t took = 1ull << 40, has_signals = 1ull << 48;
+    bool is_tied() const { return state == VcpuState::calling || caller || serves; }                  ///< to its core
     bool is_held() const { return paused || state == VcpuState::off || state == VcpuState::faulted; } ///< nobody executes it
     Controls controls;
     EagerState eager;

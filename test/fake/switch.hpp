@@ -18,6 +18,9 @@ struct Loaded {
 inline Loaded loaded[abi::max_cores];
 inline Loaded& in_hardware() { return loaded[this_core]; }
 
+template <> inline Value<ElrEl1> read<ElrEl1>() { return {in_hardware().eager.elr_el1}; }
+template <> inline Value<EsrEl1> read<EsrEl1>() { return {in_hardware().eager.esr_el1}; }
+
 inline void save_native(Context& context) {
     context.pc = read<ElrEl2>().bits;
     context.pstate = read<SpsrEl2>().bits;

@@ -77,7 +77,8 @@ TEST_CASE("a guest takes its FP and EL1 registers along", "[sched][move]") {
     CHECK(hw::in_hardware().fp.v[63] == 0xf9);
 }
 
-TEST_CASE("who is resumed, or bound to an endpoint, by its own core stays there, whoever has asked it to leave", "[sched][move]") {
+TEST_CASE("who is resumed by its own core stays there, whoever has asked it to leave; bound to an endpoint is who has left",
+          "[sched][move]") {
     Moving m;
     Vcpu& second = m.vcpu(m.native("second"), 1, 40);
     Vcpu& guest = m.vcpu(m.vm("far"), 1);
@@ -106,17 +107,54 @@ TEST_CASE("who is resumed, or bound to an endpoint, by its own core stays there,
     m.on(1); // whose interrupt is pending, while it is at EL2 already
     m.hvc(Hypercall::vcpu_control, {to_guest, static_cast<uint64_t>(abi::VcpuOperation::resume)});
     CHECK(m.status() == Status::ok);
+    const uint64_t at = m.pc();
+    m.hvc(Hypercall::bind, {to_door, to_server});
+    CHECK(m.pc() == at); // it will be done again
+    CHECK_FALSE(server.serves);
+    m.settle();
+    CHECK((guest.core == 1 && server.core == 0));
+    m.on(1);
     m.hvc(Hypercall::bind, {to_door, to_server});
     CHECK(m.status() == Status::ok);
-    m.settle();
-    CHECK((guest.core == 1 && server.core == 1));
-    m.on(1);
+    CHECK(objects.at(door.index()).endpoint.server[0] == &server);
     m.reply();
     CHECK(m.running() == &guest);
     m.on(0);
-    for (const uint64_t handle : {boss_to_guest, boss_to_server}) {
-        CHECK((m.hvc(Hypercall::vcpu_control, {handle, move, 0}), m.status()) == Status::bad_state);
-    }
+    CHECK((m.hvc(Hypercall::vcpu_control, {boss_to_guest, move, 0}), m.status()) == Status::bad_state);
+}
+
+TEST_CASE("who has an open call by the time its core looks at it stays there", "[sched][move]") {
+    Moving m;
+    Vcpu& second = m.vcpu(m.native("second"), 1, 40);
+    Vcpu &client = m.vcpu(m.native("client"), 1, 30), &server = m.vcpu(m.native("server"), 1, 30);
+    const uint64_t boss_to_client = m.grant(*m.boss.partition, m.name_of(client));
+    const uint64_t to_client = m.grant(*second.partition, m.name_of(client));
+    const uint64_t door = m.grant(*client.partition, m.endpoint({&server}));
+    const auto control = [&](uint64_t handle, abi::VcpuOperation operation) {
+        return m.hvc(Hypercall::vcpu_control, {handle, static_cast<uint64_t>(operation), 0});
+    };
+    m.on(1);
+    m.serve(server);
+    m.start(client);
+    REQUIRE(m.go() == &client);
+    m.on(0);
+    m.start(m.boss);
+    REQUIRE(m.go() == &m.boss);
+    control(boss_to_client, abi::VcpuOperation::pause);
+    m.settle();
+    control(boss_to_client, abi::VcpuOperation::move); // its core's interrupt takes its time
+    m.on(1);
+    m.start(second);
+    REQUIRE(m.go() == &second);
+    control(to_client, abi::VcpuOperation::resume);
+    REQUIRE(m.reply() == &client);
+    REQUIRE(m.call(door) == &server);
+    m.start(second);
+    REQUIRE(m.go() == &second);
+    control(to_client, abi::VcpuOperation::pause);
+    m.settle();
+    CHECK(client.paused);
+    CHECK(client.core == 1);
 }
 
 TEST_CASE("who has an open call stays where it is", "[sched][move]") {

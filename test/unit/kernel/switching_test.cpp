@@ -93,6 +93,23 @@ TEST_CASE("an exception of whoever runs in between changes nothing of a VM", "[s
     }
 }
 
+TEST_CASE("an exception that somebody came in between is told with its own syndrome", "[switching]") {
+    Machine m;
+    Vcpu &program = m.vcpu(m.native("program")), &urgent = m.vcpu(m.vm("urgent"), 0, 30);
+    m.start(program);
+    REQUIRE(m.go() == &program);
+    m.exception();
+    const EagerState taken = hw::in_hardware().eager;
+    m.start(urgent);
+    REQUIRE(m.go() == &urgent);
+    hw::in_hardware().eager.elr_el1 = hw::in_hardware().eager.esr_el1 = 0x5ec2e7;
+    REQUIRE(m.control(urgent, request::pause) == &program);
+    m.sync(ec::instruction_abort << 26 | il, native_vbar + 0x200, native_vbar);
+    CHECK(program.fault.reason == FaultReason::exception);
+    CHECK(program.fault.detail[1] == taken.elr_el1);
+    CHECK(program.fault.detail[2] == taken.esr_el1);
+}
+
 TEST_CASE("a VM that loses its slice takes its list registers and its timer's interrupt along", "[sched][irq]") {
     constexpr uint64_t ppis_active = 0x080a'0000 + 0x1'0300, ppis_inactive = 0x080a'0000 + 0x1'0380;
     constexpr unsigned sgi = 5, timer = 27;

@@ -283,11 +283,10 @@ TEST_CASE("every other exception of a VM, and any of a native partition, is a fa
     SECTION("of a native one, at its own EL1: seen when it fetches from its vectors") {
         m.control(m.guest, request::stop);
         m.run(m.program);
-        hw::write<hw::EsrEl1>({0xf200'0001});
-        hw::write<hw::ElrEl1>({0x1234});
         const auto fetch = [&] { return m.sync(ec::instruction_abort << 26 | il | 7, native_vbar + 0x200, 0x7f'ffff'f000); };
         SECTION("after an exception") {
             m.exception();
+            hw::in_hardware().eager.esr_el1 = 0xf200'0001, hw::in_hardware().eager.elr_el1 = 0x1234;
             CHECK(fetch() == nullptr);
             CHECK(m.program.fault.reason == FaultReason::exception);
             CHECK(m.program.fault.detail[1] == 0x1234);
