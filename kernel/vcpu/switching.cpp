@@ -198,7 +198,7 @@ void take_fp(Core& core, Vcpu& vcpu) {
     vcpu.context = {.x = {x0, x1}, .pc = entry, .sp = stack, .pstate = vcpu.native ? native_pstate : vm_pstate};
     vcpu.eager = {};
     vcpu.eager.sctlr_el1 = native_sctlr;
-    vcpu.lazy = {};
+    vcpu.lazy = {}, vcpu.lazy.sp_el1 = stack;
     vcpu.extra = {};
     vcpu.fp = {};
     vcpu.controls.hcr = Value<HcrEl2>{vcpu.controls.hcr}.with(HcrEl2::vse, 0).bits;

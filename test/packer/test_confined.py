@@ -341,8 +341,11 @@ def test_brackets_in_a_functions_name_are_shown(write: Callable[[str], Path], bu
     [(f"services/{name}/{name}.elf", True) for name in ("console", "uart", "timer", "gic")]
     + [(f"services/{name}/{name}.elf", True) for name in ("lifecycle", "virtio-console")]
     + [("partitions/bench-native/bench-native.elf", True)]
-    + [(f"test/guests/{name}/{name}.elf", True) for name in ("caller", "injector")]
-    + [(f"test/guests/{name}/{name}.elf", False) for name in ("hostile", "burglar", "ipc")],
+    + [
+        (f"test/guests/{name}/{name}.elf", True)
+        for name in ("between", "caller", "injector", "ipc")
+    ]
+    + [(f"test/guests/{name}/{name}.elf", False) for name in ("burglar", "hostile", "unconfined")],
 )
 def test_bulkheads_own_programs(
     program: str, confined: bool, write: Callable[[str], Path], build: Path
