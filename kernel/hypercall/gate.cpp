@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The gates, in rows like abi::Hypercall. Of drop and destroy, x0 may name what is gone or going; of vcpu_write and interrupt_line,
+// The gates, in rows like abi::Hypercall; call looks by itself. Of drop and destroy, x0 may name what is gone or going; of vcpu_write and interrupt_line,
 // the right depends on what is asked for.
 #include "hypercall/gate.hpp"
 

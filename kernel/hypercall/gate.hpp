@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a hypercall needs of the object that x0 names. entry/vectors.S looks there before anything else: a bad handle is the first
-// error of every hypercall, and costs the least.
+// What a hypercall needs of the object that x0 names. entry/vectors.S looks there before anything else (but for a call, which may
+// know already): a bad handle is the first error of every hypercall, and costs the least.
 #pragma once
 #include "cap/partition.hpp"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The machine of machine.hpp, and the rules that hold whenever a core is not in EL2.
+// The machine of machine.hpp: what its programs do, and how the core is entered and left.
 #include "machine.hpp"
 #include "fake/gate.hpp"
 #include "irq/gic.hpp"
@@ -31,7 +31,8 @@ void reset_hardware(unsigned core) {
     hw::write<hw::Cntfrq>({1'000'000});
     hw::write<hw::IchVtr>({3}); // 4 list registers
     hw::write<hw::IchVmcr>({});
-    hw::write<hw::IdAa64Pfr0>({});
+    hw::write<hw::IdAa64Pfr0>({}), hw::write<hw::IdAa64Pfr1>({});
+    hw::write<hw::VdisrEl2>({}), hw::write<hw::Tpidr2El0>({});
     hw::write<hw::CntvCtl>({});
     hw::write<hw::IsrEl1>({});
     hw::write<HcrEl2>({});
@@ -352,76 +353,6 @@ std::string printed() {
         if (event.op == hw::Op::store && event.address == pl011) { text += static_cast<char>(event.value); }
     }
     return text;
-}
-
-namespace {
-
-bool lost_or_paused(const Vcpu& vcpu) { return vcpu.paused || vcpu.state == VcpuState::off || vcpu.state == VcpuState::faulted; }
-
-/// What resolve() would find, without doing anything.
-bool could_run(const Vcpu& account) {
-    const Vcpu* leaf = &account;
-    for (;;) {
-        if (lost_or_paused(*leaf)) { return false; }
-        if (leaf->state != VcpuState::calling) { return leaf->state == VcpuState::ready || leaf->signals_due || leaf != &account; }
-        const Slot* endpoint = objects.find(leaf->endpoint);
-        const Vcpu* next = leaf->callee ? leaf->callee : endpoint ? endpoint->endpoint.server[leaf->core] : nullptr;
-        if (!next) { return true; } // it is told so
-        leaf = next;
-    }
-}
-
-template <class Next> bool in_list(const Vcpu* first, const Vcpu& vcpu, Next next) {
-    for (; first; first = first->*next) {
-        if (first == &vcpu) { return true; }
-    }
-    return false;
-}
-
-bool reached(const Vcpu* vcpu) {
-    for (; vcpu; vcpu = vcpu->caller) {
-        if (vcpu->queued) { return true; }
-    }
-    return false;
-}
-
-} // namespace
-
-void Machine::check() {
-    for (unsigned n = 0; n < core_count; ++n) {
-        const Core& one = *cores[n];
-        if (!one.current || one.reschedule) { continue; }
-        const Vcpu* best = one.ready.best(); // nobody more urgent than the account waits
-        CHECK((one.account && leaf_of(*one.account).core == n));
-        CHECK((best && best->priority == one.account->priority));
-    }
-    for (Vcpu* vcpu : vcpus) {
-        const Vcpu& v = *vcpu;
-        const Core& home = *cores[v.core];
-        INFO(v.partition->name << ", vCPU " << unsigned{v.index} << ", standing " << std::hex << v.standing << ", caller "
-                               << Catch::StringMaker<Vcpu*>::convert(v.caller) << ", callee "
-                               << Catch::StringMaker<Vcpu*>::convert(v.callee));
-        if (v.callee) {
-            CHECK(v.callee->caller == vcpu);
-            CHECK(v.state == VcpuState::calling);
-        }
-        if (v.caller) { CHECK(v.caller->callee == vcpu); }
-        if (v.queued) { CHECK(runnable(v)); }
-        if (v.queued && v.ready_next) { CHECK(v.ready_next->ready_previous == vcpu); }
-        CHECK(v.parked == in_list(home.parked, v, &Vcpu::ready_next));
-        CHECK(v.timer_armed() == in_list(home.timers.first(), v, &Vcpu::timer_next));
-        if (v.timer_armed() && v.timer_next) { CHECK(v.timer_at <= v.timer_next->timer_at); }
-        if (v.requests.load() != 0 || home.recheck.load()) { continue; } // its core has yet to look
-        if (v.throttled) { CHECK(v.timer_at <= v.period_end); }
-        if (v.parked) { CHECK_FALSE(could_run(v)); }
-        const bool active = v.state == VcpuState::ready || v.state == VcpuState::calling;
-        const Vcpu& leaf = leaf_of(*vcpu);
-        const bool may_run = active && !v.paused && !v.throttled && !v.parked && could_run(v);
-        if (may_run && !leaf.throttled) { CHECK(reached(&leaf)); } // else it waits for its own next period
-        if (v.native && v.state == VcpuState::waiting && v.notification && !v.paused) {
-            CHECK((v.notification->pending.load() == 0 || v.signals_due));
-        }
-    }
 }
 
 } // namespace bulkhead::test
